@@ -1,0 +1,1 @@
+//! A person decides, outside the model's context: states, binding, votes.

@@ -1,0 +1,1 @@
+//! What a running tool may ask of the call it serves.

@@ -1,0 +1,33 @@
+//! Declare MCP tools together with their policy, and serve them through one pipeline that enforces it.
+//!
+//! Three promises hold for every tool this crate serves:
+//!
+//! 1. nothing is served without its policy,
+//! 2. nothing runs around the pipeline,
+//! 3. nothing happens unrecorded, or twice.
+//!
+//! The folders follow the way of a call: [`server`] takes it in, [`identity`] says who calls, the pipeline finds the
+//! tool, validates, authorises ([`policy`]), asks people ([`approval`]), records ([`audit`]) and runs it, and
+//! [`guard`] looks at what goes out.
+
+pub mod approval;
+pub mod audit;
+pub mod canon;
+pub mod cli;
+pub mod clock;
+pub mod context;
+pub mod guard;
+pub mod identity;
+pub mod manifest;
+pub mod pipeline;
+pub mod policy;
+pub mod prelude;
+pub mod resource;
+pub mod server;
+pub mod store;
+pub mod testing;
+pub mod tool;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;

@@ -1,0 +1,1 @@
+//! Cedar policies: default deny, indexed by action, any error denies.

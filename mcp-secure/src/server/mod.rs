@@ -1,0 +1,1 @@
+//! The builder, and serving over stdio and HTTP.

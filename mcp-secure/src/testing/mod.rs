@@ -1,0 +1,1 @@
+//! A local client that drives the whole pipeline without a network.
