@@ -46,7 +46,12 @@ pub struct Outcome {
 /// Judges one vote on `approval`, shown to the voter under `digest`.
 ///
 /// Refusals are in an order that tells a stranger nothing: another tenant hears `NotFound` before anything else.
-pub fn count(approval: &Approval, digest: &Digest, vote: &Vote, now: Timestamp) -> Result<Outcome, VoteRefused> {
+pub fn count(
+    approval: &Approval,
+    digest: &Digest,
+    vote: &Vote,
+    now: Timestamp,
+) -> Result<Outcome, VoteRefused> {
     let person = eligible(approval, &vote.voter, approval.allow_requester)?;
     if approval.effect != *digest {
         return Err(VoteRefused::StaleDigest);
@@ -61,14 +66,20 @@ pub fn count(approval: &Approval, digest: &Digest, vote: &Vote, now: Timestamp) 
     }
     let needed = usize::try_from(approval.quorum.max(1)).unwrap_or(usize::MAX);
     let event = match vote.verdict {
-        Verdict::Deny => Some(Event::Deny { person: person.to_owned(), reason: vote.reason.clone() }),
-        Verdict::Approve if approval.approvals().saturating_add(1) >= needed => Some(Event::Approve),
+        Verdict::Deny => {
+            Some(Event::Deny { person: person.to_owned(), reason: vote.reason.clone() })
+        }
+        Verdict::Approve if approval.approvals().saturating_add(1) >= needed => {
+            Some(Event::Approve)
+        }
         Verdict::Approve => None,
     };
-    let next = event.map(|e| approval.state.after(e, now, approval.expires)).transpose().map_err(|no| match no {
-        TransitionRefused::Expired => VoteRefused::Expired,
-        _ => VoteRefused::NotPending(approval.state.kind()),
-    })?;
+    let next = event.map(|e| approval.state.after(e, now, approval.expires)).transpose().map_err(
+        |no| match no {
+            TransitionRefused::Expired => VoteRefused::Expired,
+            _ => VoteRefused::NotPending(approval.state.kind()),
+        },
+    )?;
     Ok(Outcome { vote: cast(person, vote, now), next })
 }
 
@@ -78,7 +89,11 @@ pub fn may_resolve<'a>(approval: &Approval, who: &'a Party) -> Result<&'a str, V
 }
 
 /// The person behind `who`, if they are somebody who may speak on this request.
-fn eligible<'a>(approval: &Approval, who: &'a Party, allow_requester: bool) -> Result<&'a str, VoteRefused> {
+fn eligible<'a>(
+    approval: &Approval,
+    who: &'a Party,
+    allow_requester: bool,
+) -> Result<&'a str, VoteRefused> {
     let asked = &approval.requester;
     if asked.tenant != who.tenant {
         return Err(VoteRefused::NotFound);
