@@ -36,17 +36,17 @@ pub enum VoteRefused {
 
 /// What a counted vote leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The vote to store.
-    pub vote: CastVote,
+    pub(crate) vote: CastVote,
     /// The state to move to; `None` while people are missing.
-    pub next: Option<State>,
+    pub(crate) next: Option<State>,
 }
 
 /// Judges one vote on `approval`, shown to the voter under `digest`.
 ///
 /// Refusals are in an order that tells a stranger nothing: another tenant hears `NotFound` before anything else.
-pub fn count(
+pub(crate) fn count(
     approval: &Approval,
     digest: &Digest,
     vote: &Vote,
@@ -84,7 +84,7 @@ pub fn count(
 }
 
 /// Whether `who` may say how a doubtful run ended: a person other than the requester, whatever the tool allows.
-pub fn may_resolve<'a>(approval: &Approval, who: &'a Party) -> Result<&'a str, VoteRefused> {
+pub(crate) fn may_resolve<'a>(approval: &Approval, who: &'a Party) -> Result<&'a str, VoteRefused> {
     eligible(approval, who, false)
 }
 

@@ -1,3 +1,4 @@
+use super::decide::Outcome;
 use super::*;
 use crate::canon::Digest;
 use crate::clock::Timestamp;

@@ -45,6 +45,7 @@ pub enum Requested {
 
 /// The answer to [`Store::decide`].
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one a decision, and easier to match without a box")]
 pub enum Decided {
     /// The vote counts. The state tells whether more people are needed.
     Counted(Approval),
@@ -54,6 +55,7 @@ pub enum Decided {
 
 /// The answer to an operation that moves a request along, other than a vote.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one a decision, and easier to match without a box")]
 pub enum Moved {
     /// It moved.
     To(Approval),

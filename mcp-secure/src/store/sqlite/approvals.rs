@@ -135,7 +135,7 @@ pub(super) fn resolve(
     Ok(moved)
 }
 
-/// Takes the approval for `run`, or hands a run's end to its approval. The error is why the event does not fit.
+/// Moves a request by one event. An event that does not fit is an answer, and changes nothing.
 pub(super) fn step(tx: &Tx<'_>, mut seen: Approval, event: Event) -> Result<Moved, StoreError> {
     match seen.state.after(event, tx.now, seen.expires) {
         Ok(next) => {
@@ -152,7 +152,7 @@ pub(super) fn ended(
     tx: &Tx<'_>,
     id: &str,
     event: Event,
-    answer: Option<String>,
+    answer: Option<&str>,
 ) -> Result<(), StoreError> {
     let id: ApprovalId = id.parse().map_err(|_| rows::damaged("a run names no approval"))?;
     let seen =

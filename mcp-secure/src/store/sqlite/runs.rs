@@ -140,7 +140,7 @@ pub(super) fn finish(
         return Ok(Finished::Refused);
     }
     if let Some(id) = approval {
-        approvals::ended(tx, &id, ended.event, ended.answer)?;
+        approvals::ended(tx, &id, ended.event, ended.answer.as_deref())?;
     }
     Ok(Finished::Recorded)
 }

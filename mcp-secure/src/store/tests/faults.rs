@@ -91,8 +91,7 @@ async fn a_read_only_disk_refuses_writes_and_still_reads() {
     let desk = Desk::new();
     let store = desk.open();
     let asked = approved(&store, refund(1)).await;
-    // Takes effect with the next transaction; a pragma is no change that a transaction takes back.
-    store.sabotage("PRAGMA query_only = ON").await.unwrap_or_default();
+    store.sabotage("PRAGMA query_only = ON").await.unwrap();
     desk.clock.advance_millis(1);
     assert_eq!(store.commit_run(run_of(&asked)).await, Err(StoreError::ReadOnly));
     assert_eq!(kind_of(&store, &asked.id).await, StateKind::Approved);
@@ -122,7 +121,9 @@ async fn an_operation_that_fails_takes_no_other_down_with_it() {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 if n % 3 == 0 {
-                    assert!(store.sabotage("UPDATE meta SET value = 'no number'").await.is_err());
+                    // The first half succeeds and has to be taken back.
+                    let halves = "INSERT INTO meta VALUES (hex(randomblob(8)), 1); UPDATE meta SET value = 'none'";
+                    assert!(store.sabotage(halves).await.is_err());
                 } else {
                     ask(&*store, NewApproval { max_pending: 1000, ..refund(n) }).await;
                 }
@@ -133,6 +134,7 @@ async fn an_operation_that_fails_takes_no_other_down_with_it() {
         task.await.unwrap();
     }
     assert_eq!(store.approvals(ApprovalFilter::default(), 100).await.unwrap().len(), 40);
+    assert_eq!(desk.number("SELECT count(*) FROM meta"), 1);
 }
 
 #[tokio::test]

@@ -37,6 +37,11 @@ impl Desk {
     pub(super) fn open(&self) -> Sqlite {
         Sqlite::open(&self.path, self.clock.clone()).unwrap()
     }
+
+    /// What the file itself says.
+    pub(super) fn number(&self, sql: &str) -> i64 {
+        rusqlite::Connection::open(&self.path).unwrap().query_row(sql, [], |r| r.get(0)).unwrap()
+    }
 }
 
 pub(super) fn party(name: &str, client: &str) -> Party {
@@ -166,14 +171,14 @@ async fn a_write_is_carried_out_even_if_nobody_waits_for_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_waiters_share_the_store_and_each_gets_its_own_answer() {
-    let store = Arc::new(Desk::new());
-    let sqlite = Arc::new(store.open());
+    let desk = Desk::new();
+    let store = Arc::new(desk.open());
     let tasks: Vec<_> = (0..100)
         .map(|cents| {
-            let sqlite = Arc::clone(&sqlite);
+            let store = Arc::clone(&store);
             tokio::spawn(async move {
                 let new = NewApproval { max_pending: 1000, ..refund(cents) };
-                (new.effect, ask(&*sqlite, new).await)
+                (new.effect, ask(&*store, new).await)
             })
         })
         .collect();

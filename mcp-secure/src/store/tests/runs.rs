@@ -128,13 +128,15 @@ async fn a_crash_in_the_middle_is_in_doubt_and_reported_once() {
     assert_eq!(a.recover().await.unwrap(), []);
     assert!(matches!(a.renew(&kept, fence, 30_000).await.unwrap(), Renewed::Until(_)));
     desk.clock.advance_millis(10_000);
-    let (x, y) = tokio::join!(a.recover(), b.recover());
-    let lapsed = [x.unwrap(), y.unwrap()].concat();
+    let (first, second) = tokio::join!(a.recover(), b.recover());
+    let lapsed = [first.unwrap(), second.unwrap()].concat();
     assert_eq!(lapsed.len(), 1);
     let found = &lapsed[0];
     assert_eq!((found.run_id, found.approval, found.mutating), (run, Some(asked.id), true));
     assert_eq!((found.request_id.as_str(), &found.caller), ("req-1", &alice()));
-    assert!(matches!(state_of(&a, &asked.id).await, State::InDoubt { run: r, .. } if r == run));
+    assert!(
+        matches!(state_of(&a, &asked.id).await, State::InDoubt { run: held, .. } if held == run)
+    );
     assert_eq!(b.recover().await.unwrap(), []);
 }
 
