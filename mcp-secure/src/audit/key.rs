@@ -26,9 +26,7 @@ pub struct AuditKey {
 
 impl std::fmt::Debug for AuditKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AuditKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("AuditKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -36,10 +34,7 @@ impl AuditKey {
     /// A key and the id that records name it by.
     #[must_use]
     pub fn new(id: impl Into<String>, key: &[u8; 32]) -> Self {
-        Self {
-            id: id.into(),
-            mac: Hmac::new_from_slice(key).ok(),
-        }
+        Self { id: id.into(), mac: Hmac::new_from_slice(key).ok() }
     }
 
     /// The id that records name the key by.
@@ -69,10 +64,8 @@ impl AuditKey {
         let wrong =
             || AuditError::key(path, "it is not `<id>:<64 hexadecimal digits>` on one line");
         let (id, digits) = text.trim_end().split_once(':').ok_or_else(wrong)?;
-        let well_named = !id.is_empty()
-            && id
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let well_named =
+            !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         let mut key = [0_u8; 32];
         if !well_named || hex::decode_to_slice(digits, &mut key).is_err() {
             return Err(wrong());
