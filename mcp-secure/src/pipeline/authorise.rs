@@ -61,7 +61,14 @@ impl Gate {
         if !verdict.is_permit() {
             return Err(denied(tool, &verdict));
         }
-        Ok(Permitted { caller, cancelled, arguments, prepared, resource: json!(references), resources })
+        Ok(Permitted {
+            caller,
+            cancelled,
+            arguments,
+            prepared,
+            resource: json!(references),
+            resources,
+        })
     }
 
     /// Asks the policies about every resource; the strictest answer holds.
@@ -137,7 +144,9 @@ fn denied(tool: &Served, verdict: &Verdict) -> Refusal {
 pub(super) fn policy_note(verdict: &Verdict) -> PolicyNote {
     let (decision, ids) = match verdict {
         Verdict::Permit { policies, .. } => (Ruling::Allow, policies.clone()),
-        Verdict::Deny { reason: DenyReason::Forbidden(policies), .. } => (Ruling::Deny, policies.clone()),
+        Verdict::Deny { reason: DenyReason::Forbidden(policies), .. } => {
+            (Ruling::Deny, policies.clone())
+        }
         Verdict::Deny { reason: DenyReason::Error(_), .. } => (Ruling::Error, Vec::new()),
         Verdict::Deny { .. } => (Ruling::Deny, Vec::new()),
     };

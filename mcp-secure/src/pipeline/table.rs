@@ -109,7 +109,11 @@ impl Table {
     }
 }
 
-fn serve(described: Described, bound: BoundTool, max_concurrent: u32) -> Result<Served, StartFault> {
+fn serve(
+    described: Described,
+    bound: BoundTool,
+    max_concurrent: u32,
+) -> Result<Served, StartFault> {
     let spec = described.spec;
     let input = compile(spec, &described.input_schema, "input")?;
     let output = match &described.output_schema {
@@ -135,9 +139,16 @@ fn serve(described: Described, bound: BoundTool, max_concurrent: u32) -> Result<
     })
 }
 
-fn compile(spec: &ToolSpec, schema: &Arc<Map<String, Value>>, what: &str) -> Result<Validator, StartFault> {
+fn compile(
+    spec: &ToolSpec,
+    schema: &Arc<Map<String, Value>>,
+    what: &str,
+) -> Result<Validator, StartFault> {
     jsonschema::draft202012::new(&Value::Object((**schema).clone())).map_err(|error| {
-        StartFault::tool(spec.name, format!("the {what} schema does not compile: {}", error.masked()))
+        StartFault::tool(
+            spec.name,
+            format!("the {what} schema does not compile: {}", error.masked()),
+        )
     })
 }
 
@@ -184,8 +195,10 @@ impl Template {
                         _ => rest.len(),
                     };
                     let (value, after) = rest.split_at_checked(end)?;
-                    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
-                    if value.is_empty() || matches!(value, "." | "..") || !value.chars().all(plain) {
+                    let plain =
+                        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
+                    if value.is_empty() || matches!(value, "." | "..") || !value.chars().all(plain)
+                    {
                         return None;
                     }
                     found.insert(name.clone(), value.into());
@@ -208,8 +221,13 @@ mod tests {
         let found = template.variables("kb://articles/refund-policy").unwrap();
         assert_eq!(found.get("slug"), Some(&json!("refund-policy")));
         for hostile in [
-            "kb://articles/", "kb://articles/a/b", "kb://articles/..", "kb://articles/%2e%2e", "kb://other/a",
-            "kb://articles/a?b", "kb://articles/a\u{202e}",
+            "kb://articles/",
+            "kb://articles/a/b",
+            "kb://articles/..",
+            "kb://articles/%2e%2e",
+            "kb://other/a",
+            "kb://articles/a?b",
+            "kb://articles/a\u{202e}",
         ] {
             assert_eq!(template.variables(hostile), None, "{hostile}");
         }
