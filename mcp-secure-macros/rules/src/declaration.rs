@@ -75,7 +75,10 @@ pub struct ApprovalFacts<'a> {
 
 /// One declaration, as the rules see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of the attribute, each with its own meaning")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of the attribute, each with its own meaning"
+)]
 pub struct Facts<'a> {
     /// Tool, resource or prompt.
     pub kind: Kind,
@@ -162,7 +165,8 @@ pub struct Fault {
 }
 
 /// The keys that count as a control of a dangerous tool.
-pub const CONTROLS: [&str; 6] = ["approval", "dry_run", "idempotency", "rollback", "rate_limit", "resource"];
+pub const CONTROLS: [&str; 6] =
+    ["approval", "dry_run", "idempotency", "rollback", "rate_limit", "resource"];
 
 /// R1, R2, R3 and R11: every fault of the declaration.
 ///
@@ -201,15 +205,20 @@ fn push(faults: &mut Vec<Fault>, code: Code, about: &'static [&'static str], mes
 fn presence(facts: &Facts<'_>, faults: &mut Vec<Fault>) {
     let (kind, name) = (facts.kind.as_str(), facts.name);
     if facts.risk.is_none() {
-        let message = format!("{kind} `{name}` does not say its risk: add `risk = \"low\"`, `\"medium\"`, `\"high\"` or `\"critical\"`");
+        let message = format!(
+            "{kind} `{name}` does not say its risk: add `risk = \"low\"`, `\"medium\"`, `\"high\"` or `\"critical\"`"
+        );
         push(faults, Code::RISK_MISSING, &["", "risk"], message);
     }
     if facts.permission.is_none() && !facts.public {
-        let message = format!("{kind} `{name}` names no permission: add `permission = \"noun.verb\"`, or `public` if it is read-only and harmless");
+        let message = format!(
+            "{kind} `{name}` names no permission: add `permission = \"noun.verb\"`, or `public` if it is read-only and harmless"
+        );
         push(faults, Code::ACCESS_MISSING, &["", "permission", "public"], message);
     }
     if facts.description.trim().is_empty() {
-        let message = format!("{kind} `{name}` does not say what it is for: write a doc comment above it");
+        let message =
+            format!("{kind} `{name}` does not say what it is for: write a doc comment above it");
         push(faults, Code::PURPOSE_MISSING, &["", "doc"], message);
     }
 }
@@ -224,8 +233,15 @@ fn controls(facts: &Facts<'_>, faults: &mut Vec<Fault>) {
         return;
     }
     if critical && !facts.rollback && !facts.irreversible {
-        let message = "a critical tool says what the way back is: add `rollback(path)`, or `irreversible`".to_owned();
-        push(faults, Code::CRITICAL_WITHOUT_WAY_BACK, &["risk", "rollback", "irreversible"], message);
+        let message =
+            "a critical tool says what the way back is: add `rollback(path)`, or `irreversible`"
+                .to_owned();
+        push(
+            faults,
+            Code::CRITICAL_WITHOUT_WAY_BACK,
+            &["risk", "rollback", "irreversible"],
+            message,
+        );
     }
     let controlled = facts.approval.is_some()
         || facts.dry_run
@@ -239,13 +255,23 @@ fn controls(facts: &Facts<'_>, faults: &mut Vec<Fault>) {
     }
     let any = "`approval`, `dry_run`, `idempotency`, `rollback`, `rate_limit` or `resource`";
     let about: &[&str] = &[
-        "risk", "approval", "dry_run", "idempotency", "rollback", "rate_limit", "resource", "read_only", "destructive",
+        "risk",
+        "approval",
+        "dry_run",
+        "idempotency",
+        "rollback",
+        "rate_limit",
+        "resource",
+        "read_only",
+        "destructive",
     ];
     if let Some(risk @ Risk::High) = facts.risk {
         let message = format!("a tool of {} risk needs a control: add {any}", risk.as_str());
         push(faults, Code::CONTROL_MISSING, about, message);
     } else if facts.risk.is_some() && facts.destructive {
-        let message = format!("a tool that may destroy needs a control: add {any}, or say `read_only` or `destructive = false` if that is true");
+        let message = format!(
+            "a tool that may destroy needs a control: add {any}, or say `read_only` or `destructive = false` if that is true"
+        );
         push(faults, Code::CONTROL_MISSING, about, message);
     }
 }
@@ -273,21 +299,30 @@ fn contradictions(facts: &Facts<'_>, faults: &mut Vec<Fault>) {
             push(faults, Code::CRITICAL_WEAKENED_APPROVAL, &["approval.when", "risk"], message);
         }
         if approval.allow_requester {
-            let message = "a critical tool is decided by somebody else: remove `allow_requester`".to_owned();
-            push(faults, Code::CRITICAL_WEAKENED_APPROVAL, &["approval.allow_requester", "risk"], message);
+            let message =
+                "a critical tool is decided by somebody else: remove `allow_requester`".to_owned();
+            push(
+                faults,
+                Code::CRITICAL_WEAKENED_APPROVAL,
+                &["approval.allow_requester", "risk"],
+                message,
+            );
         }
     }
     if let Some(by) = approval.by
         && facts.permission == Some(by)
     {
-        let message = format!("`{by}` is the permission to call: whoever decides needs another one, as `{by}.approve`");
+        let message = format!(
+            "`{by}` is the permission to call: whoever decides needs another one, as `{by}.approve`"
+        );
         push(faults, Code::APPROVER_IS_CALLER, &["approval.by", "permission"], message);
     }
 }
 
 fn read_only_contradictions(facts: &Facts<'_>, faults: &mut Vec<Fault>) {
     if facts.destructive {
-        let message = "`destructive` contradicts `read_only`: what cannot write cannot destroy".to_owned();
+        let message =
+            "`destructive` contradicts `read_only`: what cannot write cannot destroy".to_owned();
         push(faults, Code::READ_ONLY_DESTRUCTIVE, &["destructive", "read_only"], message);
     }
     let effects: [(bool, &'static [&'static str]); 4] = [
@@ -299,7 +334,9 @@ fn read_only_contradictions(facts: &Facts<'_>, faults: &mut Vec<Fault>) {
     for (stated, about) in effects {
         if stated {
             let key = about.first().copied().unwrap_or_default();
-            let message = format!("`{key}` contradicts `read_only`: what cannot write has no effect to speak of");
+            let message = format!(
+                "`{key}` contradicts `read_only`: what cannot write has no effect to speak of"
+            );
             push(faults, Code::READ_ONLY_EFFECT_CONTROL, about, message);
         }
     }
@@ -315,12 +352,16 @@ fn public_contradictions(facts: &Facts<'_>, faults: &mut Vec<Fault>) {
         let message = "only a tool that is `read_only` and of `risk = \"low\"` may be `public`: name a `permission`".to_owned();
         push(faults, Code::PUBLIC_NOT_HARMLESS, &["public", "read_only", "risk"], message);
     }
-    let checks: [(bool, &'static [&'static str]); 2] =
-        [(facts.resource, &["resource", "public"]), (facts.approval.is_some(), &["approval", "public"])];
+    let checks: [(bool, &'static [&'static str]); 2] = [
+        (facts.resource, &["resource", "public"]),
+        (facts.approval.is_some(), &["approval", "public"]),
+    ];
     for (stated, about) in checks {
         if stated {
             let key = about.first().copied().unwrap_or_default();
-            let message = format!("`{key}` contradicts `public`: there is no permission to check, so name a `permission`");
+            let message = format!(
+                "`{key}` contradicts `public`: there is no permission to check, so name a `permission`"
+            );
             push(faults, Code::PUBLIC_WITH_POLICY, about, message);
         }
     }
@@ -336,7 +377,9 @@ fn forms(facts: &Facts<'_>, faults: &mut Vec<Fault>) {
         (facts.rollback_permission, &["rollback.permission"]),
     ];
     for (permission, about) in permissions {
-        if let Some(fault) = permission.and_then(|text| permission_fault(text).map(|fault| format!("`{}`: {fault}", text.escape_debug()))) {
+        if let Some(fault) = permission.and_then(|text| {
+            permission_fault(text).map(|fault| format!("`{}`: {fault}", text.escape_debug()))
+        }) {
             push(faults, Code::PERMISSION, about, fault);
         }
     }
@@ -376,7 +419,10 @@ mod tests {
     #[test]
     fn every_missing_part_is_named_at_once() {
         let facts = Facts::bare(Kind::Tool, "t", " \n");
-        assert_eq!(codes(&facts), [Code::RISK_MISSING, Code::ACCESS_MISSING, Code::PURPOSE_MISSING]);
+        assert_eq!(
+            codes(&facts),
+            [Code::RISK_MISSING, Code::ACCESS_MISSING, Code::PURPOSE_MISSING]
+        );
     }
 
     #[test]
@@ -412,20 +458,35 @@ mod tests {
         assert_eq!(codes(&reading), [Code::CRITICAL_WITHOUT_APPROVAL]);
         let weakened = ApprovalFacts { by: None, when: true, allow_requester: true };
         let facts = Facts { approval: Some(weakened), irreversible: true, ..critical };
-        assert_eq!(codes(&facts), [Code::CRITICAL_WEAKENED_APPROVAL, Code::CRITICAL_WEAKENED_APPROVAL]);
+        assert_eq!(
+            codes(&facts),
+            [Code::CRITICAL_WEAKENED_APPROVAL, Code::CRITICAL_WEAKENED_APPROVAL]
+        );
     }
 
     #[test]
     fn contradictions_are_named_at_the_key_that_is_wrong() {
-        let facts = Facts { destructive: true, rollback: true, idempotency: true, dry_run: true, ..reading() };
+        let facts = Facts {
+            destructive: true,
+            rollback: true,
+            idempotency: true,
+            dry_run: true,
+            ..reading()
+        };
         let at: Vec<_> = check(&facts).into_iter().map(|fault| fault.at).collect();
         assert_eq!(at, ["destructive", "rollback", "idempotency", "dry_run"]);
         assert_eq!(codes(&Facts { public: true, ..reading() }), [Code::PUBLIC_WITH_PERMISSION]);
         let public = Facts { public: true, permission: None, ..reading() };
         assert_eq!(codes(&public), []);
-        assert_eq!(codes(&Facts { risk: Some(Risk::Medium), ..public.clone() }), [Code::PUBLIC_NOT_HARMLESS]);
+        assert_eq!(
+            codes(&Facts { risk: Some(Risk::Medium), ..public.clone() }),
+            [Code::PUBLIC_NOT_HARMLESS]
+        );
         assert_eq!(codes(&Facts { resource: true, ..public }), [Code::PUBLIC_WITH_POLICY]);
-        assert_eq!(codes(&Facts { idempotent: Some(false), ..reading() }), [Code::IDEMPOTENT_DENIED]);
+        assert_eq!(
+            codes(&Facts { idempotent: Some(false), ..reading() }),
+            [Code::IDEMPOTENT_DENIED]
+        );
         let both = Facts { rollback: true, irreversible: true, ..refund() };
         assert_eq!(codes(&both), [Code::ROLLBACK_IRREVERSIBLE]);
     }
@@ -433,7 +494,10 @@ mod tests {
     #[test]
     fn nobody_decides_with_the_permission_to_call() {
         let approval = ApprovalFacts { by: Some("refund.request"), ..ApprovalFacts::default() };
-        assert_eq!(codes(&Facts { approval: Some(approval), ..refund() }), [Code::APPROVER_IS_CALLER]);
+        assert_eq!(
+            codes(&Facts { approval: Some(approval), ..refund() }),
+            [Code::APPROVER_IS_CALLER]
+        );
     }
 
     #[test]
@@ -447,6 +511,9 @@ mod tests {
             rollback_permission: Some("x."),
             ..refund()
         };
-        assert_eq!(codes(&facts), [Code::NAME, Code::PERMISSION, Code::PERMISSION, Code::PERMISSION]);
+        assert_eq!(
+            codes(&facts),
+            [Code::NAME, Code::PERMISSION, Code::PERMISSION, Code::PERMISSION]
+        );
     }
 }

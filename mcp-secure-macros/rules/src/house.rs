@@ -41,7 +41,10 @@ impl HouseRules {
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let message = error.message().replace('\n', " ");
-            let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+            let line = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map(|before| before.matches('\n').count() + 1);
             vec![line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))]
         })?;
         let mut rules = Self::default();
@@ -52,7 +55,9 @@ impl HouseRules {
                 "permissions" => rules.permissions = Some(read_permissions(value, &mut faults)),
                 "require" => rules.read_require(value, &mut faults),
                 "controls" => rules.read_controls(value, &mut faults),
-                unknown => faults.push(format!("unknown key `{unknown}`{}", suggestion(unknown, KEYS))),
+                unknown => {
+                    faults.push(format!("unknown key `{unknown}`{}", suggestion(unknown, KEYS)))
+                }
             }
         }
         if faults.is_empty() { Ok(rules) } else { Err(faults) }
@@ -93,7 +98,10 @@ impl HouseRules {
             for name in strings(value, &format!("`{key}` in `[controls]`"), faults) {
                 match CONTROLS.into_iter().find(|control| *control == name) {
                     Some(control) => controls.push(control),
-                    None => faults.push(format!("unknown control `{name}` in `[controls]`{}", suggestion(name, CONTROLS))),
+                    None => faults.push(format!(
+                        "unknown control `{name}` in `[controls]`{}",
+                        suggestion(name, CONTROLS)
+                    )),
                 }
             }
             self.controls.insert(risk, controls);
@@ -105,14 +113,29 @@ impl HouseRules {
     pub fn check(&self, facts: &Facts<'_>) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut push = |code, about: &'static [&'static str], message: String| {
-            faults.push(Fault { code, at: about.first().copied().unwrap_or_default(), about, message });
+            faults.push(Fault {
+                code,
+                at: about.first().copied().unwrap_or_default(),
+                about,
+                message,
+            });
         };
         let kind = facts.kind.as_str();
         if self.require_owner && facts.owner.is_none() {
-            push(Code::HOUSE_OWNER, &["", "owner"], format!("the house rules want an owner for each {kind}: add `owner = \"team\"`"));
+            push(
+                Code::HOUSE_OWNER,
+                &["", "owner"],
+                format!("the house rules want an owner for each {kind}: add `owner = \"team\"`"),
+            );
         }
         if self.require_version && facts.version.is_none() {
-            push(Code::HOUSE_VERSION, &["", "version"], format!("the house rules want a version for each {kind}: add `version = \"1.0.0\"`"));
+            push(
+                Code::HOUSE_VERSION,
+                &["", "version"],
+                format!(
+                    "the house rules want a version for each {kind}: add `version = \"1.0.0\"`"
+                ),
+            );
         }
         let named: [(Option<&str>, &'static [&'static str]); 3] = [
             (facts.permission, &["permission"]),
@@ -125,16 +148,29 @@ impl HouseRules {
                 && permission_fault(permission).is_none()
                 && !known.iter().any(|known| known == permission)
             {
-                let near = nearest(permission, known.iter().map(String::as_str))
-                    .map_or_else(|| format!("add it to `permissions` in `{FILE_NAME}`"), |near| format!("did you mean `{near}`?"));
-                push(Code::HOUSE_PERMISSION, about, format!("`{permission}` is not in the house catalogue, {near}"));
+                let near = nearest(permission, known.iter().map(String::as_str)).map_or_else(
+                    || format!("add it to `permissions` in `{FILE_NAME}`"),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                push(
+                    Code::HOUSE_PERMISSION,
+                    about,
+                    format!("`{permission}` is not in the house catalogue, {near}"),
+                );
             }
         }
         let Some(risk) = facts.risk else { return faults };
         if let Some(max) = self.max_risk
             && risk > max
         {
-            push(Code::HOUSE_RISK, &["risk"], format!("the house rules allow at most `{}`: split the {kind}, or raise `max_risk` in `{FILE_NAME}`", max.as_str()));
+            push(
+                Code::HOUSE_RISK,
+                &["risk"],
+                format!(
+                    "the house rules allow at most `{}`: split the {kind}, or raise `max_risk` in `{FILE_NAME}`",
+                    max.as_str()
+                ),
+            );
         }
         if facts.read_only {
             return faults;
@@ -149,7 +185,14 @@ impl HouseRules {
                 _ => (facts.resource, &["risk", "resource"]),
             };
             if !given {
-                push(Code::HOUSE_CONTROL, about, format!("the house rules want `{control}` on a {kind} of {} risk: add it", risk.as_str()));
+                push(
+                    Code::HOUSE_CONTROL,
+                    about,
+                    format!(
+                        "the house rules want `{control}` on a {kind} of {} risk: add it",
+                        risk.as_str()
+                    ),
+                );
             }
         }
         faults
@@ -159,7 +202,8 @@ impl HouseRules {
 fn read_risk(value: &Value, faults: &mut Vec<String>) -> Option<Risk> {
     let risk = value.as_str().and_then(Risk::parse);
     if risk.is_none() {
-        faults.push("`max_risk` is `\"low\"`, `\"medium\"`, `\"high\"` or `\"critical\"`".to_owned());
+        faults
+            .push("`max_risk` is `\"low\"`, `\"medium\"`, `\"high\"` or `\"critical\"`".to_owned());
     }
     risk
 }
@@ -226,9 +270,15 @@ mod tests {
         assert_eq!(codes(&refund()), []);
         assert_eq!(codes(&Facts { owner: None, ..refund() }), [Code::HOUSE_OWNER]);
         assert_eq!(codes(&Facts { version: None, ..refund() }), [Code::HOUSE_VERSION]);
-        assert_eq!(codes(&Facts { permission: Some("refund.requests"), ..refund() }), [Code::HOUSE_PERMISSION]);
+        assert_eq!(
+            codes(&Facts { permission: Some("refund.requests"), ..refund() }),
+            [Code::HOUSE_PERMISSION]
+        );
         assert_eq!(codes(&Facts { risk: Some(Risk::Critical), ..refund() }), [Code::HOUSE_RISK]);
-        assert_eq!(codes(&Facts { approval: None, idempotency: false, ..refund() }), [Code::HOUSE_CONTROL; 2]);
+        assert_eq!(
+            codes(&Facts { approval: None, idempotency: false, ..refund() }),
+            [Code::HOUSE_CONTROL; 2]
+        );
         assert_eq!(codes(&Facts { risk: Some(Risk::Medium), approval: None, ..refund() }), []);
     }
 
@@ -240,7 +290,14 @@ mod tests {
         .unwrap_err();
         let all = faults.join("\n");
         assert_eq!(faults.len(), 6, "{all}");
-        for part in ["did you mean `max_risk`?", "`Refund`", "did you mean `owner`?", "`version`", "`higher`", "did you mean `approval`?"] {
+        for part in [
+            "did you mean `max_risk`?",
+            "`Refund`",
+            "did you mean `owner`?",
+            "`version`",
+            "`higher`",
+            "did you mean `approval`?",
+        ] {
             assert!(all.contains(part), "{part} in {all}");
         }
     }

@@ -18,8 +18,12 @@ pub fn name_fault(name: &str) -> Option<String> {
     if length > NAME_MAX {
         return Some(format!("a name has at most {NAME_MAX} characters and this one has {length}"));
     }
-    let stranger = name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))?;
-    Some(format!("a name holds letters, digits, `_`, `.` and `-` only, not `{}`", stranger.escape_debug()))
+    let stranger =
+        name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))?;
+    Some(format!(
+        "a name holds letters, digits, `_`, `.` and `-` only, not `{}`",
+        stranger.escape_debug()
+    ))
 }
 
 /// Says what is wrong with a permission, if anything: dotted lower case of at least two parts.
@@ -64,7 +68,9 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .map(|candidate| (strsim::osa_distance(&word, candidate), candidate))
         .filter(|(distance, candidate)| {
-            *distance <= permitted || word.replace('-', "_") == **candidate || plural_of(&word, candidate)
+            *distance <= permitted
+                || word.replace('-', "_") == **candidate
+                || plural_of(&word, candidate)
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -98,7 +104,18 @@ mod tests {
         for good in ["refund.request", "support.ticket.draft", "kb2.read_all"] {
             assert_eq!(permission_fault(good), None, "{good}");
         }
-        for bad in ["", "refund", "Refund.request", "refund.", ".request", "refund..request", "a.2b", "a.b c", "*", "a.*"] {
+        for bad in [
+            "",
+            "refund",
+            "Refund.request",
+            "refund.",
+            ".request",
+            "refund..request",
+            "a.2b",
+            "a.b c",
+            "*",
+            "a.*",
+        ] {
             assert!(permission_fault(bad).is_some(), "{bad}");
         }
     }

@@ -1,22 +1,67 @@
 //! R6: names that promise raw power over bare text.
 
 /// Types that hold any text, by the last segment of their path.
-pub const TEXT_TYPES: [&str; 8] = ["String", "str", "PathBuf", "Path", "OsString", "CString", "Url", "Uri"];
+pub const TEXT_TYPES: [&str; 8] =
+    ["String", "str", "PathBuf", "Path", "OsString", "CString", "Url", "Uri"];
 
 /// Types that hold what is inside them unchanged, by the last segment of their path.
-pub const WRAPPERS: [&str; 11] =
-    ["Option", "Vec", "Box", "Arc", "Rc", "Cow", "VecDeque", "HashSet", "BTreeSet", "IndexSet", "Untrusted"];
+pub const WRAPPERS: [&str; 11] = [
+    "Option",
+    "Vec",
+    "Box",
+    "Arc",
+    "Rc",
+    "Cow",
+    "VecDeque",
+    "HashSet",
+    "BTreeSet",
+    "IndexSet",
+    "Untrusted",
+];
 
 /// Words that mean raw power wherever they stand in an input's name.
 const INPUT_WORDS: [&str; 26] = [
-    "sql", "shell", "cmd", "cmdline", "command", "commands", "eval", "exec", "bash", "powershell", "script", "url",
-    "urls", "uri", "uris", "path", "paths", "filepath", "filename", "directory", "endpoint", "graphql", "jql", "xpath",
-    "cypher", "regex",
+    "sql",
+    "shell",
+    "cmd",
+    "cmdline",
+    "command",
+    "commands",
+    "eval",
+    "exec",
+    "bash",
+    "powershell",
+    "script",
+    "url",
+    "urls",
+    "uri",
+    "uris",
+    "path",
+    "paths",
+    "filepath",
+    "filename",
+    "directory",
+    "endpoint",
+    "graphql",
+    "jql",
+    "xpath",
+    "cypher",
+    "regex",
 ];
 
 /// Words that mean raw power only when they are the whole name.
 const INPUT_NAMES: [&str; 12] = [
-    "code", "file", "files", "expression", "formula", "statement", "program", "folder", "dir", "host", "hostname",
+    "code",
+    "file",
+    "files",
+    "expression",
+    "formula",
+    "statement",
+    "program",
+    "folder",
+    "dir",
+    "host",
+    "hostname",
     "query",
 ];
 
@@ -43,10 +88,27 @@ const TOOL_WORDS: [&str; 7] = ["sql", "shell", "bash", "powershell", "eval", "ex
 const TOOL_PAIRS: [(&[&str], &[&str]); 3] = [
     (
         &["run", "execute", "evaluate", "invoke", "spawn", "raw", "send", "interpret"],
-        &["query", "command", "commands", "cmd", "script", "code", "program", "process", "statement", "request"],
+        &[
+            "query",
+            "command",
+            "commands",
+            "cmd",
+            "script",
+            "code",
+            "program",
+            "process",
+            "statement",
+            "request",
+        ],
     ),
-    (&["read", "write", "delete", "open", "load", "save", "edit", "append", "move", "copy"], &["file", "files", "path", "directory"]),
-    (&["fetch", "get", "open", "load", "download", "call", "browse", "visit", "http"], &["url", "uri", "http", "request", "webpage"]),
+    (
+        &["read", "write", "delete", "open", "load", "save", "edit", "append", "move", "copy"],
+        &["file", "files", "path", "directory"],
+    ),
+    (
+        &["fetch", "get", "open", "load", "download", "call", "browse", "visit", "http"],
+        &["url", "uri", "http", "request", "webpage"],
+    ),
 ];
 
 /// Whether an input of this name, as bare text, is raw power. `tool` is the name of the tool it belongs to: a `query`
@@ -64,7 +126,9 @@ pub fn is_raw_input(tool: &str, input: &str) -> bool {
         return true;
     }
     if let [only] = words.as_slice() {
-        let searches = self::words(tool).iter().any(|word| matches!(word.as_str(), "search" | "find" | "lookup" | "match"));
+        let searches = self::words(tool)
+            .iter()
+            .any(|word| matches!(word.as_str(), "search" | "find" | "lookup" | "match"));
         return INPUT_NAMES.contains(&only.as_str()) && !(only == "query" && searches);
     }
     words.windows(2).any(|pair| {
@@ -112,8 +176,25 @@ mod tests {
     #[test]
     fn inputs_that_carry_commands_queries_paths_and_addresses_are_raw() {
         for name in [
-            "sql", "sqlQuery", "cmd", "command", "shell", "script", "url", "callback_url", "uri", "path", "file_path",
-            "eval", "code", "query", "raw_query", "where_clause", "targetPath", "file.path", "python_code",
+            "sql",
+            "sqlQuery",
+            "cmd",
+            "command",
+            "shell",
+            "script",
+            "url",
+            "callback_url",
+            "uri",
+            "path",
+            "file_path",
+            "eval",
+            "code",
+            "query",
+            "raw_query",
+            "where_clause",
+            "targetPath",
+            "file.path",
+            "python_code",
         ] {
             assert!(is_raw_input("report", name), "{name}");
         }
@@ -122,8 +203,19 @@ mod tests {
     #[test]
     fn ordinary_inputs_are_not() {
         for name in [
-            "name_prefix", "reason", "country_code", "postal_code", "subject", "body", "order_id", "scripture", "curl",
-            "pathology", "profile", "search_query", "commander",
+            "name_prefix",
+            "reason",
+            "country_code",
+            "postal_code",
+            "subject",
+            "body",
+            "order_id",
+            "scripture",
+            "curl",
+            "pathology",
+            "profile",
+            "search_query",
+            "commander",
         ] {
             assert!(!is_raw_input("report", name), "{name}");
         }
@@ -134,14 +226,29 @@ mod tests {
     #[test]
     fn tools_are_judged_by_verb_and_object() {
         for name in [
-            "run_query", "execute_command", "runSQL", "sql", "shell", "read_file", "fetch_url", "http_request", "eval",
-            "run-script", "execute.code",
+            "run_query",
+            "execute_command",
+            "runSQL",
+            "sql",
+            "shell",
+            "read_file",
+            "fetch_url",
+            "http_request",
+            "eval",
+            "run-script",
+            "execute.code",
         ] {
             assert!(is_raw_tool(name), "{name}");
         }
         for name in [
-            "search_customers", "request_refund", "get_account_health_summary", "run_report", "send_invoice",
-            "file_complaint", "request_customer_status_change", "execute_refund",
+            "search_customers",
+            "request_refund",
+            "get_account_health_summary",
+            "run_report",
+            "send_invoice",
+            "file_complaint",
+            "request_customer_status_change",
+            "execute_refund",
         ] {
             assert!(!is_raw_tool(name), "{name}");
         }

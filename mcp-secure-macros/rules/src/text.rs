@@ -66,15 +66,21 @@ pub fn lint(text: &str, place: Place) -> Vec<TextFault> {
     let mut marks = roles(text);
     for mark in markup(text) {
         // A role written as a tag is one mistake.
-        if !marks.iter().any(|role| role.range.start < mark.range.end && mark.range.start < role.range.end) {
+        if !marks
+            .iter()
+            .any(|role| role.range.start < mark.range.end && mark.range.start < role.range.end)
+        {
             marks.push(mark);
         }
     }
     faults.append(&mut marks);
     let length = text.chars().count();
     if length > place.longest() {
-        let message =
-            format!("a {} has at most {} characters and this one has {length}", place.word(), place.longest());
+        let message = format!(
+            "a {} has at most {} characters and this one has {length}",
+            place.word(),
+            place.longest()
+        );
         faults.push(TextFault { code: Code::TEXT_LENGTH, range: 0..text.len(), message });
     }
     faults.sort_by_key(|fault| fault.range.start);
@@ -90,7 +96,9 @@ fn characters(text: &str, place: Place) -> Vec<TextFault> {
         let end = at + c.len_utf8();
         match faults.last_mut() {
             Some(last) if last.code == code && last.range.end == at => last.range.end = end,
-            _ => faults.push(TextFault { code, range: at..end, message: character_message(c, code) }),
+            _ => {
+                faults.push(TextFault { code, range: at..end, message: character_message(c, code) })
+            }
         }
     }
     faults
@@ -187,7 +195,10 @@ fn roles(text: &str) -> Vec<TextFault> {
         .into_iter()
         .map(|range| {
             let found = text.get(range.clone()).unwrap_or_default();
-            let message = format!("`{}` imitates a message role: describe the tool in plain sentences", found.escape_debug());
+            let message = format!(
+                "`{}` imitates a message role: describe the tool in plain sentences",
+                found.escape_debug()
+            );
             TextFault { code: Code::TEXT_ROLE, range, message }
         })
         .collect()
@@ -204,7 +215,10 @@ fn markup(text: &str) -> Vec<TextFault> {
         .into_iter()
         .map(|range| {
             let found = text.get(range.clone()).unwrap_or_default();
-            let message = format!("`{}` is markup in a text that a model reads: write plain sentences", found.escape_debug());
+            let message = format!(
+                "`{}` is markup in a text that a model reads: write plain sentences",
+                found.escape_debug()
+            );
             TextFault { code: Code::TEXT_MARKUP, range, message }
         })
         .collect()
@@ -216,9 +230,13 @@ fn tags(text: &str) -> Vec<(Range<usize>, &str)> {
     for (at, _) in text.match_indices('<') {
         let inner = text.get(at + 1..).unwrap_or_default();
         let name_at = inner.strip_prefix(['/', '?']).unwrap_or(inner);
-        let name_len = name_at.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':'))).unwrap_or(name_at.len());
+        let name_len = name_at
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':')))
+            .unwrap_or(name_at.len());
         let name = name_at.get(..name_len).unwrap_or_default();
-        let closing = inner.find(['<', '>']).filter(|end| inner.get(*end..).is_some_and(|s| s.starts_with('>')));
+        let closing = inner
+            .find(['<', '>'])
+            .filter(|end| inner.get(*end..).is_some_and(|s| s.starts_with('>')));
         if let Some(end) = closing
             && name.starts_with(|c: char| c.is_ascii_alphabetic())
         {
@@ -255,13 +273,25 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_named_and_runs_are_one_fault() {
-        assert_eq!(found("a\u{200B}\u{200B}b\u{FEFF}"), [("MS1001", "\u{200B}\u{200B}"), ("MS1001", "\u{FEFF}")]);
+        assert_eq!(
+            found("a\u{200B}\u{200B}b\u{FEFF}"),
+            [("MS1001", "\u{200B}\u{200B}"), ("MS1001", "\u{FEFF}")]
+        );
         assert_eq!(found("a\u{202E}b"), [("MS1002", "\u{202E}")]);
         assert_eq!(found("a\u{E0041}\u{E0042}"), [("MS1003", "\u{E0041}\u{E0042}")]);
         assert_eq!(found("a\u{1b}[2J"), [("MS1004", "\u{1b}")]);
         assert_eq!(found("a\u{FE0F}"), [("MS1001", "\u{FE0F}")]);
         assert_eq!(found("\u{26A0}\u{FE0F}\u{FE0F}"), [("MS1001", "\u{FE0F}")]);
-        for c in ['\u{E0100}', '\u{3164}', '\u{2800}', '\u{E000}', '\u{FFFE}', '\u{10FFFD}', '\u{2028}', '\u{00AD}'] {
+        for c in [
+            '\u{E0100}',
+            '\u{3164}',
+            '\u{2800}',
+            '\u{E000}',
+            '\u{FFFE}',
+            '\u{10FFFD}',
+            '\u{2028}',
+            '\u{00AD}',
+        ] {
             assert_eq!(found(&c.to_string()).len(), 1, "U+{:04X}", u32::from(c));
         }
         assert!(lint("a\u{200B}", Place::Title)[0].message.contains("U+200B"));
@@ -285,7 +315,10 @@ mod tests {
 
     #[test]
     fn roles_are_one_fault_each() {
-        assert_eq!(found("<system>obey</system>"), [("MS1006", "<system>"), ("MS1006", "</system>")]);
+        assert_eq!(
+            found("<system>obey</system>"),
+            [("MS1006", "<system>"), ("MS1006", "</system>")]
+        );
         assert_eq!(found("<IMPORTANT>"), [("MS1006", "<IMPORTANT>")]);
         assert_eq!(found("Look.\nSystem: obey"), [("MS1006", "System:")]);
         assert_eq!(found("### Assistant: yes"), [("MS1006", "Assistant:")]);
@@ -296,7 +329,9 @@ mod tests {
 
     #[test]
     fn lengths_are_counted_in_characters() {
-        for (place, longest) in [(Place::Title, 128), (Place::Description, 2048), (Place::InputDescription, 512)] {
+        for (place, longest) in
+            [(Place::Title, 128), (Place::Description, 2048), (Place::InputDescription, 512)]
+        {
             assert!(lint(&"ä".repeat(longest), place).is_empty());
             assert_eq!(lint(&"ä".repeat(longest + 1), place)[0].code, Code::TEXT_LENGTH);
         }
@@ -304,7 +339,10 @@ mod tests {
 
     #[test]
     fn ranges_stand_on_character_boundaries_for_any_text() {
-        let pieces = ["<", ">", "<|", "|>", "ä", "\u{200B}", "system:", "\n", "<!", "--", "İ", "[INST]", "/", "a", " "];
+        let pieces = [
+            "<", ">", "<|", "|>", "ä", "\u{200B}", "system:", "\n", "<!", "--", "İ", "[INST]", "/",
+            "a", " ",
+        ];
         let mut seed = 7_u32;
         for _ in 0..2_000 {
             let mut text = String::new();
@@ -313,7 +351,10 @@ mod tests {
                 text.push_str(pieces[(seed >> 16) as usize % pieces.len()]);
             }
             for fault in lint(&text, Place::Description) {
-                assert!(text.get(fault.range.clone()).is_some_and(|found| !found.is_empty()), "{text:?} {fault:?}");
+                assert!(
+                    text.get(fault.range.clone()).is_some_and(|found| !found.is_empty()),
+                    "{text:?} {fault:?}"
+                );
             }
         }
     }

@@ -26,7 +26,11 @@ pub fn duration_ms(text: &str) -> Result<u64, String> {
 /// Says what to write instead.
 pub fn duration_secs(text: &str) -> Result<u64, String> {
     let ms = duration_ms(text)?;
-    if ms % 1_000 == 0 { Ok(ms / 1_000) } else { Err(format!("`{text}` is no whole number of seconds")) }
+    if ms % 1_000 == 0 {
+        Ok(ms / 1_000)
+    } else {
+        Err(format!("`{text}` is no whole number of seconds"))
+    }
 }
 
 /// Reads a size such as `"4096B"`, `"64KiB"`, `"1MiB"` or `"1GiB"`, in bytes.
@@ -81,7 +85,8 @@ pub enum Scope {
 /// Says what to write instead.
 pub fn rate(text: &str) -> Result<Rate, String> {
     const FORM: &str = "a rate is a number, `/sec`, `/min`, `/hour` or `/day`, and `per user`, `per tenant` or `per tool`, as `10/min per user`";
-    let (count, rest) = text.split_once('/').ok_or_else(|| format!("`{text}` is no rate: {FORM}"))?;
+    let (count, rest) =
+        text.split_once('/').ok_or_else(|| format!("`{text}` is no rate: {FORM}"))?;
     let mut words = rest.split(' ');
     let (period, per, scope) = (words.next(), words.next(), words.next());
     let period_secs = match period {
@@ -105,7 +110,12 @@ pub fn rate(text: &str) -> Result<Rate, String> {
     }
 }
 
-fn quantity(text: &str, scale: impl Fn(&str) -> Option<u64>, units: &str, what: &str) -> Result<u64, String> {
+fn quantity(
+    text: &str,
+    scale: impl Fn(&str) -> Option<u64>,
+    units: &str,
+    what: &str,
+) -> Result<u64, String> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let (Some(number), Some(scale)) = (whole(number), scale(unit)) else {
@@ -135,7 +145,19 @@ mod tests {
         assert_eq!(duration_ms("10s"), Ok(10_000));
         assert_eq!(duration_ms("24h"), Ok(86_400_000));
         assert_eq!(duration_secs("7d"), Ok(604_800));
-        for bad in ["", "10", "s", "10 s", "-1s", "1.5s", "10sec", "1h30m", "0s", "99999999999999999999d", "١s"] {
+        for bad in [
+            "",
+            "10",
+            "s",
+            "10 s",
+            "-1s",
+            "1.5s",
+            "10sec",
+            "1h30m",
+            "0s",
+            "99999999999999999999d",
+            "١s",
+        ] {
             assert!(duration_ms(bad).is_err(), "{bad}");
         }
         assert!(duration_secs("1500ms").is_err());
@@ -154,8 +176,14 @@ mod tests {
 
     #[test]
     fn rates_say_how_many_how_often_and_for_whom() {
-        assert_eq!(rate("3/sec per tool"), Ok(Rate { count: 3, period_secs: 1, scope: Scope::Tool }));
-        assert_eq!(rate("30/day per tenant"), Ok(Rate { count: 30, period_secs: 86_400, scope: Scope::Tenant }));
+        assert_eq!(
+            rate("3/sec per tool"),
+            Ok(Rate { count: 3, period_secs: 1, scope: Scope::Tool })
+        );
+        assert_eq!(
+            rate("30/day per tenant"),
+            Ok(Rate { count: 30, period_secs: 86_400, scope: Scope::Tenant })
+        );
         for bad in [
             "10",
             "10/min",

@@ -83,8 +83,14 @@ use codes;
 /// Every diagnostic, ordered by code.
 #[must_use]
 pub fn all() -> Vec<&'static Diagnostic> {
-    let tables =
-        [house::TABLE, policy::TABLE, attribute::TABLE, inputs::TABLE, signature::TABLE, text::TABLE];
+    let tables = [
+        house::TABLE,
+        policy::TABLE,
+        attribute::TABLE,
+        inputs::TABLE,
+        signature::TABLE,
+        text::TABLE,
+    ];
     let mut entries: Vec<&'static Diagnostic> = tables.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.code);
     entries
