@@ -169,8 +169,8 @@ impl JwtAuthenticator {
         let entry = match self.cache.get(&digest) {
             Some(entry) if self.still_vouched_for(&entry) => entry,
             _ => {
-                let entry = self.verify(token, now)?;
-                self.cache.put(digest, entry.clone());
+                let entry = Arc::new(self.verify(token, now)?);
+                self.cache.put(digest, Arc::clone(&entry));
                 entry
             }
         };
@@ -179,7 +179,7 @@ impl JwtAuthenticator {
             return Err(AuthError::Expired);
         }
         self.not_revoked(&entry)?;
-        Ok(entry.who)
+        Ok(entry.who.clone())
     }
 
     fn still_vouched_for(&self, entry: &Entry) -> bool {

@@ -17,7 +17,7 @@ mod principal;
 mod private_file;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use authenticated::{Authenticated, Authenticator, Credentials};
 pub use claims::{ClaimName, Claims, PersonMapping};

@@ -336,7 +336,7 @@ fn a_flood_of_tokens_cannot_grow_the_cache() {
             token_id: None,
             issued_at: None,
         };
-        cache.put(crate::canon::Digest::of_bytes(&[n]), entry);
+        cache.put(crate::canon::Digest::of_bytes(&[n]), Arc::new(entry));
         assert!(cache.len() <= 8);
         assert!(cache.get(&crate::canon::Digest::of_bytes(&[n])).is_some());
     }
