@@ -1,1 +1,21 @@
-//! The builder, and serving over stdio and HTTP.
+//! The transports: standard input and output, and streamable HTTP, in front of the one pipeline.
+//!
+//! A transport says who calls, by what it received, and hands the call over. It has no way to a tool's body, and no
+//! application can register a handler of the protocol beside it.
+
+mod answer;
+mod face;
+mod handler;
+mod http;
+mod list;
+mod stdio;
+
+#[cfg(test)]
+mod testkit;
+
+pub(crate) use face::{Catalogue, Face, ServerInfo, Shown};
+pub(crate) use http::{HttpError, HttpServer, HttpSettings, PublicHttp};
+pub(crate) use stdio::{StdioError, serve_stdio};
+
+/// The largest message a transport takes, in bytes, unless the server says otherwise.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 256 * 1024;
