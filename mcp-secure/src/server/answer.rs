@@ -7,7 +7,8 @@ use rmcp::model::{
 };
 use serde_json::Value;
 
-use crate::pipeline::{Answer, Code, Executed, Refusal};
+use crate::audit::Executed;
+use crate::pipeline::{Answer, Code, Refusal};
 use crate::tool::{Block, Output};
 
 /// The answer to a name that is not there for this caller, whether it exists or not. It repeats nothing of the request.
@@ -69,7 +70,7 @@ fn in_words(refusal: &Refusal) -> String {
 
 fn to_content(block: Block) -> ContentBlock {
     match block {
-        Block::Text(text) => ContentBlock::text(text),
+        Block::Text { text } => ContentBlock::text(text),
         Block::Image { data, mime_type } => ContentBlock::image(data, mime_type),
         Block::Audio { data, mime_type } => ContentBlock::audio(data, mime_type),
         Block::Link { uri, name } => ContentBlock::resource_link(Resource::new(uri, name)),
@@ -110,7 +111,7 @@ pub(super) fn to_resource_result(
             let mut contents = Vec::new();
             contents.extend(output.structured.map(|value| text(plain(value))));
             contents.extend(output.blocks.into_iter().map(|block| match block {
-                Block::Text(words) => text(words),
+                Block::Text { text: words } => text(words),
                 Block::Image { data, mime_type } | Block::Audio { data, mime_type } => {
                     ResourceContents::blob(data, uri).with_mime_type(mime_type)
                 }
@@ -151,17 +152,17 @@ mod tests {
 
     #[test]
     fn b29_a_refusal_is_an_error_and_reads_like_one() {
-        for (executed, opening) in [
-            (Executed::No, "NOT EXECUTED (permission_denied)"),
-            (Executed::Yes, "EXECUTED, BUT WITH AN ERROR"),
-            (Executed::Unknown, "OUTCOME UNKNOWN"),
+        for (executed, said, opening) in [
+            (Executed::No, json!(false), "NOT EXECUTED (permission_denied)"),
+            (Executed::Yes, json!(true), "EXECUTED, BUT WITH AN ERROR"),
+            (Executed::Unknown, json!("unknown"), "OUTCOME UNKNOWN"),
         ] {
             let refusal = Refusal::new(Code::PermissionDenied, "not permitted").executed(executed);
             let answer = Answer::Refused { request_id: "req_1".into(), refusal: Box::new(refusal) };
             let result = to_tool_result(answer).unwrap();
             assert_eq!(result.is_error, Some(true));
             let structured = result.structured_content.unwrap();
-            assert_eq!(structured["executed"], executed.to_json());
+            assert_eq!(structured["executed"], said);
             assert_eq!(structured["request_id"], "req_1");
             assert_eq!(serde_json::from_str::<Value>(text(&result.content[0])).unwrap(), structured);
             assert!(text(&result.content[1]).starts_with(opening), "{}", text(&result.content[1]));
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn b15_a_resource_is_nobody_elses_to_cache() {
-        let output = Output { structured: None, blocks: vec![Block::Text("# Refunds".into())] };
+        let output = Output { structured: None, blocks: vec![Block::Text { text: "# Refunds".into() }] };
         let answer = Answer::Done { request_id: "req_1".into(), output };
         let result = to_resource_result(answer, "kb://articles/refunds", Some("text/markdown")).unwrap();
         assert_eq!(result.cache_scope, Some(CacheScope::Private));

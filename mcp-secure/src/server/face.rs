@@ -7,19 +7,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::identity::{AuthError, Authenticated, Authenticator};
-use crate::pipeline::{Answer, Incoming, Transport};
+use crate::pipeline::{Answer, Incoming, ServerInfo, Transport};
 use crate::tool::ToolSpec;
-
-/// What the server says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ServerInfo {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    /// Who answers for tools that name nobody. Not told to clients.
-    pub(crate) owner: Option<String>,
-    /// Guidance for models, advertised as it is.
-    pub(crate) instructions: Option<String>,
-}
 
 /// One of the lists a client can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use rmcp::model::{Prompt, PromptArgument, Resource, ResourceTemplate, Tool, Tool
 use serde_json::{Map, Value};
 
 use super::face::Shown;
-use crate::tool::{AnnotationSpec, Kind};
+use crate::tool::spec::{AnnotationSpec, Kind};
 
 /// Sorted by name, so that the same rights give the same bytes.
 pub(super) fn in_order(mut shown: Vec<Shown>) -> Vec<Shown> {

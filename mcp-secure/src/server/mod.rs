@@ -13,7 +13,7 @@ mod stdio;
 #[cfg(test)]
 mod testkit;
 
-pub(crate) use face::{Catalogue, Face, ServerInfo, Shown};
+pub(crate) use face::{Answering, Catalogue, Face, Shown};
 pub(crate) use http::{HttpError, HttpServer, HttpSettings, PublicHttp};
 pub(crate) use stdio::{StdioError, serve_stdio};
 
