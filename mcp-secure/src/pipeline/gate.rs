@@ -108,6 +108,11 @@ impl Gate {
         self.listed(caller, |kind| matches!(kind, Kind::Resource { .. }))
     }
 
+    /// Whether anything of this kind is declared, whoever may use it.
+    pub(crate) fn declares(&self, of: impl Fn(Kind) -> bool) -> bool {
+        self.table.iter().any(|served| of(served.spec.kind))
+    }
+
     fn listed(&self, caller: &Authenticated, of: impl Fn(Kind) -> bool) -> Vec<Arc<Served>> {
         self.table
             .iter()

@@ -5,6 +5,7 @@
 
 mod answer;
 mod face;
+mod gate;
 mod handler;
 mod http;
 mod list;

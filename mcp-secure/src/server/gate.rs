@@ -1,0 +1,57 @@
+//! The gate as transports see it.
+
+use std::sync::Arc;
+
+use super::face::{Answering, Catalogue, Face, Shown};
+use crate::audit::{Event, Executed, OutcomeNote, Record};
+use crate::identity::{AuthError, Authenticated, Authenticator};
+use crate::pipeline::{Gate, Incoming, Served, ServerInfo, Transport};
+use crate::tool::spec::Kind;
+
+impl Face for Gate {
+    fn call(self: Arc<Self>, incoming: Incoming) -> Answering {
+        Box::pin(async move { Self::call(&self, incoming).await })
+    }
+
+    fn shown(&self, caller: &Authenticated, which: Catalogue) -> Vec<Shown> {
+        let listed = match which {
+            Catalogue::Tools => self.tools(caller),
+            Catalogue::Resources => self.resources(caller),
+            Catalogue::Prompts => self.prompts(caller),
+        };
+        listed.iter().map(|served| shown(served)).collect()
+    }
+
+    fn declares(&self, which: Catalogue) -> bool {
+        self.declares(|kind| match which {
+            Catalogue::Tools => matches!(kind, Kind::Tool),
+            Catalogue::Resources => matches!(kind, Kind::Resource { .. }),
+            Catalogue::Prompts => matches!(kind, Kind::Prompt),
+        })
+    }
+
+    fn info(&self) -> &ServerInfo {
+        Self::info(self)
+    }
+
+    fn authenticator(&self) -> &dyn Authenticator {
+        Self::authenticator(self)
+    }
+
+    fn unauthenticated(&self, why: AuthError, transport: Transport) {
+        let outcome = OutcomeNote::new(Executed::No, "unauthenticated").error(why.code());
+        let record = Record::new(Event::Refusal).transport(transport.as_str()).outcome(outcome);
+        // Nobody is let in for a record that could not be written, so there is nothing to take back.
+        if let Err(error) = self.audit().queued(record) {
+            tracing::warn!(%error, "a refusal could not be recorded");
+        }
+    }
+}
+
+fn shown(served: &Served) -> Shown {
+    Shown {
+        spec: served.spec,
+        input_schema: Arc::clone(&served.input_schema),
+        output_schema: served.output_schema.clone(),
+    }
+}
