@@ -28,6 +28,7 @@ pub struct PolicyEngine {
     version: Digest,
     schema: Value,
     warnings: Vec<PolicyFault>,
+    count: usize,
 }
 
 impl PolicyEngine {
@@ -54,7 +55,7 @@ impl PolicyEngine {
         .index(tools)?;
         let warnings = warnings(&loaded, tools, &actions);
         let authorizer = Authorizer::new();
-        Ok(Self { authorizer, types, actions, version, schema: schema.json, warnings })
+        Ok(Self { authorizer, types, actions, version, schema: schema.json, warnings, count: loaded.len() })
     }
 
     /// The version of the policies: a digest of their names and texts.
@@ -66,6 +67,12 @@ impl PolicyEngine {
     #[must_use]
     pub fn schema_text(&self) -> String {
         schema::text(&self.schema)
+    }
+
+    /// How many policies were loaded.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
     }
 
     /// What is no fault but surely not meant: no policies at all, or an action that no policy can permit.
