@@ -221,3 +221,29 @@ async fn a_backlog_of_several_groups_is_written_whole_and_in_order() {
     assert!(ids.eq((0..5000).map(|n| n.to_string())));
     assert!(verify(&dir).unwrap().writers[0].closed);
 }
+
+#[test]
+fn both_ways_to_a_canonical_body_agree_byte_for_byte() {
+    use crate::audit::line::{Stamp, by_value, genesis};
+    let stamp = Stamp {
+        writer: "0123456789abcdef",
+        seq: 7,
+        time: Timestamp::from_millis(1_800_000_000_120),
+        pid: 42,
+        prev: genesis("w"),
+    };
+    let every_character: String = (0..0x3000).filter_map(char::from_u32).collect();
+    let plain = json!({ "b": [1, -9_007_199_254_740_991_i64, null, true], "a": { "z": "", "Y": every_character } });
+    for record in [full(), full().arguments(plain.clone()).detail(plain), Record::new(Event::Read)]
+    {
+        let direct = crate::audit::direct::body(&record, &stamp).unwrap();
+        assert_eq!(
+            String::from_utf8(direct),
+            String::from_utf8(by_value(&record, &stamp).unwrap())
+        );
+    }
+    for other in [json!(0.5), json!(10.0), json!([u64::MAX]), json!({ "\u{e9}": 1 })] {
+        let record = Record::new(Event::Read).detail(other.clone());
+        assert_eq!(crate::audit::direct::body(&record, &stamp), None, "{other}");
+    }
+}
