@@ -2,7 +2,7 @@
 
 use super::AuditError;
 use super::file::{create_private, sync_parent};
-use crate::canon::canonical;
+use crate::canon::{Digest, canonical};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -110,6 +110,20 @@ impl AuditKey {
             mac.update(part);
         }
         json!({ "hmac": format!("{}:{}", self.id, hex::encode(mac.finalize().into_bytes())) })
+    }
+
+    /// What a record shows in place of the digest of arguments.
+    ///
+    /// A bare digest of few and small arguments could be guessed back, so it is keyed as they are.
+    #[must_use]
+    pub fn seal(&self, tenant: &str, digest: &Digest) -> Option<Digest> {
+        let mut mac = self.mac.clone()?;
+        mac.update(b"mcp-secure audit digest v1");
+        for part in [tenant.as_bytes(), digest.as_bytes()] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        Digest::from_hex(&hex::encode(mac.finalize().into_bytes()))
     }
 
     /// What a record shows in place of a value from a tiny domain.
