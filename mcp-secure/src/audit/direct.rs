@@ -1,6 +1,6 @@
 //! The short way to a canonical body: written as it stands, with nothing built in between.
 //!
-//! Most records are made of text and whole numbers, where serde_json's spelling is the canonical one as long as keys
+//! Most records are made of text and whole numbers, where `serde_json`'s spelling is the canonical one as long as keys
 //! come sorted. Whatever else a record holds is left to [`by_value`](super::line::by_value).
 
 use super::line::{FORMAT, Stamp};
