@@ -37,7 +37,7 @@ fn claims() -> Value {
     })
 }
 
-fn with(changes: Value) -> Value {
+fn with(changes: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
         if value == "(absent)" {
@@ -82,26 +82,26 @@ fn a_good_token_is_the_principal_its_claims_say() {
 
 #[test]
 fn an_expired_token_is_refused_and_so_is_one_without_expiry() {
-    assert_eq!(refused(&sign(&with(json!({"exp": NOW - 30})))), AuthError::Expired);
-    assert!(authenticate(&sign(&with(json!({"exp": NOW - 29})))).is_ok(), "clocks may differ");
-    let endless = sign(&with(json!({"exp": "(absent)"})));
+    assert_eq!(refused(&sign(&with(&json!({"exp": NOW - 30})))), AuthError::Expired);
+    assert!(authenticate(&sign(&with(&json!({"exp": NOW - 29})))).is_ok(), "clocks may differ");
+    let endless = sign(&with(&json!({"exp": "(absent)"})));
     assert_eq!(refused(&endless), AuthError::BadClaim("exp"));
-    assert_eq!(refused(&sign(&with(json!({"exp": "soon"})))), AuthError::BadClaim("exp"));
-    assert_eq!(refused(&sign(&with(json!({"exp": -1.5})))), AuthError::BadClaim("exp"));
+    assert_eq!(refused(&sign(&with(&json!({"exp": "soon"})))), AuthError::BadClaim("exp"));
+    assert_eq!(refused(&sign(&with(&json!({"exp": -1.5})))), AuthError::BadClaim("exp"));
 }
 
 #[test]
 fn a_token_from_the_future_is_refused() {
-    assert_eq!(refused(&sign(&with(json!({"nbf": NOW + 31})))), AuthError::NotYetValid);
-    assert_eq!(refused(&sign(&with(json!({"iat": NOW + 31})))), AuthError::NotYetValid);
-    assert!(authenticate(&sign(&with(json!({"nbf": NOW + 30})))).is_ok());
+    assert_eq!(refused(&sign(&with(&json!({"nbf": NOW + 31})))), AuthError::NotYetValid);
+    assert_eq!(refused(&sign(&with(&json!({"iat": NOW + 31})))), AuthError::NotYetValid);
+    assert!(authenticate(&sign(&with(&json!({"nbf": NOW + 30})))).is_ok());
 }
 
 #[test]
 fn a_forged_signature_is_refused() {
     let mallory = jsonwebtoken::encode(&header(Jwt::EdDSA), &claims(), &key(2).0).unwrap();
     assert_eq!(refused(&mallory), AuthError::BadSignature);
-    let (good, other) = (sign(&claims()), sign(&with(json!({"tenant": "globex"}))));
+    let (good, other) = (sign(&claims()), sign(&with(&json!({"tenant": "globex"}))));
     let (start, _) = good.rsplit_once('.').unwrap();
     let (_, end) = other.rsplit_once('.').unwrap();
     assert_eq!(refused(&format!("{start}.{end}")), AuthError::BadSignature);
@@ -110,22 +110,25 @@ fn a_forged_signature_is_refused() {
 
 #[test]
 fn a_token_for_another_audience_is_refused() {
-    for aud in [json!("other"), json!(["other"]), json!([]), json!(7), json!("(absent)"), json!("Desk")] {
-        assert_eq!(refused(&sign(&with(json!({"aud": aud})))), AuthError::WrongAudience);
+    for aud in
+        [json!("other"), json!(["other"]), json!([]), json!(7), json!("(absent)"), json!("Desk")]
+    {
+        assert_eq!(refused(&sign(&with(&json!({"aud": aud})))), AuthError::WrongAudience);
     }
-    assert!(authenticate(&sign(&with(json!({"aud": ["other", "desk"]})))).is_ok());
+    assert!(authenticate(&sign(&with(&json!({"aud": ["other", "desk"]})))).is_ok());
 }
 
 #[test]
 fn a_token_of_another_issuer_is_refused() {
     for iss in [json!("https://evil.example"), json!([ISSUER]), json!("(absent)")] {
-        assert_eq!(refused(&sign(&with(json!({"iss": iss})))), AuthError::UnknownIssuer);
+        assert_eq!(refused(&sign(&with(&json!({"iss": iss})))), AuthError::UnknownIssuer);
     }
 }
 
 #[test]
 fn one_issuer_cannot_speak_for_another() {
-    let other = Issuer::new("https://two.example", "desk", Arc::new(StaticKeys::new([key(2).1]).unwrap()));
+    let other =
+        Issuer::new("https://two.example", "desk", Arc::new(StaticKeys::new([key(2).1]).unwrap()));
     let verifier = JwtAuthenticator::new([issuer(), other.unwrap()], clock()).unwrap();
     let token = jsonwebtoken::encode(&header(Jwt::EdDSA), &claims(), &key(2).0).unwrap();
     let refused = verifier.authenticate(&Credentials::Bearer(&token)).unwrap_err();
@@ -186,8 +189,10 @@ fn an_id_token_is_no_access_token() {
 #[test]
 fn a_token_without_tenant_subject_or_client_is_refused() {
     for (claim, name) in [("tenant", "tenant"), ("sub", "sub"), ("client_id", "client_id")] {
-        for bad in [json!("(absent)"), json!(""), json!(7), json!(["acme"]), json!("a\u{0}b"), json!(null)] {
-            let token = sign(&with(json!({claim: bad})));
+        for bad in
+            [json!("(absent)"), json!(""), json!(7), json!(["acme"]), json!("a\u{0}b"), json!(null)]
+        {
+            let token = sign(&with(&json!({claim: bad})));
             let error = refused(&token);
             let unreadable = bad.is_array() && error == AuthError::Malformed;
             assert!(unreadable || error == AuthError::BadClaim(name), "{claim} {bad}: {error}");
@@ -197,28 +202,33 @@ fn a_token_without_tenant_subject_or_client_is_refused() {
 
 #[test]
 fn claims_of_an_unexpected_type_refuse_rather_than_vanish() {
-    for (claim, bad) in [("roles", json!({"admin": true})), ("roles", json!(["a", 1])), ("act", json!("bob")), ("act", json!({}))] {
-        let token = sign(&with(json!({claim: bad})));
+    for (claim, bad) in [
+        ("roles", json!({"admin": true})),
+        ("roles", json!(["a", 1])),
+        ("act", json!("bob")),
+        ("act", json!({})),
+    ] {
+        let token = sign(&with(&json!({claim: bad})));
         assert!(matches!(refused(&token), AuthError::BadClaim(_)), "{claim} {bad}");
     }
     let mut deep = json!({"sub": "end"});
     for _ in 0..9 {
         deep = json!({"sub": "x", "act": deep});
     }
-    assert_eq!(refused(&sign(&with(json!({"act": deep})))), AuthError::BadClaim("act"));
+    assert_eq!(refused(&sign(&with(&json!({"act": deep})))), AuthError::BadClaim("act"));
 }
 
 #[test]
 fn actors_are_read_outermost_first() {
     let act = json!({"sub": "agent", "act": {"sub": "gateway", "iss": "https://gw.example"}});
-    let who = authenticate(&sign(&with(json!({"act": act})))).unwrap();
+    let who = authenticate(&sign(&with(&json!({"act": act})))).unwrap();
     assert_eq!(who.actors, ["https://issuer.example|agent", "https://gw.example|gateway"]);
 }
 
 #[test]
 fn b38_identity_is_never_what_the_caller_says() {
     // A client that acts for itself is nobody, whatever else it claims.
-    let who = authenticate(&sign(&with(json!({"sub": "desktop", "person": "ceo"})))).unwrap();
+    let who = authenticate(&sign(&with(&json!({"sub": "desktop", "person": "ceo"})))).unwrap();
     assert_eq!(who.person, None);
     let local = JwtAuthenticator::new([issuer()], clock()).unwrap();
     assert_eq!(local.authenticate(&Credentials::Local).unwrap_err(), AuthError::Missing);
@@ -234,7 +244,7 @@ fn claims_are_found_where_the_issuer_keeps_them() {
         ..Claims::default()
     };
     let verifier = JwtAuthenticator::new([issuer().claims(mapping)], clock()).unwrap();
-    let mut token = with(json!({
+    let mut token = with(&json!({
         "https://acme.example/tenant": "globex", "appid": "app",
         "realm_access": {"roles": ["lead"]}, "employee": "e7",
     }));
@@ -276,7 +286,8 @@ impl KeySource for Rotating {
 
 #[test]
 fn a_withdrawn_key_ends_the_tokens_it_signed_in_the_cache_too() {
-    let keys = Arc::new(Rotating { generation: AtomicU64::new(1), withdrawn: AtomicBool::new(false) });
+    let keys =
+        Arc::new(Rotating { generation: AtomicU64::new(1), withdrawn: AtomicBool::new(false) });
     let issuer = Issuer::new(ISSUER, "desk", Arc::clone(&keys) as Arc<dyn KeySource>).unwrap();
     let verifier = JwtAuthenticator::new([issuer], clock()).unwrap();
     let token = sign(&claims());
@@ -334,16 +345,17 @@ fn a_flood_of_tokens_cannot_grow_the_cache() {
 #[test]
 fn unreadable_and_oversized_tokens_are_refused() {
     let good = sign(&claims());
-    for bad in ["", ".", "..", "a.b.c", "x", &good[1..], &format!("{good}.x"), &format!("{good}é")] {
+    for bad in ["", ".", "..", "a.b.c", "x", &good[1..], &format!("{good}.x"), &format!("{good}é")]
+    {
         assert!(authenticate(bad).is_err(), "{bad}");
     }
-    let large = sign(&with(json!({"pad": "x".repeat(8192)})));
+    let large = sign(&with(&json!({"pad": "x".repeat(8192)})));
     assert_eq!(refused(&large), AuthError::TooLarge);
 }
 
 #[test]
 fn no_error_and_no_debug_output_shows_the_token() {
-    let token = sign(&with(json!({"aud": "other"})));
+    let token = sign(&with(&json!({"aud": "other"})));
     let part = &token[10..30];
     let error = refused(&token);
     let credentials = Credentials::Bearer(&token);
@@ -394,11 +406,26 @@ fn a_key_set_with_secrets_private_or_weak_keys_is_refused() {
     assert!(aside.unwrap().find(Some("a")).is_none());
     for (key, want) in [
         (json!({"kty": "oct", "kid": "a", "k": "c2VjcmV0"}), KeyError::Private("a".to_owned())),
-        (json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "d": x}), KeyError::Private("a".to_owned())),
-        (json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "AAAA"}), KeyError::Unsupported("a".to_owned())),
-        (json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "alg": "HS256"}), KeyError::Unsupported("a".to_owned())),
-        (json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}), KeyError::TooShort("a".to_owned())),
-        (json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "alg": "HS256"}), KeyError::Unsupported("a".to_owned())),
+        (
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "d": x}),
+            KeyError::Private("a".to_owned()),
+        ),
+        (
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "AAAA"}),
+            KeyError::Unsupported("a".to_owned()),
+        ),
+        (
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "alg": "HS256"}),
+            KeyError::Unsupported("a".to_owned()),
+        ),
+        (
+            json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}),
+            KeyError::TooShort("a".to_owned()),
+        ),
+        (
+            json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "alg": "HS256"}),
+            KeyError::Unsupported("a".to_owned()),
+        ),
     ] {
         assert_eq!(set(key.clone()).unwrap_err(), want, "{key}");
     }
