@@ -15,6 +15,7 @@ struct Request {
     contract: Digest,
     resource: Value,
     arguments: Value,
+    exact: Value,
     preview: Option<Value>,
     risk: String,
     asked_by: String,
@@ -24,13 +25,18 @@ struct Request {
 }
 
 /// Writes a new pending request.
-pub(super) fn insert(conn: &Connection, new: NewApproval, now: Timestamp) -> Result<Approval, StoreError> {
+pub(super) fn insert(
+    conn: &Connection,
+    new: NewApproval,
+    now: Timestamp,
+) -> Result<Approval, StoreError> {
     let request = Request {
         requester: new.requester,
         tool: new.tool,
         contract: new.contract,
         resource: new.resource,
         arguments: new.arguments,
+        exact: new.exact,
         preview: new.preview,
         risk: new.risk,
         asked_by: new.asked_by,
@@ -62,7 +68,12 @@ pub(super) fn insert(conn: &Connection, new: NewApproval, now: Timestamp) -> Res
 }
 
 /// Moves a request along: by compare-and-set on the state it was seen in.
-pub(super) fn advance(conn: &Connection, seen: &Approval, next: &State, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn advance(
+    conn: &Connection,
+    seen: &Approval,
+    next: &State,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let changed = conn
         .prepare_cached(
             "UPDATE approvals SET state = ?1, detail = ?2, state_at = ?3 WHERE id = ?4 AND effect = ?5 AND state = ?6",
@@ -79,7 +90,11 @@ pub(super) fn advance(conn: &Connection, seen: &Approval, next: &State, now: Tim
 }
 
 /// Writes a vote. The key allows each person one.
-pub(super) fn insert_vote(conn: &Connection, approval: &Approval, vote: &CastVote) -> Result<(), StoreError> {
+pub(super) fn insert_vote(
+    conn: &Connection,
+    approval: &Approval,
+    vote: &CastVote,
+) -> Result<(), StoreError> {
     let nth = i64::try_from(approval.votes.len()).unwrap_or(i64::MAX);
     conn.prepare_cached("INSERT INTO votes (approval, person, nth, vote) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![approval.id.to_string(), vote.person, nth, json(vote)?])?;
@@ -89,8 +104,13 @@ pub(super) fn insert_vote(conn: &Connection, approval: &Approval, vote: &CastVot
 const COLUMNS: &str = "id, effect, created, expires, request, detail, answer, state";
 
 /// The requests that `rest` (a `WHERE` clause and what follows) selects, as they are written, answers included.
-pub(super) fn select(conn: &Connection, rest: &str, values: impl Params) -> Result<Vec<Approval>, StoreError> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM approvals WHERE {rest}"))?;
+pub(super) fn select(
+    conn: &Connection,
+    rest: &str,
+    values: impl Params,
+) -> Result<Vec<Approval>, StoreError> {
+    let mut statement =
+        conn.prepare_cached(&format!("SELECT {COLUMNS} FROM approvals WHERE {rest}"))?;
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -126,7 +146,8 @@ fn read(conn: &Connection, row: &Row<'_>) -> Result<Approval, StoreError> {
 }
 
 fn votes(conn: &Connection, id: &str) -> Result<Vec<CastVote>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT vote FROM votes WHERE approval = ?1 ORDER BY nth")?;
+    let mut statement =
+        conn.prepare_cached("SELECT vote FROM votes WHERE approval = ?1 ORDER BY nth")?;
     let mut rows = statement.query([id])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -154,6 +175,7 @@ fn assemble(
         contract: request.contract,
         resource: request.resource,
         arguments: request.arguments,
+        exact: request.exact,
         preview: request.preview,
         risk: request.risk,
         asked_by: request.asked_by,
