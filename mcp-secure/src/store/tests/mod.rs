@@ -47,15 +47,14 @@ impl Desk {
 pub(super) fn party(name: &str, client: &str) -> Party {
     Party {
         issuer: "https://id.example".to_owned(),
-        subject: format!("sub-{name
-        roles: std::collections::BTreeSet::new(),
-        scopes: std::collections::BTreeSet::new(),
-    }"),
+        subject: format!("sub-{name}"),
         tenant: "acme".to_owned(),
         person: Some(name.to_owned()),
         actors: Vec::new(),
         client: client.to_owned(),
         method: Method::Bearer,
+        roles: std::collections::BTreeSet::new(),
+        scopes: std::collections::BTreeSet::new(),
     }
 }
 
