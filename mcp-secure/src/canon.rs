@@ -240,7 +240,9 @@ pub fn normalise(value: Value) -> Result<Value, CanonError> {
 fn normalise_number(n: Number) -> Result<Number, CanonError> {
     let mut checked = Vec::with_capacity(24);
     write_number(&n, &mut checked)?;
-    if n.is_f64() && let Ok(i) = String::from_utf8_lossy(&checked).parse::<i64>() {
+    if n.is_f64()
+        && let Ok(i) = String::from_utf8_lossy(&checked).parse::<i64>()
+    {
         return Ok(Number::from(i));
     }
     Ok(n)

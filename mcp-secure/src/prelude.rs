@@ -1,1 +1,11 @@
 //! What an application imports: `use mcp_secure::prelude::*;`.
+
+pub use mcp_secure_macros::*;
+
+pub use crate::context::CallContext;
+pub use crate::identity::Principal;
+pub use crate::resource::{Attributes, Resource, ResourceId};
+pub use crate::tool::{
+    Content, Lent, LentRead, Reader, Secret, State, Tool, ToolError, ToolOutput, ToolSet, Untrusted,
+};
+pub use crate::tools;

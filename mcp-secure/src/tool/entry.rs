@@ -1,0 +1,348 @@
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::BoxFuture;
+use super::companion::{DryRun, Rollback, When};
+use super::error::ToolError;
+use super::fields::{Fault, Fields};
+use super::input::InputType;
+use super::lent::{Lender, Reader, State};
+use super::output::{Output, OutputType};
+use super::spec::ToolSpec;
+use crate::context::CallContext;
+use crate::identity::Principal;
+use crate::pipeline::{Clearance, Cleared};
+use crate::resource::{LoadedResource, Resource, ResourceId as _, ResourceIds};
+
+type Extract<A> = Box<dyn Fn(&mut Fields<'_>) -> Option<A> + Send + Sync>;
+type Body<S, A> = Box<
+    dyn Fn(Cleared<A>, Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>> + Send + Sync,
+>;
+type Load<S, A> = Box<
+    dyn for<'a> Fn(
+            &'a A,
+            Reader<S>,
+        ) -> BoxFuture<'a, Result<Vec<Option<LoadedResource>>, ToolError>>
+        + Send
+        + Sync,
+>;
+type Ask<S, A> =
+    Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<bool, ToolError>> + Send + Sync>;
+type Preview<S, A> =
+    Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>> + Send + Sync>;
+
+/// The resource type a tool is scoped by, as policies are checked against it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResourceType {
+    pub(crate) type_name: &'static str,
+    pub(crate) attributes: &'static [(&'static str, &'static str)],
+}
+
+/// What does not depend on the type of the arguments.
+struct Common {
+    spec: &'static ToolSpec,
+    inputs: Vec<InputType>,
+    output: OutputType,
+    resource: Option<ResourceType>,
+}
+
+/// A tool's entry while the macro's code puts it together.
+pub struct Draft<S: State, A> {
+    common: Common,
+    extract: Extract<A>,
+    body: Body<S, A>,
+    load: Option<Load<S, A>>,
+    when: Option<Ask<S, A>>,
+    preview: Option<Preview<S, A>>,
+}
+
+/// A tool as a served table holds it before the state is there. Made by `#[tool]`.
+pub struct Entry<S: State> {
+    common: Common,
+    bind: Box<dyn FnOnce(Arc<S>) -> Box<dyn BoundCall>>,
+}
+
+impl<S: State> Entry<S> {
+    /// A tool whose body may write.
+    pub fn mutating<A, X, B>(
+        spec: &'static ToolSpec,
+        inputs: Vec<InputType>,
+        extract: X,
+        body: B,
+        output: OutputType,
+    ) -> Draft<S, A>
+    where
+        A: Send + 'static,
+        X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
+        B: Fn(Cleared<A>, Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        Draft {
+            common: Common { spec, inputs, output, resource: None },
+            extract: Box::new(extract),
+            body: Box::new(body),
+            load: None,
+            when: None,
+            preview: None,
+        }
+    }
+
+    /// A tool whose body borrows only what reads.
+    pub fn reading<A, X, B>(
+        spec: &'static ToolSpec,
+        inputs: Vec<InputType>,
+        extract: X,
+        body: B,
+        output: OutputType,
+    ) -> Draft<S, A>
+    where
+        A: Send + 'static,
+        X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
+        B: Fn(Cleared<A>, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self::mutating(
+            spec,
+            inputs,
+            extract,
+            move |args, lender| body(args, Reader::new(lender)),
+            output,
+        )
+    }
+
+    /// The declaration.
+    #[must_use]
+    pub fn spec(&self) -> &'static ToolSpec {
+        self.common.spec
+    }
+
+    pub(crate) fn inputs(&self) -> &[InputType] {
+        &self.common.inputs
+    }
+
+    pub(crate) fn output(&self) -> OutputType {
+        self.common.output
+    }
+
+    pub(crate) fn resource_type(&self) -> Option<ResourceType> {
+        self.common.resource
+    }
+
+    /// Joins the state, after which nothing depends on its type.
+    pub(crate) fn bind(self, state: Arc<S>) -> BoundTool {
+        BoundTool((self.bind)(state))
+    }
+}
+
+impl<S: State, A: Send + 'static> Draft<S, A> {
+    /// The permission is checked on the resource `R`, which the input that `pick` picks names.
+    #[must_use]
+    pub fn resource<R, I>(mut self, pick: for<'a> fn(&'a A) -> &'a I) -> Self
+    where
+        R: Resource<S>,
+        I: ResourceIds<Id = R::Id> + 'static,
+    {
+        self.common.resource = Some(ResourceType { type_name: R::TYPE, attributes: R::ATTRIBUTES });
+        self.load = Some(Box::new(move |args, reader| {
+            let ids = pick(args).each();
+            Box::pin(async move {
+                let mut loaded = Vec::with_capacity(ids.len());
+                for id in ids {
+                    loaded.push(R::load(&reader, id).await?.map(|resource| LoadedResource {
+                        type_name: R::TYPE,
+                        id: id.id_text(),
+                        tenant: resource.tenant().to_owned(),
+                        attributes: resource.attributes(),
+                    }));
+                }
+                Ok(loaded)
+            })
+        }));
+        self
+    }
+
+    /// The preview function.
+    #[must_use]
+    pub fn dry_run<D: DryRun<S, A>>(mut self) -> Self {
+        self.preview =
+            Some(Box::new(|args, reader| Box::pin(async move { D::preview(&reader, args).await })));
+        self
+    }
+
+    /// The predicate that says whether a call needs approval.
+    #[must_use]
+    pub fn when<W: When<S, A>>(mut self) -> Self {
+        self.when =
+            Some(Box::new(|args, reader| Box::pin(async move { W::ask(&reader, args).await })));
+        self
+    }
+
+    /// The compensating function. Its types are proven here; running it comes with the store of results.
+    #[must_use]
+    pub fn rollback<R: Rollback<S, D>, D>(self) -> Self {
+        self
+    }
+
+    /// The finished entry.
+    #[must_use]
+    pub fn finish(self) -> Entry<S> {
+        let Self { common, extract, body, load, when, preview } = self;
+        Entry {
+            common,
+            bind: Box::new(move |state| {
+                Box::new(Bound(Arc::new(Parts { state, extract, body, load, when, preview })))
+            }),
+        }
+    }
+}
+
+/// Who calls, and in which call: what a body may borrow besides the state.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) context: CallContext,
+}
+
+/// A tool joined with its state: from here on nothing is generic.
+pub(crate) struct BoundTool(Box<dyn BoundCall>);
+
+impl BoundTool {
+    /// The typed arguments of one call, not yet cleared.
+    pub(crate) fn prepare(
+        &self,
+        args: &Map<String, Value>,
+    ) -> Result<Box<dyn PreparedCall>, Vec<Fault>> {
+        self.0.prepare(args)
+    }
+}
+
+impl std::fmt::Debug for BoundTool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BoundTool")
+    }
+}
+
+trait BoundCall: Send + Sync {
+    fn prepare(&self, args: &Map<String, Value>) -> Result<Box<dyn PreparedCall>, Vec<Fault>>;
+}
+
+/// One call's typed arguments. The body is reached by giving up a [`Clearance`].
+pub(crate) trait PreparedCall: Send {
+    /// Loads what the permission is checked on; `None` inside stands for an id that names nothing.
+    fn load(
+        &self,
+        caller: &Caller,
+    ) -> Option<BoxFuture<'_, Result<Vec<Option<LoadedResource>>, ToolError>>>;
+
+    /// Asks the predicate; `None` where there is none.
+    fn needs_approval(
+        &self,
+        args: &Map<String, Value>,
+        caller: &Caller,
+    ) -> Option<BoxFuture<'static, Result<bool, ToolError>>>;
+
+    /// Says what the call would do; `None` where there is no preview.
+    fn preview(
+        &self,
+        args: &Map<String, Value>,
+        caller: &Caller,
+    ) -> Option<BoxFuture<'static, Result<Output, ToolError>>>;
+
+    /// Enters the body.
+    fn run(
+        self: Box<Self>,
+        clearance: Clearance,
+        caller: Caller,
+    ) -> BoxFuture<'static, Result<Output, ToolError>>;
+}
+
+struct Parts<S: State, A> {
+    state: Arc<S>,
+    extract: Extract<A>,
+    body: Body<S, A>,
+    load: Option<Load<S, A>>,
+    when: Option<Ask<S, A>>,
+    preview: Option<Preview<S, A>>,
+}
+
+impl<S: State, A> Parts<S, A> {
+    fn lender(&self, caller: &Caller) -> Lender<S> {
+        Lender::new(Arc::clone(&self.state), Arc::clone(&caller.principal), caller.context.clone())
+    }
+
+    /// The same inputs once more, out of the same canonical arguments, for a companion function.
+    fn again(&self, args: &Map<String, Value>) -> Result<A, ToolError> {
+        (self.extract)(&mut Fields::new(args))
+            .ok_or_else(|| ToolError::internal("the arguments could not be read a second time"))
+    }
+}
+
+struct Bound<S: State, A>(Arc<Parts<S, A>>);
+
+struct Prepared<S: State, A> {
+    parts: Arc<Parts<S, A>>,
+    args: A,
+}
+
+impl<S: State, A: Send + 'static> BoundCall for Bound<S, A> {
+    fn prepare(&self, args: &Map<String, Value>) -> Result<Box<dyn PreparedCall>, Vec<Fault>> {
+        let mut fields = Fields::new(args);
+        let taken = (self.0.extract)(&mut fields);
+        let faults = fields.into_faults();
+        match taken {
+            Some(args) if faults.is_empty() => {
+                Ok(Box::new(Prepared { parts: Arc::clone(&self.0), args }))
+            }
+            _ => Err(faults),
+        }
+    }
+}
+
+impl<S: State, A: Send + 'static> PreparedCall for Prepared<S, A> {
+    fn load(
+        &self,
+        caller: &Caller,
+    ) -> Option<BoxFuture<'_, Result<Vec<Option<LoadedResource>>, ToolError>>> {
+        let load = self.parts.load.as_ref()?;
+        Some(load(&self.args, Reader::new(self.parts.lender(caller))))
+    }
+
+    fn needs_approval(
+        &self,
+        args: &Map<String, Value>,
+        caller: &Caller,
+    ) -> Option<BoxFuture<'static, Result<bool, ToolError>>> {
+        let ask = self.parts.when.as_ref()?;
+        Some(match self.parts.again(args) {
+            Ok(args) => ask(args, Reader::new(self.parts.lender(caller))),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        })
+    }
+
+    fn preview(
+        &self,
+        args: &Map<String, Value>,
+        caller: &Caller,
+    ) -> Option<BoxFuture<'static, Result<Output, ToolError>>> {
+        let preview = self.parts.preview.as_ref()?;
+        Some(match self.parts.again(args) {
+            Ok(args) => preview(args, Reader::new(self.parts.lender(caller))),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        })
+    }
+
+    fn run(
+        self: Box<Self>,
+        clearance: Clearance,
+        caller: Caller,
+    ) -> BoxFuture<'static, Result<Output, ToolError>> {
+        let Self { parts, args } = *self;
+        let lender = parts.lender(&caller);
+        (parts.body)(Cleared::seal(clearance, args), lender)
+    }
+}
