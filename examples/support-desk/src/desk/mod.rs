@@ -13,6 +13,8 @@ mod notifier;
 mod orders;
 mod refunds;
 mod tickets;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use accounts::{Account, AccountBook, Health};
