@@ -1,0 +1,178 @@
+//! What a client hears when a call did not do what it asked for.
+
+use serde_json::{Map, Value};
+
+use crate::clock::Timestamp;
+use crate::tool::Fault;
+
+/// Why a call was refused, or what became of it. The names are part of the wire contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The arguments do not match the tool's schema.
+    InvalidArguments,
+    /// Policy does not permit the call, or there is no such resource for this caller.
+    PermissionDenied,
+    /// Too many calls.
+    RateLimited,
+    /// A person has to decide first.
+    ApprovalRequired,
+    /// A person said no.
+    ApprovalDenied,
+    /// Nobody decided, or nobody used the decision, in time.
+    ApprovalExpired,
+    /// The key was used with other arguments or by another subject.
+    IdempotencyConflict,
+    /// The same call runs right now.
+    InProgress,
+    /// The same call began and nobody knows how it ended.
+    InDoubt,
+    /// The body took too long.
+    TimedOut,
+    /// The caller gave up.
+    Cancelled,
+    /// The output broke the tool's own promise.
+    OutputRefused,
+    /// The record can not be written, so nothing that changes anything runs.
+    AuditUnavailable,
+    /// Switched off by an operator.
+    SwitchedOff,
+    /// The body failed.
+    ToolFailed,
+    /// The effect happened and its record failed.
+    ExecutedUnrecorded,
+}
+
+impl Code {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidArguments => "invalid_arguments",
+            Self::PermissionDenied => "permission_denied",
+            Self::RateLimited => "rate_limited",
+            Self::ApprovalRequired => "approval_required",
+            Self::ApprovalDenied => "approval_denied",
+            Self::ApprovalExpired => "approval_expired",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::InProgress => "in_progress",
+            Self::InDoubt => "in_doubt",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::OutputRefused => "output_refused",
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::SwitchedOff => "switched_off",
+            Self::ToolFailed => "tool_failed",
+            Self::ExecutedUnrecorded => "executed_unrecorded",
+        }
+    }
+}
+
+/// Whether the body took effect, as far as anybody can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Executed {
+    /// No body was entered, or the body vouched that nothing was changed.
+    No,
+    /// The body ran to its end.
+    Yes,
+    /// A body was entered and how far it came is not known.
+    Unknown,
+}
+
+impl Executed {
+    /// `false`, `true` or `"unknown"`.
+    #[must_use]
+    pub fn to_json(self) -> Value {
+        match self {
+            Self::No => Value::Bool(false),
+            Self::Yes => Value::Bool(true),
+            Self::Unknown => Value::from("unknown"),
+        }
+    }
+
+    /// The same as a word, for records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "false",
+            Self::Yes => "true",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A structured refusal. Every field is safe to show to a model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) code: Code,
+    pub(crate) executed: Executed,
+    pub(crate) reason: String,
+    pub(crate) remedy: Option<String>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) approval_id: Option<String>,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) retry_after_ms: Option<u64>,
+    /// What only the record holds.
+    pub(crate) internal: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: Code, reason: impl Into<String>) -> Self {
+        Self {
+            code,
+            executed: Executed::No,
+            reason: reason.into(),
+            remedy: None,
+            faults: Vec::new(),
+            approval_id: None,
+            expires_at: None,
+            retry_after_ms: None,
+            internal: None,
+        }
+    }
+
+    pub(crate) fn executed(mut self, executed: Executed) -> Self {
+        self.executed = executed;
+        self
+    }
+
+    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    pub(crate) fn internal(mut self, cause: impl std::fmt::Display) -> Self {
+        self.internal = Some(cause.to_string());
+        self
+    }
+
+    pub(crate) fn faults(mut self, faults: Vec<Fault>) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// The structured content a client gets.
+    pub(crate) fn to_json(&self, request_id: &str) -> Value {
+        let mut out = Map::new();
+        out.insert("executed".to_owned(), self.executed.to_json());
+        out.insert("code".to_owned(), self.code.as_str().into());
+        out.insert("reason".to_owned(), self.reason.as_str().into());
+        out.insert("request_id".to_owned(), request_id.into());
+        if let Some(remedy) = &self.remedy {
+            out.insert("remedy".to_owned(), remedy.as_str().into());
+        }
+        if !self.faults.is_empty() {
+            let faults = self.faults.iter().filter_map(|fault| serde_json::to_value(fault).ok());
+            out.insert("faults".to_owned(), Value::Array(faults.collect()));
+        }
+        if let Some(id) = &self.approval_id {
+            out.insert("approval_id".to_owned(), id.as_str().into());
+        }
+        if let Some(at) = self.expires_at {
+            out.insert("expires_at".to_owned(), at.to_rfc3339().into());
+        }
+        if let Some(ms) = self.retry_after_ms {
+            out.insert("retry_after_ms".to_owned(), ms.into());
+        }
+        Value::Object(out)
+    }
+}
