@@ -6,8 +6,8 @@ use mcp_secure::identity::{People, Person};
 use mcp_secure::prelude::*;
 
 use crate::desk::{
-    AccountBook, CustomerDesk, Database, DeskError, KnowledgeBase, Notifier, OrderBook, RefundService,
-    TicketDesk,
+    AccountBook, CustomerDesk, Database, DeskError, KnowledgeBase, Notifier, OrderBook,
+    RefundService, TicketDesk,
 };
 use crate::tools::{
     close_account, create_support_ticket_draft, get_account_health_summary, kb_article,

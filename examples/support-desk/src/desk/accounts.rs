@@ -93,10 +93,16 @@ impl AccountBook {
     }
 
     /// A tenant's customers whose name starts so, in the order of their names.
-    pub async fn starting_with(&self, tenant: &str, prefix: &str, limit: u32) -> Result<Vec<Account>, DeskError> {
+    pub async fn starting_with(
+        &self,
+        tenant: &str,
+        prefix: &str,
+        limit: u32,
+    ) -> Result<Vec<Account>, DeskError> {
         let tenant = tenant.to_owned();
         // The prefix is data: its wildcards are escaped, so `%` finds a per cent sign and not everybody.
-        let pattern = format!("{}%", prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let pattern =
+            format!("{}%", prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
         self.0
             .read(move |on| {
                 let sql = format!(

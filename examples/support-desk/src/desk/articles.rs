@@ -31,7 +31,8 @@ impl KnowledgeBase {
         let slug = slug.to_owned();
         self.0
             .read(move |on| {
-                let mut statement = on.prepare_cached("SELECT slug, title, body FROM articles WHERE slug = ?1")?;
+                let mut statement =
+                    on.prepare_cached("SELECT slug, title, body FROM articles WHERE slug = ?1")?;
                 let article = statement.query_row([slug], |row| {
                     Ok(Article { slug: row.get(0)?, title: row.get(1)?, body: row.get(2)? })
                 });

@@ -37,14 +37,23 @@ impl CustomerDesk {
         by: &str,
     ) -> Result<StatusChange, DeskError> {
         let (customer_id, reason, by) = (customer_id.to_owned(), reason.to_owned(), by.to_owned());
-        self.0.write(move |on| change(on, customer_id, to, &reason, &by, "customer.status_changed")).await
+        self.0
+            .write(move |on| change(on, customer_id, to, &reason, &by, "customer.status_changed"))
+            .await
     }
 
     /// Closes an account for good.
-    pub async fn close(&self, customer_id: &str, reason: &str, by: &str) -> Result<StatusChange, DeskError> {
+    pub async fn close(
+        &self,
+        customer_id: &str,
+        reason: &str,
+        by: &str,
+    ) -> Result<StatusChange, DeskError> {
         let (customer_id, reason, by) = (customer_id.to_owned(), reason.to_owned(), by.to_owned());
         self.0
-            .write(move |on| change(on, customer_id, CustomerStatus::Closed, &reason, &by, "account.closed"))
+            .write(move |on| {
+                change(on, customer_id, CustomerStatus::Closed, &reason, &by, "account.closed")
+            })
             .await
     }
 }

@@ -40,7 +40,8 @@ impl Database {
 
     /// A handle that can only read: SQLite itself refuses a write through it.
     pub fn reader(&self) -> Result<Reading, DeskError> {
-        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let connection =
+            self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         Ok(Reading(Handle::new(connection)))
     }
 
@@ -82,7 +83,8 @@ impl Writing {
     ) -> Result<T, DeskError> {
         self.0
             .with(|connection| {
-                let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let transaction =
+                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 let done = work(&transaction)?;
                 transaction.commit()?;
                 Ok(done)
@@ -114,7 +116,12 @@ impl Handle {
 }
 
 /// Notes an effect on the world. Proofs that something ran once count these rows.
-pub(super) fn note_effect(on: &Connection, kind: &str, subject: &str, by: &str) -> rusqlite::Result<()> {
+pub(super) fn note_effect(
+    on: &Connection,
+    kind: &str,
+    subject: &str,
+    by: &str,
+) -> rusqlite::Result<()> {
     on.prepare_cached("INSERT INTO side_effects (kind, subject, by) VALUES (?1, ?2, ?3)")?
         .execute((kind, subject, by))?;
     Ok(())

@@ -12,9 +12,9 @@ mod error;
 mod notifier;
 mod orders;
 mod refunds;
-mod tickets;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod words;
 
 pub use accounts::{Account, AccountBook, Health};

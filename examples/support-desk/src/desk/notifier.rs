@@ -16,8 +16,14 @@ impl Notifier {
     }
 
     /// Tells the customer's account manager and returns the notification's id.
-    pub async fn tell_account_manager(&self, customer_id: &str, summary: &str, by: &str) -> Result<String, DeskError> {
-        let (customer_id, summary, by) = (customer_id.to_owned(), summary.to_owned(), by.to_owned());
+    pub async fn tell_account_manager(
+        &self,
+        customer_id: &str,
+        summary: &str,
+        by: &str,
+    ) -> Result<String, DeskError> {
+        let (customer_id, summary, by) =
+            (customer_id.to_owned(), summary.to_owned(), by.to_owned());
         self.0
             .write(move |on| {
                 let recipient: String = on

@@ -58,8 +58,10 @@ impl RefundService {
 
     /// Takes a refund back.
     pub async fn cancel(&self, refund_id: &str, by: &str) -> Result<(), DeskError> {
-        let number: i64 =
-            refund_id.strip_prefix("ref_").and_then(|n| n.parse().ok()).ok_or(DeskError::Missing("refund"))?;
+        let number: i64 = refund_id
+            .strip_prefix("ref_")
+            .and_then(|n| n.parse().ok())
+            .ok_or(DeskError::Missing("refund"))?;
         let by = by.to_owned();
         self.0
             .write(move |on| {

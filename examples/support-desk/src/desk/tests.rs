@@ -17,7 +17,9 @@ impl Desk {
         let path = self._folder.path().join("support-desk.sqlite");
         rusqlite::Connection::open(path)
             .unwrap()
-            .query_row("SELECT count(*) FROM side_effects WHERE kind = ?1", [kind], |row| row.get(0))
+            .query_row("SELECT count(*) FROM side_effects WHERE kind = ?1", [kind], |row| {
+                row.get(0)
+            })
             .unwrap()
     }
 }
@@ -28,7 +30,12 @@ async fn a_fresh_folder_gets_the_data_set_and_an_opened_one_keeps_its_own() {
     let orders = OrderBook::open(&desk.database).unwrap();
     let order = orders.find("ord_5001").await.unwrap().unwrap();
     assert_eq!(
-        (order.tenant.as_str(), order.customer_id.as_str(), order.amount_cents, order.status.as_str()),
+        (
+            order.tenant.as_str(),
+            order.customer_id.as_str(),
+            order.amount_cents,
+            order.status.as_str()
+        ),
         ("acme", "cus_1001", 12_000, "paid")
     );
     RefundService::open(&desk.database)
@@ -68,9 +75,11 @@ async fn a_search_stays_in_its_tenant_and_takes_wildcards_as_text() {
 async fn health_follows_status_and_open_tickets() {
     let desk = desk();
     let accounts = AccountBook::open(&desk.database).unwrap();
-    for (id, tickets, health) in
-        [("cus_1001", 0, Health::Good), ("cus_1003", 2, Health::Watch), ("cus_1005", 4, Health::Poor)]
-    {
+    for (id, tickets, health) in [
+        ("cus_1001", 0, Health::Good),
+        ("cus_1003", 2, Health::Watch),
+        ("cus_1005", 4, Health::Poor),
+    ] {
         let account = accounts.find(id).await.unwrap().unwrap();
         assert_eq!((account.open_tickets, account.health()), (tickets, health), "{id}");
     }
@@ -94,7 +103,8 @@ async fn refunds_of_an_order_never_exceed_it_and_a_refused_one_leaves_no_effect(
 async fn a_cancelled_refund_frees_its_money_once() {
     let desk = desk();
     let refunds = RefundService::open(&desk.database).unwrap();
-    let refund = refunds.refund("ord_5001", 12_000, RefundReason::Duplicate, "alice").await.unwrap();
+    let refund =
+        refunds.refund("ord_5001", 12_000, RefundReason::Duplicate, "alice").await.unwrap();
     refunds.cancel(&refund.id, "bob").await.unwrap();
     assert!(matches!(refunds.cancel(&refund.id, "bob").await, Err(DeskError::AlreadyCancelled)));
     assert!(matches!(refunds.cancel("ref_x", "bob").await, Err(DeskError::Missing("refund"))));
@@ -141,7 +151,8 @@ async fn a_book_cannot_write() {
 fn two_processes_that_start_at_once_fill_one_folder_once() {
     let folder = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| Database::open(folder.path()).unwrap())).collect();
+        let starts: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| Database::open(folder.path()).unwrap())).collect();
         starts.into_iter().for_each(|start| drop(start.join().unwrap()));
     });
     let on = rusqlite::Connection::open(folder.path().join("support-desk.sqlite")).unwrap();

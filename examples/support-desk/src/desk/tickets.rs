@@ -35,7 +35,13 @@ impl TicketDesk {
                     "INSERT INTO tickets (customer_id, subject, body, priority, status, by) \
                      VALUES (?1, ?2, ?3, ?4, 'draft', ?5)",
                 )?
-                .execute((&ticket.customer_id, &ticket.subject, &ticket.body, ticket.priority, &by))?;
+                .execute((
+                    &ticket.customer_id,
+                    &ticket.subject,
+                    &ticket.body,
+                    ticket.priority,
+                    &by,
+                ))?;
                 let id = format!("drf_{}", on.last_insert_rowid());
                 note_effect(on, "ticket.drafted", &id, &by)?;
                 Ok(id)

@@ -54,7 +54,11 @@ pub struct FoundCustomers {
 
 impl From<Account> for FoundCustomer {
     fn from(account: Account) -> Self {
-        Self { customer_id: CustomerId(account.id), name: account.name.into(), status: account.status }
+        Self {
+            customer_id: CustomerId(account.id),
+            name: account.name.into(),
+            status: account.status,
+        }
     }
 }
 

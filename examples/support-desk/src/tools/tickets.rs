@@ -52,5 +52,9 @@ pub async fn create_support_ticket_draft(
 ) -> Result<TicketDraft, DeskError> {
     let ticket = NewTicket { customer_id: customer_id.0, subject, body, priority };
     let draft_id = tickets.draft(ticket, &caller.subject).await?;
-    Ok(TicketDraft { draft_id, status: DraftStatus::DraftCreated, next_step: NextStep::HumanReview })
+    Ok(TicketDraft {
+        draft_id,
+        status: DraftStatus::DraftCreated,
+        next_step: NextStep::HumanReview,
+    })
 }
