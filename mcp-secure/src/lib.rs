@@ -13,6 +13,7 @@
 pub mod approval;
 pub mod audit;
 pub mod canon;
+pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod context;

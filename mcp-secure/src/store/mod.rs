@@ -1,1 +1,129 @@
 //! What must survive a restart: approvals and running rows.
+//!
+//! Several processes share one store: each stdio host starts its own server, and the command line is another. So every
+//! decision is a compare-and-set inside a transaction, and nothing is true until it is durable. A refusal is an
+//! ordinary answer with a reason; a [`StoreError`] means that nothing is known to have happened, and callers fail
+//! closed.
+//!
+//! [`Sqlite`] is the embedded implementation.
+
+mod error;
+mod run;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreError;
+pub use run::{
+    Committed, CommitRefused, Fence, Finished, LapsedRun, NewRun, Renewed, RunId, RunResult,
+};
+pub use sqlite::Sqlite;
+
+use crate::approval::{Approval, ApprovalId, NewApproval, Party, StateKind, TransitionRefused, Vote, VoteRefused};
+use crate::canon::Digest;
+use crate::clock::Timestamp;
+use std::future::Future;
+use std::pin::Pin;
+
+/// What a store answers with. Boxed, so that a store can be chosen at start-up.
+///
+/// Dropping it does not take the operation back: a write that was handed in is carried out.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The answer to [`Store::request_approval`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Requested {
+    /// People are asked now.
+    Created(Approval),
+    /// This effect is already asked for, running, in doubt, or was answered within the last 24 hours.
+    Existing(Approval),
+    /// The requester has this many requests pending, and no more are taken.
+    TooManyPending(u32),
+}
+
+/// The answer to [`Store::decide`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decided {
+    /// The vote counts. The state tells whether more people are needed.
+    Counted(Approval),
+    /// The vote does not count.
+    Refused(VoteRefused),
+}
+
+/// The answer to an operation that moves a request along, other than a vote.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moved {
+    /// It moved.
+    To(Approval),
+    /// No such request, or not this party's.
+    NotFound,
+    /// It stays where it is.
+    Refused(TransitionRefused),
+    /// This party may not move it.
+    NotAllowed(VoteRefused),
+}
+
+/// What a person found out about a run in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// The effect happened.
+    Done,
+    /// The effect never happened. The approval stays consumed all the same.
+    NotDone,
+}
+
+/// Which requests to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApprovalFilter {
+    /// Only this tenant's.
+    pub tenant: Option<String>,
+    /// Only those that stand so at the store's time.
+    pub state: Option<StateKind>,
+}
+
+/// The store. One page, so that a second implementation can be held against it.
+pub trait Store: Send + Sync {
+    /// The store's time. It never runs behind a time that was written down.
+    fn now(&self) -> StoreFuture<'_, Timestamp>;
+
+    /// Asks for an approval, unless the effect has a request that stands or an answer that still repeats.
+    fn request_approval(&self, new: NewApproval) -> StoreFuture<'_, Requested>;
+
+    /// The request for `effect` that stands, else the latest whose answer still repeats. The one read that returns
+    /// [`Approval::answer`].
+    fn approval_for(&self, effect: &Digest) -> StoreFuture<'_, Option<Approval>>;
+
+    /// The request called `id`, without the answer.
+    fn approval(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Approval>>;
+
+    /// Requests, newest first, without their answers.
+    fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>>;
+
+    /// Counts a vote on the request called `id` that was shown to the voter under `digest`.
+    fn decide(&self, id: &ApprovalId, digest: Digest, vote: Vote) -> StoreFuture<'_, Decided>;
+
+    /// Takes a pending request back. Only the account that asked may.
+    fn withdraw(&self, id: &ApprovalId, by: Party) -> StoreFuture<'_, Moved>;
+
+    /// Makes an approved request useless, since what would run is no longer what people approved.
+    fn void_approval(&self, id: &ApprovalId, why: &str) -> StoreFuture<'_, Moved>;
+
+    /// Ends the doubt about a run. `by` is a person other than the requester; the channel has asked the policy.
+    fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved>;
+
+    /// Writes down what ran out and returns each expired request once, over all processes, for the audit.
+    fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>>;
+
+    /// Writes the running row and consumes the approval in one durable transaction. The body may run only after
+    /// [`Committed::Running`].
+    fn commit_run(&self, run: NewRun) -> StoreFuture<'_, Committed>;
+
+    /// Holds the lease for another `lease_ms` from now.
+    fn renew(&self, run: &RunId, fence: Fence, lease_ms: u64) -> StoreFuture<'_, Renewed>;
+
+    /// Writes down how a run ended.
+    fn finish_run(&self, run: &RunId, fence: Fence, result: RunResult) -> StoreFuture<'_, Finished>;
+
+    /// Puts runs in doubt whose lease lapsed without an outcome, and returns each once, over all processes.
+    fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>>;
+}

@@ -37,7 +37,7 @@ pub use set::ToolSet;
 pub use spec::{Risk, ToolSpec};
 pub use untrusted::Untrusted;
 
-pub(crate) use entry::{BoundTool, Caller, PreparedCall};
+pub(crate) use entry::{BoundTool, Caller, PreparedCall, ResourceType};
 pub(crate) use fields::Fault;
 pub(crate) use schema::{default_arguments, input_schema, output_schema};
 

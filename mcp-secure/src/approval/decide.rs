@@ -1,0 +1,121 @@
+use super::{Approval, CastVote, Event, Party, State, StateKind, TransitionRefused, Verdict, Vote};
+use crate::canon::Digest;
+use crate::clock::Timestamp;
+
+/// Why a vote is not counted. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VoteRefused {
+    /// No such request, or it is another tenant's: the two are not told apart.
+    #[error("no such approval request")]
+    NotFound,
+    /// The digest is not the request's: what the person saw is not what would run.
+    #[error("the request is not the one that was shown; look at it again")]
+    StaleDigest,
+    /// It is decided, or gone.
+    #[error("the request is `{0}` and can no longer be decided")]
+    NotPending(StateKind),
+    /// It ran out.
+    #[error("the request has expired; the call has to be made again")]
+    Expired,
+    /// This person has voted.
+    #[error("this person has already voted")]
+    AlreadyVoted,
+    /// The voter asked for it, or acts for who asked.
+    #[error("the requester cannot decide their own request; ask somebody else")]
+    Requester,
+    /// No human stands behind the voter.
+    #[error("only a person can decide, and no person is known behind this account")]
+    NoPerson,
+    /// Somebody acts on the voter's behalf, so it is not the person who speaks.
+    #[error("a decision cannot be made on a person's behalf; sign in directly")]
+    Delegated,
+    /// The client that asked is the client that decides.
+    #[error("the client that asked cannot carry the decision; decide in another one")]
+    SameClient,
+}
+
+/// What a counted vote leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The vote to store.
+    pub vote: CastVote,
+    /// The state to move to; `None` while people are missing.
+    pub next: Option<State>,
+}
+
+/// Judges one vote on `approval`, shown to the voter under `digest`.
+///
+/// Refusals are in an order that tells a stranger nothing: another tenant hears `NotFound` before anything else.
+pub fn count(approval: &Approval, digest: &Digest, vote: &Vote, now: Timestamp) -> Result<Outcome, VoteRefused> {
+    let person = eligible(approval, &vote.voter, approval.allow_requester)?;
+    if approval.effect != *digest {
+        return Err(VoteRefused::StaleDigest);
+    }
+    match approval.state.clone().as_of(now, approval.expires).kind() {
+        StateKind::Pending => {}
+        StateKind::Expired => return Err(VoteRefused::Expired),
+        other => return Err(VoteRefused::NotPending(other)),
+    }
+    if approval.votes.iter().any(|cast| cast.person == person) {
+        return Err(VoteRefused::AlreadyVoted);
+    }
+    let needed = usize::try_from(approval.quorum.max(1)).unwrap_or(usize::MAX);
+    let event = match vote.verdict {
+        Verdict::Deny => Some(Event::Deny { person: person.to_owned(), reason: vote.reason.clone() }),
+        Verdict::Approve if approval.approvals().saturating_add(1) >= needed => Some(Event::Approve),
+        Verdict::Approve => None,
+    };
+    let next = event.map(|e| approval.state.after(e, now, approval.expires)).transpose().map_err(|no| match no {
+        TransitionRefused::Expired => VoteRefused::Expired,
+        _ => VoteRefused::NotPending(approval.state.kind()),
+    })?;
+    Ok(Outcome { vote: cast(person, vote, now), next })
+}
+
+/// Whether `who` may say how a doubtful run ended: a person other than the requester, whatever the tool allows.
+pub fn may_resolve<'a>(approval: &Approval, who: &'a Party) -> Result<&'a str, VoteRefused> {
+    eligible(approval, who, false)
+}
+
+/// The person behind `who`, if they are somebody who may speak on this request.
+fn eligible<'a>(approval: &Approval, who: &'a Party, allow_requester: bool) -> Result<&'a str, VoteRefused> {
+    let asked = &approval.requester;
+    if asked.tenant != who.tenant {
+        return Err(VoteRefused::NotFound);
+    }
+    let Some(person) = who.person.as_deref().filter(|p| !p.trim().is_empty()) else {
+        return Err(VoteRefused::NoPerson);
+    };
+    if !who.actors.is_empty() {
+        return Err(VoteRefused::Delegated);
+    }
+    let same_account = asked.issuer == who.issuer && asked.subject == who.subject;
+    let same_person = asked.person.as_deref() == Some(person);
+    if (same_account || same_person) && !allow_requester {
+        return Err(VoteRefused::Requester);
+    }
+    // An actor is named by whatever its issuer calls it, so both names of the voter are compared. Those who act for
+    // the requester never decide, even where the requester may.
+    if asked.actors.iter().any(|actor| *actor == who.subject || actor == person) {
+        return Err(VoteRefused::Requester);
+    }
+    if asked.client == who.client {
+        return Err(VoteRefused::SameClient);
+    }
+    Ok(person)
+}
+
+fn cast(person: &str, vote: &Vote, at: Timestamp) -> CastVote {
+    let voter = &vote.voter;
+    CastVote {
+        person: person.to_owned(),
+        issuer: voter.issuer.clone(),
+        subject: voter.subject.clone(),
+        client: voter.client.clone(),
+        verdict: vote.verdict,
+        reason: vote.reason.clone(),
+        method: voter.method,
+        policy: vote.policy.clone(),
+        at,
+    }
+}

@@ -1,0 +1,358 @@
+//! What one event says.
+
+use crate::canon::Digest;
+use crate::identity::{Method, Principal};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A writer began its file. Always a file's first record; the audit writes it.
+    Opened,
+    /// A writer ended its file in good order. Always the last record; the audit writes it.
+    Closed,
+    /// Records are being written again after failed writes; the audit writes it.
+    AuditRecovered,
+    /// The server started.
+    Startup,
+    /// The server stopped in good order.
+    Shutdown,
+    /// A call is about to run. Durable before a mutating body begins.
+    Intent,
+    /// How a call that ran ended.
+    Outcome,
+    /// A read-only call, in one record with how it ended.
+    Read,
+    /// A call that was not run.
+    Refusal,
+    /// Refusals beyond a limit, counted together.
+    Refusals,
+    /// An approval request was made or changed its state.
+    Approval,
+    /// A person decided on a request.
+    Decision,
+    /// What a restart found: runs of a process that ended in the middle.
+    Recovery,
+    /// Policies were loaded or changed.
+    PolicyChange,
+    /// Tools were registered or changed.
+    ToolChange,
+    /// A tool, a tenant or the server was switched off or on.
+    SwitchChange,
+    /// The local issuer gave out a token.
+    TokenIssued,
+}
+
+impl Event {
+    /// The name used in records and on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Closed => "closed",
+            Self::AuditRecovered => "audit_recovered",
+            Self::Startup => "startup",
+            Self::Shutdown => "shutdown",
+            Self::Intent => "intent",
+            Self::Outcome => "outcome",
+            Self::Read => "read",
+            Self::Refusal => "refusal",
+            Self::Refusals => "refusals",
+            Self::Approval => "approval",
+            Self::Decision => "decision",
+            Self::Recovery => "recovery",
+            Self::PolicyChange => "policy_change",
+            Self::ToolChange => "tool_change",
+            Self::SwitchChange => "switch_change",
+            Self::TokenIssued => "token_issued",
+        }
+    }
+
+    /// Anyone can cause these at any rate, so they get a share of the queue and never all of it.
+    pub(super) const fn is_refusal(self) -> bool {
+        matches!(self, Self::Refusal | Self::Refusals)
+    }
+}
+
+/// Whose event it is: the part of a [`Principal`] that identifies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// The issuer that vouches for the subject.
+    pub issuer: String,
+    /// The account, unique within the issuer.
+    pub subject: String,
+    /// The human behind the account, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// The tenant.
+    pub tenant: String,
+    /// The OAuth client or local host program.
+    pub client: String,
+    /// How it was proven; `asserted` proves nothing.
+    pub method: Method,
+    /// Who else acts on the subject's behalf.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<String>,
+}
+
+impl From<&Principal> for Who {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            issuer: principal.issuer.clone(),
+            subject: principal.subject.clone(),
+            person: principal.person.clone(),
+            tenant: principal.tenant.clone(),
+            client: principal.client.clone(),
+            method: principal.method,
+            actors: principal.actors.clone(),
+        }
+    }
+}
+
+/// What the policies said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// A policy permits it and none forbids it.
+    Allow,
+    /// Nothing permits it, or something forbids it.
+    Deny,
+    /// The policies could not be evaluated, which denies.
+    Error,
+}
+
+/// The policy decision behind an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyNote {
+    /// What was decided.
+    pub decision: Ruling,
+    /// The policies that determined it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    /// The version of the policy set.
+    pub version: String,
+}
+
+/// The approval behind an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalNote {
+    /// The request.
+    pub id: String,
+    /// Its state at the event.
+    pub state: String,
+    /// Who has decided so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deciders: Vec<String>,
+}
+
+/// Whether a body ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Executed {
+    /// It did not, or it promised that it had no effect.
+    #[serde(rename = "false")]
+    No,
+    /// It did.
+    #[serde(rename = "true")]
+    Yes,
+    /// It began, and nobody knows how far it came.
+    #[serde(rename = "unknown")]
+    Unknown,
+}
+
+impl Executed {
+    /// The word in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "false",
+            Self::Yes => "true",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeNote {
+    /// Whether the body ran.
+    pub executed: Executed,
+    /// `ok`, or the code of the refusal.
+    pub code: String,
+    /// The digest of the result, in its canonical form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_digest: Option<Digest>,
+    /// Microseconds from arrival to answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_us: Option<u64>,
+    /// The internal error, which the model never sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl OutcomeNote {
+    /// An outcome without result, latency or error.
+    #[must_use]
+    pub fn new(executed: Executed, code: impl Into<String>) -> Self {
+        Self {
+            executed,
+            code: code.into(),
+            result_digest: None,
+            latency_us: None,
+            error: None,
+        }
+    }
+
+    /// Adds the digest of the result.
+    #[must_use]
+    pub fn result_digest(mut self, digest: Digest) -> Self {
+        self.result_digest = Some(digest);
+        self
+    }
+
+    /// Adds the latency.
+    #[must_use]
+    pub fn latency(mut self, latency: std::time::Duration) -> Self {
+        self.latency_us = Some(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Adds the internal error.
+    #[must_use]
+    pub fn error(mut self, error: impl Into<String>) -> Self {
+        self.error = Some(error.into());
+        self
+    }
+}
+
+/// One event, as the caller knows it. The audit adds time, writer, sequence and hash.
+///
+/// ```
+/// use mcp_secure::audit::{Event, Record};
+/// let record = Record::new(Event::Intent).request_id("req_1").tool("request_refund");
+/// assert_eq!(record.tool.as_deref(), Some("request_refund"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// What happened.
+    pub event: Event,
+    /// The id the caller was given, which links all records of one call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Who called or decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Who>,
+    /// The tool, resource or prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// The contract fingerprint of the tool as it was served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The arguments, already redacted by [`Audit::redact`](super::Audit::redact).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Value>,
+    /// The digest of the canonical arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments_digest: Option<Digest>,
+    /// The resource it was authorised on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What the policies said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyNote>,
+    /// The approval and its state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalNote>,
+    /// The running row in the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// How the call ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeNote>,
+    /// What the client calls itself. Never trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_info: Option<String>,
+    /// `stdio`, `http`, or `cli`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
+    /// The W3C trace id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// What else belongs to this kind of event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Value>,
+}
+
+/// One builder method per optional field.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $field:ident: $kind:ty;)*) => {
+        impl Record {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $field(mut self, value: impl Into<$kind>) -> Self {
+                self.$field = Some(value.into());
+                self
+            })*
+        }
+    };
+}
+
+setters! {
+    /// Sets the request id.
+    request_id: String;
+    /// Sets who called or decided; takes a `&Principal` too.
+    principal: Who;
+    /// Sets the tool.
+    tool: String;
+    /// Sets the contract fingerprint.
+    fingerprint: String;
+    /// Sets the arguments, which must be redacted already.
+    arguments: Value;
+    /// Sets the digest of the arguments.
+    arguments_digest: Digest;
+    /// Sets the resource.
+    resource: String;
+    /// Sets the policy decision.
+    policy: PolicyNote;
+    /// Sets the approval.
+    approval: ApprovalNote;
+    /// Sets the running row.
+    run_id: String;
+    /// Sets how the call ended.
+    outcome: OutcomeNote;
+    /// Sets what the client calls itself.
+    client_info: String;
+    /// Sets the transport.
+    transport: String;
+    /// Sets the trace id.
+    trace_id: String;
+    /// Sets what else belongs to the event.
+    detail: Value;
+}
+
+impl Record {
+    /// A record of `event` that says nothing else yet.
+    #[must_use]
+    pub const fn new(event: Event) -> Self {
+        Self {
+            event,
+            request_id: None,
+            principal: None,
+            tool: None,
+            fingerprint: None,
+            arguments: None,
+            arguments_digest: None,
+            resource: None,
+            policy: None,
+            approval: None,
+            run_id: None,
+            outcome: None,
+            client_info: None,
+            transport: None,
+            trace_id: None,
+            detail: None,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! From entries to descriptions, with every fault found on the way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::fault::StartFault;
+use super::{facts, json};
+use crate::canon::Digest;
+use crate::tool::spec::{Kind, ToolSpec};
+use crate::tool::{Entry, ResourceType, State, default_arguments, input_schema, output_schema};
+
+/// One served thing, described.
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    pub(crate) spec: &'static ToolSpec,
+    pub(crate) owner: String,
+    pub(crate) input_schema: Arc<Map<String, Value>>,
+    pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
+    pub(crate) defaults: Vec<(&'static str, Value)>,
+    pub(crate) resource: Option<ResourceType>,
+    pub(crate) decide_permission: Option<String>,
+    /// Over everything a client or a reviewer sees.
+    pub(crate) fingerprint: Digest,
+    /// Over what a call means; approvals are bound to it.
+    pub(crate) contract: Digest,
+    /// What the fingerprint is taken of.
+    pub(crate) description: Value,
+}
+
+/// Describes every entry, or says everything that is wrong with them.
+pub(crate) fn describe<S: State>(
+    entries: &[Entry<S>],
+    owner: Option<&str>,
+    house: Option<&str>,
+) -> Result<Vec<Described>, Vec<StartFault>> {
+    let mut faults = duplicates(entries);
+    faults.extend(facts::check(entries.iter().map(Entry::spec), owner, house));
+    let mut described = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match describe_one(entry, owner) {
+            Ok(one) => described.push(one),
+            Err(found) => faults.extend(found),
+        }
+    }
+    if faults.is_empty() { Ok(described) } else { Err(faults) }
+}
+
+fn describe_one<S: State>(
+    entry: &Entry<S>,
+    owner: Option<&str>,
+) -> Result<Described, Vec<StartFault>> {
+    let spec = entry.spec();
+    let mut faults = Vec::new();
+    let mut note = |found: Vec<crate::tool::Fault>, what: &str| {
+        for fault in found {
+            let place =
+                if fault.path.is_empty() { String::new() } else { format!(" `{}`", fault.path) };
+            faults.push(StartFault::tool(spec.name, format!("{what}{place}: {}", fault.message)));
+        }
+    };
+    let input = input_schema(spec, entry.inputs()).map_err(|found| note(found, "input")).ok();
+    let output = output_schema(entry.output()).map_err(|found| note(found, "output")).ok();
+    let defaults = default_arguments(spec).map_err(|found| note(found, "default")).ok();
+    let (Some(Value::Object(input)), Some(output), Some(defaults)) = (input, output, defaults)
+    else {
+        return Err(faults);
+    };
+    let owner = spec.owner.or(owner).unwrap_or_default().to_owned();
+    let input = Value::Object(input);
+    let description = json::description(spec, &owner, &input, output.as_ref());
+    let contract = Value::Object(json::contract(spec, &input, output.as_ref()));
+    let digest = |value: &Value| {
+        Digest::of_value(value).map_err(|error| {
+            vec![StartFault::tool(
+                spec.name,
+                format!("the description has no canonical form: {error}"),
+            )]
+        })
+    };
+    Ok(Described {
+        spec,
+        owner,
+        fingerprint: digest(&description)?,
+        contract: digest(&contract)?,
+        description,
+        input_schema: object(input),
+        output_schema: output.map(object),
+        defaults,
+        resource: entry.resource_type(),
+        decide_permission: json::decide_permission(spec),
+    })
+}
+
+fn object(value: Value) -> Arc<Map<String, Value>> {
+    match value {
+        Value::Object(map) => Arc::new(map),
+        _ => Arc::default(),
+    }
+}
+
+/// Two tools of one name: which one a client reaches would depend on their order.
+fn duplicates<S: State>(entries: &[Entry<S>]) -> Vec<StartFault> {
+    let mut seen: BTreeMap<(u8, &str), &ToolSpec> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for entry in entries {
+        let spec = entry.spec();
+        let key = match spec.kind {
+            Kind::Tool => (0, spec.name),
+            Kind::Prompt => (1, spec.name),
+            Kind::Resource { uri, .. } => (2, uri),
+        };
+        if let Some(first) = seen.insert(key, spec) {
+            faults.push(StartFault::tool(
+                spec.name,
+                format!(
+                    "declared twice, at {}:{} and {}:{}; rename one with `name = \"..\"`",
+                    first.source.file, first.source.line, spec.source.file, spec.source.line
+                ),
+            ));
+        }
+    }
+    faults
+}

@@ -1,0 +1,171 @@
+//! From verified claims to a principal.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::{AuthError, Method, Principal};
+
+/// The longest identifier taken from a token, in bytes.
+const MAX_TEXT: usize = 512;
+/// The longest chain of `act` (RFC 8693 section 4.1) that is read.
+const MAX_ACTORS: usize = 8;
+
+/// Where in a token a claim is: a name at the top (`tenant`, `https://acme.example/tenant`), or, where it begins with
+/// `/`, a JSON pointer (`/realm_access/roles`, RFC 6901).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimName(String);
+
+impl<T: Into<String>> From<T> for ClaimName {
+    fn from(name: T) -> Self {
+        Self(name.into())
+    }
+}
+
+/// Who the human behind an account is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PersonMapping {
+    /// Each account is a person of its own, but a client that acts for itself (`sub` is the client) is nobody.
+    Account,
+    /// The claim names the person; an account without it is nobody and never decides.
+    Claim(ClaimName),
+}
+
+/// Which claims of an issuer's tokens hold what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// The tenant, required. `tenant` unless said.
+    pub tenant: ClaimName,
+    /// The roles, a list or one word. `roles` unless said.
+    pub roles: ClaimName,
+    /// The scopes, separated by spaces or a list. `scope` unless said.
+    pub scope: ClaimName,
+    /// The client, required: the first of these that is there. `client_id`, then `azp`, unless said.
+    pub client: Vec<ClaimName>,
+    /// The human.
+    pub person: PersonMapping,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self {
+            tenant: "tenant".into(),
+            roles: "roles".into(),
+            scope: "scope".into(),
+            client: vec!["client_id".into(), "azp".into()],
+            person: PersonMapping::Account,
+        }
+    }
+}
+
+impl Claims {
+    /// The principal that verified claims speak of. What is there in another type than expected refuses the token:
+    /// reading it as absent could make a smaller claim of a larger one, or nobody of somebody.
+    pub(super) fn principal(
+        &self,
+        issuer: &str,
+        claims: &Map<String, Value>,
+    ) -> Result<Principal, AuthError> {
+        let subject = text(claims.get("sub"), "sub")?.ok_or(AuthError::BadClaim("sub"))?;
+        let tenant =
+            text(self.tenant.of(claims), "tenant")?.ok_or(AuthError::BadClaim("tenant"))?;
+        let client = self.client(claims)?;
+        let person = match &self.person {
+            PersonMapping::Account if subject == client => None,
+            PersonMapping::Account => Some(format!("{issuer}|{subject}")),
+            PersonMapping::Claim(name) => text(name.of(claims), "person")?,
+        };
+        let asserted = match claims.get("identity") {
+            None => false,
+            Some(value) => value == "asserted",
+        };
+        Ok(Principal {
+            issuer: issuer.to_owned(),
+            person,
+            tenant,
+            client,
+            actors: actors(issuer, claims.get("act"))?,
+            roles: words(self.roles.of(claims), Split::No, "roles")?,
+            scopes: words(self.scope.of(claims), Split::Yes, "scope")?,
+            method: if asserted { Method::Asserted } else { Method::Bearer },
+            subject,
+        })
+    }
+
+    fn client(&self, claims: &Map<String, Value>) -> Result<String, AuthError> {
+        for name in &self.client {
+            if let Some(client) = text(name.of(claims), "client_id")? {
+                return Ok(client);
+            }
+        }
+        Err(AuthError::BadClaim("client_id"))
+    }
+}
+
+impl ClaimName {
+    fn of<'a>(&self, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+        let Some(path) = self.0.strip_prefix('/') else { return claims.get(&self.0) };
+        let (first, rest) = path.split_once('/').map_or((path, None), |(a, b)| (a, Some(b)));
+        let first = claims.get(&first.replace("~1", "/").replace("~0", "~"))?;
+        rest.map_or(Some(first), |rest| first.pointer(&format!("/{rest}")))
+    }
+}
+
+/// One identifier; `None` if it is not there.
+fn text(value: Option<&Value>, claim: &'static str) -> Result<Option<String>, AuthError> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if plain(text) => Ok(Some(text.clone())),
+        Some(_) => Err(AuthError::BadClaim(claim)),
+    }
+}
+
+fn plain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Split {
+    Yes,
+    No,
+}
+
+fn words(
+    value: Option<&Value>,
+    split: Split,
+    claim: &'static str,
+) -> Result<BTreeSet<String>, AuthError> {
+    let words: Vec<&str> = match value {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(text)) if split == Split::Yes => text.split_ascii_whitespace().collect(),
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(Value::as_str)
+            .collect::<Option<_>>()
+            .ok_or(AuthError::BadClaim(claim))?,
+        Some(_) => return Err(AuthError::BadClaim(claim)),
+    };
+    if !words.iter().all(|word| plain(word)) {
+        return Err(AuthError::BadClaim(claim));
+    }
+    Ok(words.into_iter().map(str::to_owned).collect())
+}
+
+/// The parties that act for the subject, outermost first, each as `issuer|subject`.
+fn actors(issuer: &str, act: Option<&Value>) -> Result<Vec<String>, AuthError> {
+    let mut actors = Vec::new();
+    let mut next = act;
+    while let Some(value) = next {
+        let actor = value.as_object().ok_or(AuthError::BadClaim("act"))?;
+        let subject = text(actor.get("sub"), "act")?.ok_or(AuthError::BadClaim("act"))?;
+        let of = text(actor.get("iss"), "act")?;
+        actors.push(format!("{}|{subject}", of.as_deref().unwrap_or(issuer)));
+        if actors.len() > MAX_ACTORS {
+            return Err(AuthError::BadClaim("act"));
+        }
+        next = actor.get("act");
+    }
+    Ok(actors)
+}

@@ -1,0 +1,188 @@
+use super::rows;
+use super::worker::Tx;
+use crate::approval::{
+    ANSWER_REPEATS_MS, Approval, ApprovalId, Event, NewApproval, Party, State, StateKind, Vote, VoteRefused, count,
+    may_resolve,
+};
+use crate::canon::Digest;
+use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
+use rusqlite::params;
+
+/// The longest list anybody gets.
+const MAX_LISTED: u32 = 1000;
+/// How many rows one sweep takes, so that it never holds the writer for long.
+const SWEEP: i64 = 500;
+
+/// A request that stands at `?2`, or whose answer still repeats (decided after `?3`).
+const ANSWERS: &str = "effect = ?1 AND ((state IN ('pending', 'approved') AND expires > ?2) \
+    OR state IN ('running', 'in_doubt') OR (state IN ('done', 'denied') AND state_at > ?3)) \
+    ORDER BY state IN ('done', 'denied'), state_at DESC LIMIT 1";
+
+pub(super) fn request(tx: &Tx<'_>, new: NewApproval) -> Result<Requested, StoreError> {
+    if let Some(standing) = for_effect(tx, &new.effect)? {
+        return Ok(Requested::Existing(standing));
+    }
+    // What ran out but is not yet written down so would still hold the effect.
+    tx.conn
+        .prepare_cached("SELECT id FROM approvals WHERE effect = ?1 AND state IN ('pending', 'approved')")?
+        .query_map([new.effect.to_hex()], |r| r.get::<_, String>(0))?
+        .collect::<Result<Vec<_>, _>>()?
+        .iter()
+        .try_for_each(|id| expire(tx, id))?;
+    let asks = &new.requester;
+    let pending: u32 = rows::first(
+        tx.conn,
+        "SELECT count(*) FROM approvals
+         WHERE issuer = ?1 AND subject = ?2 AND tenant = ?3 AND state = 'pending' AND expires > ?4",
+        params![asks.issuer, asks.subject, asks.tenant, tx.now.millis()],
+    )?
+    .unwrap_or(u32::MAX);
+    if pending >= new.max_pending {
+        return Ok(Requested::TooManyPending(pending));
+    }
+    Ok(Requested::Created(rows::insert(tx.conn, new, tx.now)?))
+}
+
+pub(super) fn for_effect(tx: &Tx<'_>, effect: &Digest) -> Result<Option<Approval>, StoreError> {
+    let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
+    Ok(rows::select(tx.conn, ANSWERS, params![effect.to_hex(), tx.now.millis(), since])?.pop())
+}
+
+pub(super) fn by_id(tx: &Tx<'_>, id: &ApprovalId) -> Result<Option<Approval>, StoreError> {
+    Ok(rows::load(tx.conn, id)?.map(|found| shown(tx, found)))
+}
+
+pub(super) fn list(tx: &Tx<'_>, filter: &ApprovalFilter, limit: u32) -> Result<Vec<Approval>, StoreError> {
+    // `expired` is judged by the time, written down or not.
+    let found = rows::select(
+        tx.conn,
+        "(?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR ?2 =
+            CASE WHEN state IN ('pending', 'approved') AND expires <= ?3 THEN 'expired' ELSE state END)
+         ORDER BY created DESC, id LIMIT ?4",
+        params![filter.tenant, filter.state.map(StateKind::as_str), tx.now.millis(), limit.min(MAX_LISTED)],
+    )?;
+    Ok(found.into_iter().map(|approval| shown(tx, approval)).collect())
+}
+
+pub(super) fn decide(tx: &Tx<'_>, id: &ApprovalId, digest: &Digest, vote: &Vote) -> Result<Decided, StoreError> {
+    let Some(seen) = rows::load(tx.conn, id)? else { return Ok(Decided::Refused(VoteRefused::NotFound)) };
+    let outcome = match count(&seen, digest, vote, tx.now) {
+        Ok(outcome) => outcome,
+        Err(why) => return Ok(Decided::Refused(why)),
+    };
+    rows::insert_vote(tx.conn, &seen, &outcome.vote)?;
+    if let Some(next) = &outcome.next {
+        rows::advance(tx.conn, &seen, next, tx.now)?;
+    }
+    let after = rows::load(tx.conn, id)?.ok_or(StoreError::Raced)?;
+    Ok(Decided::Counted(shown(tx, after)))
+}
+
+pub(super) fn withdraw(tx: &Tx<'_>, id: &ApprovalId, by: &Party) -> Result<Moved, StoreError> {
+    let own = |a: &Approval| {
+        let r = &a.requester;
+        r.tenant == by.tenant && r.issuer == by.issuer && r.subject == by.subject
+    };
+    match rows::load(tx.conn, id)?.filter(own) {
+        Some(seen) => step(tx, seen, Event::Withdraw),
+        None => Ok(Moved::NotFound),
+    }
+}
+
+pub(super) fn void(tx: &Tx<'_>, id: &ApprovalId, why: String) -> Result<Moved, StoreError> {
+    match rows::load(tx.conn, id)? {
+        Some(seen) => step(tx, seen, Event::Void { why }),
+        None => Ok(Moved::NotFound),
+    }
+}
+
+pub(super) fn resolve(tx: &Tx<'_>, id: &ApprovalId, found: Resolution, by: &Party) -> Result<Moved, StoreError> {
+    let Some(seen) = rows::load(tx.conn, id)? else { return Ok(Moved::NotFound) };
+    let person = match may_resolve(&seen, by) {
+        Ok(person) => person.to_owned(),
+        Err(VoteRefused::NotFound) => return Ok(Moved::NotFound),
+        Err(why) => return Ok(Moved::NotAllowed(why)),
+    };
+    let run = if let State::InDoubt { run, .. } = &seen.state { Some(*run) } else { None };
+    let (event, run_state) = match found {
+        Resolution::Done => (Event::ResolveDone { person }, "done"),
+        Resolution::NotDone => (Event::ResolveNotDone { person }, "no_effect"),
+    };
+    let moved = step(tx, seen, event)?;
+    if let (Moved::To(_), Some(run)) = (&moved, run) {
+        tx.conn
+            .prepare_cached("UPDATE runs SET state = ?1, finished = ?2 WHERE run_id = ?3 AND state = 'in_doubt'")?
+            .execute(params![run_state, tx.now.millis(), run.to_string()])?;
+    }
+    Ok(moved)
+}
+
+/// Takes the approval for `run`, or hands a run's end to its approval. The error is why the event does not fit.
+pub(super) fn step(tx: &Tx<'_>, mut seen: Approval, event: Event) -> Result<Moved, StoreError> {
+    match seen.state.after(event, tx.now, seen.expires) {
+        Ok(next) => {
+            rows::advance(tx.conn, &seen, &next, tx.now)?;
+            seen.state = next;
+            Ok(Moved::To(Approval { answer: None, ..seen }))
+        }
+        Err(why) => Ok(Moved::Refused(why)),
+    }
+}
+
+/// Tells the approval that `run` holds, if there is one, how the run ended.
+pub(super) fn ended(tx: &Tx<'_>, id: &str, event: Event, answer: Option<String>) -> Result<(), StoreError> {
+    let id: ApprovalId = id.parse().map_err(|_| rows::damaged("a run names no approval"))?;
+    let seen = rows::load(tx.conn, &id)?.ok_or_else(|| rows::damaged("a run's approval is gone"))?;
+    // The approval follows its run. Where it does not hold this run, it keeps what it knows.
+    if let Moved::To(_) = step(tx, seen, event)?
+        && answer.is_some()
+    {
+        tx.conn
+            .prepare_cached("UPDATE approvals SET answer = ?1 WHERE id = ?2")?
+            .execute(params![answer, id.to_string()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
+    let now = tx.now.millis();
+    ids(tx, "SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires <= ?1 LIMIT ?2", now)?
+        .iter()
+        .try_for_each(|id| expire(tx, id))?;
+    let untold = ids(tx, "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND ?1 > 0 LIMIT ?2", now)?;
+    for id in &untold {
+        tx.conn.prepare_cached("UPDATE approvals SET told = 1 WHERE id = ?1")?.execute([id])?;
+    }
+    tidy(tx)?;
+    untold.iter().map(|id| id.parse().map_err(|_| rows::damaged("an approval has no id"))).collect()
+}
+
+/// Drops answers that no longer repeat, and the rows of runs that ended as long ago.
+fn tidy(tx: &Tx<'_>) -> Result<(), StoreError> {
+    let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
+    tx.conn
+        .prepare_cached("UPDATE approvals SET answer = NULL WHERE answer IS NOT NULL AND state_at <= ?1")?
+        .execute([since])?;
+    tx.conn
+        .prepare_cached("DELETE FROM runs WHERE state IN ('done', 'failed', 'no_effect') AND finished <= ?1")?
+        .execute([since])?;
+    Ok(())
+}
+
+fn ids(tx: &Tx<'_>, sql: &str, now: i64) -> Result<Vec<String>, StoreError> {
+    let mut statement = tx.conn.prepare_cached(sql)?;
+    let found = statement.query_map([now, SWEEP], |r| r.get(0))?.collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
+fn expire(tx: &Tx<'_>, id: &str) -> Result<(), StoreError> {
+    let seen = rows::select(tx.conn, "id = ?1", [id])?.pop();
+    seen.map_or(Ok(()), |seen| step(tx, seen, Event::Expire).map(drop))
+}
+
+/// What an id alone shows: the state by the store's time, and never the answer.
+fn shown(tx: &Tx<'_>, mut approval: Approval) -> Approval {
+    approval.answer = None;
+    approval.state = approval.state.as_of(tx.now, approval.expires);
+    approval
+}

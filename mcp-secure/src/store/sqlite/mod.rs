@@ -1,0 +1,123 @@
+//! The embedded store: one file, one writing thread per process, one fsync for all who wait.
+
+mod approvals;
+mod open;
+mod rows;
+mod runs;
+mod schema;
+mod worker;
+
+use super::{
+    ApprovalFilter, Committed, Decided, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, Requested, Resolution,
+    RunId, RunResult, Store, StoreError, StoreFuture,
+};
+use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
+use crate::canon::Digest;
+use crate::clock::{Clock, Timestamp};
+use std::path::Path;
+use worker::Worker;
+
+/// A store in one `SQLite` file, which several processes may have open at once.
+///
+/// The folder has to be on a local disk: WAL needs shared memory, and network file systems break its locks.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// use mcp_secure::{clock::Clock, store::{Sqlite, Store}};
+/// let store = Sqlite::open(&folder.path().join("store.db"), Clock::system())?;
+/// let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(store);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Sqlite {
+    write: Worker,
+    read: Worker,
+}
+
+impl Sqlite {
+    /// Opens the file, creating it readable by its owner only. Waits for the disk, so call it at start-up.
+    ///
+    /// A damaged file, a file of another program and a file of a newer release are refused and left as they are.
+    pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let writer = open::writer(path)?;
+        let reader = open::reader(path)?;
+        Ok(Self { write: Worker::writer(writer, clock.clone())?, read: Worker::reader(reader, clock)? })
+    }
+
+    /// Runs raw SQL where the next operation will run. For tests that break things.
+    #[cfg(test)]
+    pub(super) async fn sabotage(&self, sql: &'static str) -> Result<(), StoreError> {
+        self.write.run(move |tx| Ok(tx.conn.execute_batch(sql)?)).await
+    }
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sqlite").finish_non_exhaustive()
+    }
+}
+
+impl Store for Sqlite {
+    fn now(&self) -> StoreFuture<'_, Timestamp> {
+        Box::pin(self.read.run(|tx| Ok(tx.now)))
+    }
+
+    fn request_approval(&self, new: NewApproval) -> StoreFuture<'_, Requested> {
+        Box::pin(self.write.run(move |tx| approvals::request(tx, new)))
+    }
+
+    fn approval_for(&self, effect: &Digest) -> StoreFuture<'_, Option<Approval>> {
+        let effect = *effect;
+        Box::pin(self.read.run(move |tx| approvals::for_effect(tx, &effect)))
+    }
+
+    fn approval(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Approval>> {
+        let id = *id;
+        Box::pin(self.read.run(move |tx| approvals::by_id(tx, &id)))
+    }
+
+    fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>> {
+        Box::pin(self.read.run(move |tx| approvals::list(tx, &filter, limit)))
+    }
+
+    fn decide(&self, id: &ApprovalId, digest: Digest, vote: Vote) -> StoreFuture<'_, Decided> {
+        let id = *id;
+        Box::pin(self.write.run(move |tx| approvals::decide(tx, &id, &digest, &vote)))
+    }
+
+    fn withdraw(&self, id: &ApprovalId, by: Party) -> StoreFuture<'_, Moved> {
+        let id = *id;
+        Box::pin(self.write.run(move |tx| approvals::withdraw(tx, &id, &by)))
+    }
+
+    fn void_approval(&self, id: &ApprovalId, why: &str) -> StoreFuture<'_, Moved> {
+        let (id, why) = (*id, why.to_owned());
+        Box::pin(self.write.run(move |tx| approvals::void(tx, &id, why)))
+    }
+
+    fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved> {
+        let id = *id;
+        Box::pin(self.write.run(move |tx| approvals::resolve(tx, &id, found, &by)))
+    }
+
+    fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
+        Box::pin(self.write.run(approvals::expire_due))
+    }
+
+    fn commit_run(&self, run: NewRun) -> StoreFuture<'_, Committed> {
+        Box::pin(self.write.run(move |tx| runs::commit(tx, run)))
+    }
+
+    fn renew(&self, run: &RunId, fence: Fence, lease_ms: u64) -> StoreFuture<'_, Renewed> {
+        let run = *run;
+        Box::pin(self.write.run(move |tx| runs::renew(tx, &run, fence, lease_ms)))
+    }
+
+    fn finish_run(&self, run: &RunId, fence: Fence, result: RunResult) -> StoreFuture<'_, Finished> {
+        let run = *run;
+        Box::pin(self.write.run(move |tx| runs::finish(tx, &run, fence, result)))
+    }
+
+    fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>> {
+        Box::pin(self.write.run(runs::recover))
+    }
+}

@@ -1,0 +1,85 @@
+use crate::store::StoreError;
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks the file as ours: "mcps" in ASCII.
+const APPLICATION_ID: i64 = 0x6d63_7073;
+
+/// One entry per version, applied in order and never edited once released.
+///
+/// What never changes about a row is one JSON text; what is searched or compared-and-set has a column of its own.
+/// `told` says that the audit has been told of a change nobody asked for.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta (key, value) VALUES ('time', 0);
+
+CREATE TABLE approvals (
+    id TEXT PRIMARY KEY,
+    effect TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    request TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'running', 'done', 'failed', 'in_doubt', 'denied',
+        'expired', 'withdrawn', 'void')),
+    state_at INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    answer TEXT,
+    told INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX approvals_standing ON approvals (effect)
+    WHERE state IN ('pending', 'approved', 'running', 'in_doubt');
+CREATE INDEX approvals_by_effect ON approvals (effect, state_at);
+CREATE INDEX approvals_by_state ON approvals (state, expires);
+CREATE INDEX approvals_by_requester ON approvals (issuer, subject, tenant, state);
+CREATE INDEX approvals_by_tenant ON approvals (tenant, created);
+CREATE INDEX approvals_untold ON approvals (id) WHERE state = 'expired' AND told = 0;
+CREATE INDEX approvals_with_answer ON approvals (state_at) WHERE answer IS NOT NULL;
+
+CREATE TABLE votes (
+    approval TEXT NOT NULL REFERENCES approvals (id),
+    person TEXT NOT NULL,
+    nth INTEGER NOT NULL,
+    vote TEXT NOT NULL,
+    PRIMARY KEY (approval, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE runs (
+    fence INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL UNIQUE,
+    approval TEXT REFERENCES approvals (id),
+    run TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'no_effect', 'in_doubt')),
+    finished INTEGER,
+    outcome TEXT,
+    late TEXT
+) STRICT;
+CREATE INDEX runs_by_lease ON runs (lease_until) WHERE state = 'running';
+CREATE INDEX runs_by_end ON runs (finished) WHERE state IN ('done', 'failed', 'no_effect');
+"];
+
+/// Brings the file to the present version, or refuses it.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
+    // Taken before the version is read: two processes may open a new file at once.
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = tx.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    let application: i64 = tx.query_row("PRAGMA application_id", [], |r| r.get(0))?;
+    let objects: i64 = tx.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    let new = version == 0 && application == 0 && objects == 0;
+    if !new && application != APPLICATION_ID {
+        return Err(StoreError::Corrupt("it is another program's database".to_owned()));
+    }
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let done = usize::try_from(version).ok().filter(|_| version <= known);
+    let Some(done) = done else { return Err(StoreError::Version { found: version, known }) };
+    for step in MIGRATIONS.iter().skip(done) {
+        tx.execute_batch(step)?;
+    }
+    if version < known {
+        tx.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {known};"))?;
+    }
+    Ok(tx.commit()?)
+}

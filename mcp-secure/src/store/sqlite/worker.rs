@@ -1,0 +1,179 @@
+use crate::clock::{Clock, Timestamp};
+use crate::store::StoreError;
+use rusqlite::Connection;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// How many operations share one transaction at most. It bounds how long a single one waits for the others.
+const GROUP: usize = 256;
+
+/// What an operation works with: the open transaction and the store's time in it.
+pub(super) struct Tx<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) now: Timestamp,
+}
+
+/// A thread that owns one connection and runs operations on it, in the order they came.
+pub(super) struct Worker {
+    jobs: Option<Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// The one thread of this process that writes.
+    pub(super) fn writer(conn: Connection, clock: Clock) -> Result<Self, StoreError> {
+        Self::spawn("mcp-store-write", move |jobs| {
+            while let Ok(first) = jobs.recv() {
+                let mut group = vec![first];
+                group.extend(jobs.try_iter().take(GROUP - 1));
+                let committed = write_group(&conn, &clock, &mut group);
+                for job in group {
+                    job.settle(&committed);
+                }
+            }
+        })
+    }
+
+    /// A thread that only reads. In WAL mode it neither waits for writers nor holds them up.
+    pub(super) fn reader(conn: Connection, clock: Clock) -> Result<Self, StoreError> {
+        Self::spawn("mcp-store-read", move |jobs| {
+            while let Ok(mut job) = jobs.recv() {
+                let read = read_one(&conn, &clock, &mut *job);
+                job.settle(&read);
+            }
+        })
+    }
+
+    fn spawn(name: &str, body: impl FnOnce(Receiver<Box<dyn Job>>) + Send + 'static) -> Result<Self, StoreError> {
+        let (jobs, inbox) = channel();
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || body(inbox))
+            .map_err(|e| StoreError::Internal(format!("cannot start a thread: {e}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Hands `work` to the thread and waits until it is committed. The work is done even if nobody waits any more.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Operation { work: Some(work), result: None, reply };
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
+        jobs.send(Box::new(job)).map_err(|_| StoreError::Closed)?;
+        // A thread that died drops the reply, so nobody waits for ever.
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Worker {
+    /// Lets what was handed in finish, then closes the connection.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // It has no result; a panic in it was seen by those who waited.
+            drop(thread.join());
+        }
+    }
+}
+
+/// An operation without its types.
+trait Job: Send {
+    /// Runs it once. False means that its savepoint has to be rolled back.
+    fn attempt(&mut self, tx: &Tx<'_>) -> bool;
+    /// Answers the waiter, now that the transaction is on the disk or lost.
+    fn settle(self: Box<Self>, committed: &Result<(), StoreError>);
+}
+
+struct Operation<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Operation<T, F>
+where
+    T: Send,
+    F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send,
+{
+    fn attempt(&mut self, tx: &Tx<'_>) -> bool {
+        let result = self.work.take().map_or(Err(StoreError::Closed), |work| work(tx));
+        let fine = result.is_ok();
+        self.result = Some(result);
+        fine
+    }
+
+    fn settle(self: Box<Self>, committed: &Result<(), StoreError>) {
+        let answer = match (committed, self.result) {
+            // Its own error says more than the group's.
+            (_, Some(Err(own))) => Err(own),
+            (Err(group), _) => Err(group.clone()),
+            (Ok(()), Some(Ok(value))) => Ok(value),
+            (Ok(()), None) => Err(StoreError::Closed),
+        };
+        // Nobody waits any more: the work is done all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// One transaction, one fsync, a savepoint for each operation: a faulty one takes back its own changes only.
+fn write_group(conn: &Connection, clock: &Clock, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let done = in_group(conn, clock, group).and_then(|()| {
+        conn.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    });
+    if done.is_err() && !conn.is_autocommit() {
+        conn.execute_batch("ROLLBACK")?;
+    }
+    done
+}
+
+fn in_group(conn: &Connection, clock: &Clock, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let tx = Tx { conn, now: advance_time(conn, clock)? };
+    for job in group {
+        conn.prepare_cached("SAVEPOINT op")?.execute([])?;
+        if !job.attempt(&tx) {
+            if conn.is_autocommit() {
+                // The fault (a full disk, say) ended the whole transaction: nobody's work stands.
+                return Err(StoreError::Internal("the transaction was lost to another operation's fault".to_owned()));
+            }
+            conn.prepare_cached("ROLLBACK TO op")?.execute([])?;
+        }
+        conn.prepare_cached("RELEASE op")?.execute([])?;
+    }
+    Ok(())
+}
+
+fn read_one(conn: &Connection, clock: &Clock, job: &mut dyn Job) -> Result<(), StoreError> {
+    conn.prepare_cached("BEGIN")?.execute([])?;
+    let now = written_time(conn).map(|written| written.max(clock.now()));
+    let done = now.map(|now| {
+        job.attempt(&Tx { conn, now });
+    });
+    if !conn.is_autocommit() {
+        conn.execute_batch("ROLLBACK")?;
+    }
+    done
+}
+
+/// The store's time: the wall clock, but never behind what any process has written down.
+///
+/// A wall clock that once ran ahead holds the time there: requests then expire early, which is the safe side.
+fn advance_time(conn: &Connection, clock: &Clock) -> Result<Timestamp, StoreError> {
+    let written = written_time(conn)?;
+    let now = clock.now();
+    if now <= written {
+        return Ok(written);
+    }
+    conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'time'")?.execute([now.millis()])?;
+    Ok(now)
+}
+
+fn written_time(conn: &Connection) -> Result<Timestamp, StoreError> {
+    let millis = conn.prepare_cached("SELECT value FROM meta WHERE key = 'time'")?.query_row([], |r| r.get(0))?;
+    Ok(Timestamp::from_millis(millis))
+}
