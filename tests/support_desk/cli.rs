@@ -131,3 +131,42 @@ fn a_changed_record_is_found() {
     let verified = desk.run(&["audit", "verify"]);
     verified.exited_with(1);
 }
+
+/// A command in a process group of its own, ended as a whole.
+struct Group(std::process::Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn what_the_demo_tells_a_newcomer_to_do_works() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut demo = Group(
+        Command::new(crate::harness::workspace().join("scripts/demo"))
+            .env("SUPPORT_DESK_ADDRESS", format!("127.0.0.1:{port}"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap(),
+    );
+    let lines = BufReader::new(demo.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut script = "set -e\n".to_owned();
+    for line in lines {
+        let last = line.contains("Ctrl-C");
+        script.push_str(&line);
+        script.push('\n');
+        if last {
+            break;
+        }
+    }
+    let followed = crate::harness::Finished::of(Command::new("bash").args(["-c", &script]));
+    followed.succeeded();
+    assert!(followed.stdout.contains("refund_id"), "{followed:#?}");
+}

@@ -10,6 +10,7 @@ pub(crate) use client::{Client, every_client};
 pub(crate) use desk::{Desk, Finished, Server, program};
 pub(crate) use http::{Request, Response, mcp};
 pub(crate) use stdio::Stdio;
+pub(crate) use tools::workspace;
 
 use serde_json::{Value, json};
 
