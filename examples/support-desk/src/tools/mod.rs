@@ -8,6 +8,8 @@ mod notify;
 mod refunds;
 mod resources;
 mod status_change;
+#[cfg(test)]
+mod tests;
 mod tickets;
 
 pub use accounts::{get_account_health_summary, search_customers};
