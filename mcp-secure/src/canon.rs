@@ -79,6 +79,13 @@ impl<'de> serde::Deserialize<'de> for Digest {
     }
 }
 
+/// The canonical bytes of an object, as [`canonical`] makes them.
+pub(crate) fn canonical_object(map: &Map<String, Value>) -> Result<Vec<u8>, CanonError> {
+    let mut out = Vec::with_capacity(128);
+    write_object(map, &mut out)?;
+    Ok(out)
+}
+
 /// The canonical bytes of `value`: keys sorted by UTF-16 code units, shortest numbers, no white space.
 ///
 /// ```

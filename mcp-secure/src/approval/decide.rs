@@ -36,17 +36,22 @@ pub enum VoteRefused {
 
 /// What a counted vote leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The vote to store.
-    pub vote: CastVote,
+    pub(crate) vote: CastVote,
     /// The state to move to; `None` while people are missing.
-    pub next: Option<State>,
+    pub(crate) next: Option<State>,
 }
 
 /// Judges one vote on `approval`, shown to the voter under `digest`.
 ///
 /// Refusals are in an order that tells a stranger nothing: another tenant hears `NotFound` before anything else.
-pub fn count(approval: &Approval, digest: &Digest, vote: &Vote, now: Timestamp) -> Result<Outcome, VoteRefused> {
+pub(crate) fn count(
+    approval: &Approval,
+    digest: &Digest,
+    vote: &Vote,
+    now: Timestamp,
+) -> Result<Outcome, VoteRefused> {
     let person = eligible(approval, &vote.voter, approval.allow_requester)?;
     if approval.effect != *digest {
         return Err(VoteRefused::StaleDigest);
@@ -61,24 +66,34 @@ pub fn count(approval: &Approval, digest: &Digest, vote: &Vote, now: Timestamp) 
     }
     let needed = usize::try_from(approval.quorum.max(1)).unwrap_or(usize::MAX);
     let event = match vote.verdict {
-        Verdict::Deny => Some(Event::Deny { person: person.to_owned(), reason: vote.reason.clone() }),
-        Verdict::Approve if approval.approvals().saturating_add(1) >= needed => Some(Event::Approve),
+        Verdict::Deny => {
+            Some(Event::Deny { person: person.to_owned(), reason: vote.reason.clone() })
+        }
+        Verdict::Approve if approval.approvals().saturating_add(1) >= needed => {
+            Some(Event::Approve)
+        }
         Verdict::Approve => None,
     };
-    let next = event.map(|e| approval.state.after(e, now, approval.expires)).transpose().map_err(|no| match no {
-        TransitionRefused::Expired => VoteRefused::Expired,
-        _ => VoteRefused::NotPending(approval.state.kind()),
-    })?;
+    let next = event.map(|e| approval.state.after(e, now, approval.expires)).transpose().map_err(
+        |no| match no {
+            TransitionRefused::Expired => VoteRefused::Expired,
+            _ => VoteRefused::NotPending(approval.state.kind()),
+        },
+    )?;
     Ok(Outcome { vote: cast(person, vote, now), next })
 }
 
 /// Whether `who` may say how a doubtful run ended: a person other than the requester, whatever the tool allows.
-pub fn may_resolve<'a>(approval: &Approval, who: &'a Party) -> Result<&'a str, VoteRefused> {
+pub(crate) fn may_resolve<'a>(approval: &Approval, who: &'a Party) -> Result<&'a str, VoteRefused> {
     eligible(approval, who, false)
 }
 
 /// The person behind `who`, if they are somebody who may speak on this request.
-fn eligible<'a>(approval: &Approval, who: &'a Party, allow_requester: bool) -> Result<&'a str, VoteRefused> {
+fn eligible<'a>(
+    approval: &Approval,
+    who: &'a Party,
+    allow_requester: bool,
+) -> Result<&'a str, VoteRefused> {
     let asked = &approval.requester;
     if asked.tenant != who.tenant {
         return Err(VoteRefused::NotFound);

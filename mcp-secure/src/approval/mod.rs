@@ -11,7 +11,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Outcome, VoteRefused, count, may_resolve};
+pub use decide::VoteRefused;
+pub(crate) use decide::{count, may_resolve};
 pub use effect::Effect;
 pub(crate) use id::random_id;
 pub use id::{ApprovalId, NotAnId};

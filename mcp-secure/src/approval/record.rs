@@ -174,7 +174,10 @@ impl Approval {
     #[must_use]
     pub fn is_held_by(&self, who: &Party) -> bool {
         let r = &self.requester;
-        r.issuer == who.issuer && r.subject == who.subject && r.tenant == who.tenant && r.client == who.client
+        r.issuer == who.issuer
+            && r.subject == who.subject
+            && r.tenant == who.tenant
+            && r.client == who.client
     }
 }
 
@@ -183,7 +186,8 @@ impl Approval {
 pub fn masked(arguments: &Value, sensitive: &[&str]) -> Value {
     let mut shown = arguments.clone();
     if let Some(members) = shown.as_object_mut() {
-        for (_, value) in members.iter_mut().filter(|(name, _)| sensitive.contains(&name.as_str())) {
+        for (_, value) in members.iter_mut().filter(|(name, _)| sensitive.contains(&name.as_str()))
+        {
             *value = Value::from("[masked]");
         }
     }

@@ -164,7 +164,12 @@ impl State {
     ///
     /// Expiry holds for `pending` and `approved` alike: past it, the only event either accepts is
     /// [`Event::Expire`]. A state without an arm here accepts nothing, which is what makes it terminal.
-    pub fn after(&self, event: Event, now: Timestamp, expires: Timestamp) -> Result<Self, TransitionRefused> {
+    pub fn after(
+        &self,
+        event: Event,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Self, TransitionRefused> {
         use TransitionRefused as No;
         if matches!(self, Self::Pending | Self::Approved { .. }) {
             match (&event, now >= expires) {
@@ -177,7 +182,9 @@ impl State {
         let at = now;
         match (self, event) {
             (Self::Pending, Event::Approve) => Ok(Self::Approved { at }),
-            (Self::Pending, Event::Deny { person, reason }) => Ok(Self::Denied { at, person, reason }),
+            (Self::Pending, Event::Deny { person, reason }) => {
+                Ok(Self::Denied { at, person, reason })
+            }
             (Self::Pending, Event::Withdraw) => Ok(Self::Withdrawn { at }),
             (Self::Approved { .. }, Event::Start { run }) => Ok(Self::Running { run, at }),
             (Self::Approved { .. }, Event::Void { why }) => Ok(Self::Void { at, why }),

@@ -2,7 +2,7 @@
 
 use super::file::{Folder, LogFile};
 use super::line::{FORMAT, Stamp, genesis, seal};
-use super::log::Receipt;
+use super::options::Receipt;
 use super::{Event, Record};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
@@ -73,11 +73,7 @@ impl Chain {
     /// What a following file names.
     pub(super) fn head(&self) -> Option<Head> {
         match self.records.checked_sub(1) {
-            Some(seq) => Some(Head {
-                writer: self.writer.clone(),
-                seq,
-                hash: self.hash,
-            }),
+            Some(seq) => Some(Head { writer: self.writer.clone(), seq, hash: self.hash }),
             None => self.continues.clone(),
         }
     }
@@ -124,23 +120,13 @@ impl Chain {
         // Two calls may enter the queue in the other order than they read the clock; a chain never goes back.
         let time = time.max(group.time);
         let seq = group.records;
-        let stamp = Stamp {
-            writer: &self.writer,
-            seq,
-            time,
-            pid: self.pid,
-            prev: group.hash,
-        };
+        let stamp = Stamp { writer: &self.writer, seq, time, pid: self.pid, prev: group.hash };
         let hash = seal(record, &stamp, &mut group.bytes)
             .ok_or_else(|| io::Error::other("a record cannot be said in canonical JSON"))?;
         group.records += 1;
         group.hash = hash;
         group.time = time;
-        Ok(Receipt {
-            writer: self.writer.clone(),
-            seq,
-            hash,
-        })
+        Ok(Receipt { writer: self.writer.clone(), seq, hash })
     }
 
     fn opened(&self) -> Record {
@@ -169,17 +155,11 @@ fn file_name(now: Timestamp, writer: &str) -> String {
 fn host() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::fs::read_to_string("/etc/hostname"));
-    name.ok()
-        .map(|n| n.trim().to_owned())
-        .filter(|n| !n.is_empty())
+    name.ok().map(|n| n.trim().to_owned()).filter(|n| !n.is_empty())
 }
 
 impl From<Head> for Receipt {
     fn from(head: Head) -> Self {
-        Self {
-            writer: head.writer,
-            seq: head.seq,
-            hash: head.hash,
-        }
+        Self { writer: head.writer, seq: head.seq, hash: head.hash }
     }
 }

@@ -50,16 +50,10 @@ pub enum AuditError {
 
 impl AuditError {
     pub(super) fn folder(path: &Path, error: &std::io::Error) -> Self {
-        Self::Folder {
-            path: path.to_owned(),
-            why: error.to_string(),
-        }
+        Self::Folder { path: path.to_owned(), why: error.to_string() }
     }
 
     pub(super) fn key(path: &Path, why: impl Into<String>) -> Self {
-        Self::Key {
-            path: path.to_owned(),
-            why: why.into(),
-        }
+        Self::Key { path: path.to_owned(), why: why.into() }
     }
 }

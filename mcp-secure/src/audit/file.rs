@@ -36,10 +36,7 @@ impl Disk {
         if missing {
             sync_parent(dir)?;
         }
-        Ok(Self {
-            dir: dir.to_owned(),
-            sync,
-        })
+        Ok(Self { dir: dir.to_owned(), sync })
     }
 }
 
@@ -51,10 +48,7 @@ impl Folder for Disk {
             // A synced file whose name is not on the disk is lost all the same.
             sync_parent(&path)?;
         }
-        Ok(Box::new(DiskFile {
-            file,
-            sync: self.sync,
-        }))
+        Ok(Box::new(DiskFile { file, sync: self.sync }))
     }
 }
 
@@ -65,9 +59,7 @@ pub(super) struct DiskFile {
 
 impl LogFile for DiskFile {
     fn intact(&mut self, len: u64) -> bool {
-        self.file
-            .metadata()
-            .is_ok_and(|m| m.len() == len && has_name(&m))
+        self.file.metadata().is_ok_and(|m| m.len() == len && has_name(&m))
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -75,19 +67,13 @@ impl LogFile for DiskFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        if self.sync {
-            self.file.sync_data()
-        } else {
-            Ok(())
-        }
+        if self.sync { self.file.sync_data() } else { Ok(()) }
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         if self.file.metadata()?.len() < len {
             // `set_len` would fill the gap with zeros and hide that someone has cut the file.
-            return Err(io::Error::other(
-                "the file is shorter than what was written to it",
-            ));
+            return Err(io::Error::other("the file is shorter than what was written to it"));
         }
         self.file.set_len(len)
     }
@@ -133,9 +119,5 @@ pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    if cfg!(unix) {
-        File::open(parent)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(parent)?.sync_all() } else { Ok(()) }
 }

@@ -2,7 +2,7 @@
 
 use super::AuditError;
 use super::file::{create_private, sync_parent};
-use crate::canon::canonical;
+use crate::canon::{Digest, canonical};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -26,9 +26,7 @@ pub struct AuditKey {
 
 impl std::fmt::Debug for AuditKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AuditKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("AuditKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -36,10 +34,7 @@ impl AuditKey {
     /// A key and the id that records name it by.
     #[must_use]
     pub fn new(id: impl Into<String>, key: &[u8; 32]) -> Self {
-        Self {
-            id: id.into(),
-            mac: Hmac::new_from_slice(key).ok(),
-        }
+        Self { id: id.into(), mac: Hmac::new_from_slice(key).ok() }
     }
 
     /// The id that records name the key by.
@@ -69,10 +64,8 @@ impl AuditKey {
         let wrong =
             || AuditError::key(path, "it is not `<id>:<64 hexadecimal digits>` on one line");
         let (id, digits) = text.trim_end().split_once(':').ok_or_else(wrong)?;
-        let well_named = !id.is_empty()
-            && id
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let well_named =
+            !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         let mut key = [0_u8; 32];
         if !well_named || hex::decode_to_slice(digits, &mut key).is_err() {
             return Err(wrong());
@@ -117,6 +110,20 @@ impl AuditKey {
             mac.update(part);
         }
         json!({ "hmac": format!("{}:{}", self.id, hex::encode(mac.finalize().into_bytes())) })
+    }
+
+    /// What a record shows in place of the digest of arguments.
+    ///
+    /// A bare digest of few and small arguments could be guessed back, so it is keyed as they are.
+    #[must_use]
+    pub fn seal(&self, tenant: &str, digest: &Digest) -> Option<Digest> {
+        let mut mac = self.mac.clone()?;
+        mac.update(b"mcp-secure audit digest v1");
+        for part in [tenant.as_bytes(), digest.as_bytes()] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        Digest::from_hex(&hex::encode(mac.finalize().into_bytes()))
     }
 
     /// What a record shows in place of a value from a tiny domain.

@@ -5,7 +5,6 @@ use crate::canon::{Digest, MAX_SAFE_INTEGER, canonical};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 /// The version of the line format.
 pub(super) const FORMAT: u64 = 1;
@@ -52,12 +51,8 @@ pub(super) fn genesis(writer: &str) -> Digest {
     Digest::of_bytes(format!("mcp-secure audit chain v1\n{writer}").as_bytes())
 }
 
-fn chain_hash(prev: &Digest, body: &[u8]) -> Option<Digest> {
-    let hash = Sha256::new()
-        .chain_update(prev.as_bytes())
-        .chain_update(body)
-        .finalize();
-    Digest::from_hex(&hex::encode(hash))
+fn chain_hash(prev: &Digest, body: &[u8]) -> Digest {
+    Digest::of_bytes(&[prev.as_bytes(), body].concat())
 }
 
 const HASH_OPENS: &[u8] = b",\"hash\":\"";
@@ -65,15 +60,15 @@ const HASH_CLOSES: &[u8] = b"\"}";
 
 /// Appends the line of `record` to `out` and returns its hash; `None` where the record cannot be said in JSON.
 pub(super) fn seal(record: &Record, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Option<Digest> {
-    let mut fields = fields(record, stamp)?;
-    let body = match canonical(&Value::Object(fields.clone())) {
+    let mut value = Value::Object(fields(record, stamp)?);
+    let body = match canonical(&value) {
         Ok(body) if body.len() <= MAX_BODY => body,
         result => {
-            leave_out_bulk(&mut fields, result.map_or(0, |body| body.len()));
-            canonical(&Value::Object(fields)).ok()?
+            leave_out_bulk(&mut value, result.map_or(0, |body| body.len()));
+            canonical(&value).ok()?
         }
     };
-    let hash = chain_hash(&stamp.prev, &body)?;
+    let hash = chain_hash(&stamp.prev, &body);
     out.extend_from_slice(body.strip_suffix(b"}")?);
     out.extend_from_slice(HASH_OPENS);
     out.extend_from_slice(hash.to_hex().as_bytes());
@@ -91,9 +86,7 @@ fn fields(record: &Record, stamp: &Stamp<'_>) -> Option<Map<String, Value>> {
             make_sayable(value);
         }
     }
-    if let Some(latency) = fields
-        .get_mut("outcome")
-        .and_then(|o| o.get_mut("latency_us"))
+    if let Some(latency) = fields.get_mut("outcome").and_then(|o| o.get_mut("latency_us"))
         && latency.as_i64().is_none_or(|us| us > MAX_SAFE_INTEGER)
     {
         *latency = MAX_SAFE_INTEGER.into();
@@ -120,13 +113,13 @@ fn make_sayable(value: &mut Value) {
     }
 }
 
-fn leave_out_bulk(fields: &mut Map<String, Value>, bytes: usize) {
+fn leave_out_bulk(record: &mut Value, bytes: usize) {
     for bulk in ["arguments", "detail"] {
-        if let Some(value) = fields.get_mut(bulk) {
+        if let Some(value) = record.get_mut(bulk) {
             *value = json!({ "omitted": true, "record_bytes": bytes });
         }
     }
-    if let Some(Value::String(error)) = fields.get_mut("outcome").and_then(|o| o.get_mut("error")) {
+    if let Some(Value::String(error)) = record.get_mut("outcome").and_then(|o| o.get_mut("error")) {
         *error = error.chars().take(1000).collect();
     }
 }
@@ -165,26 +158,16 @@ pub(super) fn read(line: &[u8]) -> Result<Entry, Fault> {
         seq: u64,
         prev: Digest,
     }
-    let mut fault = Fault {
-        what: BadLine::NotARecord,
-        seq: None,
-        hash: None,
-    };
+    let mut fault = Fault { what: BadLine::NotARecord, seq: None, hash: None };
     let (body, hash) = split(line).ok_or(fault)?;
     let place: Place = serde_json::from_slice(&body).map_err(|_| fault)?;
     fault.seq = Some(place.seq);
     fault.hash = Some(hash);
-    if chain_hash(&place.prev, &body) != Some(hash) {
-        return Err(Fault {
-            what: BadLine::Altered,
-            ..fault
-        });
+    if chain_hash(&place.prev, &body) != hash {
+        return Err(Fault { what: BadLine::Altered, ..fault });
     }
     if place.v != FORMAT {
-        return Err(Fault {
-            what: BadLine::UnknownVersion,
-            ..fault
-        });
+        return Err(Fault { what: BadLine::UnknownVersion, ..fault });
     }
     serde_json::from_slice(line).map_err(|_| fault)
 }
@@ -194,9 +177,8 @@ fn split(line: &[u8]) -> Option<(Vec<u8>, Digest)> {
     let rest = line.strip_suffix(HASH_CLOSES)?;
     let (rest, hash) = rest.split_at_checked(rest.len().checked_sub(64)?)?;
     // Upper case reads as the same digest but is not what was written.
-    let hash = std::str::from_utf8(hash)
-        .ok()
-        .filter(|h| !h.bytes().any(|b| b.is_ascii_uppercase()))?;
+    let hash =
+        std::str::from_utf8(hash).ok().filter(|h| !h.bytes().any(|b| b.is_ascii_uppercase()))?;
     let mut body = rest.strip_suffix(HASH_OPENS)?.to_vec();
     body.push(b'}');
     Some((body, Digest::from_hex(hash)?))

@@ -2,10 +2,10 @@
 
 use super::chain::{About, Chain};
 use super::file::{Disk, Folder};
+use super::options::{Durability, Options, Receipt};
 use super::queue::{Item, Queue, What};
 use super::writer::Writer;
 use super::{AuditError, AuditKey, Event, Record};
-use crate::canon::Digest;
 use crate::clock::Clock;
 use serde_json::Value;
 use std::path::Path;
@@ -13,62 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-
-/// Where a record stands: it is on the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The chain.
-    pub writer: Arc<str>,
-    /// The place in it.
-    pub seq: u64,
-    /// The hash of the record.
-    pub hash: Digest,
-}
-
-/// What an acknowledged record has survived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::manual_non_exhaustive, reason = "the hidden variant is meant for use, in benches")]
-pub enum Durability {
-    /// A sync: it survives the loss of power.
-    #[default]
-    Strict,
-    /// A write: it survives the process, not the machine. For benches and tests; the first record of the file says so.
-    #[doc(hidden)]
-    Relaxed,
-}
-
-impl Durability {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Strict => "strict",
-            Self::Relaxed => "relaxed",
-        }
-    }
-}
-
-/// Limits of an [`Audit`].
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What an acknowledged record has survived.
-    pub durability: Durability,
-    /// How many records may wait for the disk, room promised to outcomes included.
-    pub capacity: usize,
-    /// How long the disk may take; longer counts as failed.
-    pub confirm_within: Duration,
-    /// The pause before a failed write is tried again.
-    pub retry_after: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            durability: Durability::Strict,
-            capacity: 8192,
-            confirm_within: Duration::from_secs(10),
-            retry_after: Duration::from_millis(250),
-        }
-    }
-}
 
 /// What handle and writer share.
 pub(super) struct Shared {
@@ -86,8 +30,7 @@ impl Shared {
     }
 
     pub(super) fn disk_begins(&self) {
-        self.busy_since
-            .store(self.millis().max(1), Ordering::Release);
+        self.busy_since.store(self.millis().max(1), Ordering::Release);
     }
 
     pub(super) fn disk_ended(&self) {
@@ -149,9 +92,7 @@ pub struct Audit(Arc<Inner>);
 
 impl std::fmt::Debug for Audit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Audit")
-            .field("healthy", &self.is_healthy())
-            .finish_non_exhaustive()
+        f.debug_struct("Audit").field("healthy", &self.is_healthy()).finish_non_exhaustive()
     }
 }
 
@@ -180,10 +121,7 @@ impl Audit {
         clock: Clock,
         options: Options,
     ) -> std::io::Result<Self> {
-        let about = About {
-            key_id: key.id().to_owned(),
-            durability: options.durability.as_str(),
-        };
+        let about = About { key_id: key.id().to_owned(), durability: options.durability.as_str() };
         let mut chain = Chain::create(&mut *folder, clock.now(), about.clone(), None)?;
         chain.commit(&[])?;
         let shared = Arc::new(Shared {
@@ -192,23 +130,10 @@ impl Audit {
             busy_since: AtomicU64::new(0),
             base: Instant::now(),
         });
-        let writer = Writer::new(
-            shared.clone(),
-            folder,
-            chain,
-            about,
-            clock.clone(),
-            options.retry_after,
-        );
-        std::thread::Builder::new()
-            .name("audit".into())
-            .spawn(move || writer.run())?;
-        Ok(Self(Arc::new(Inner {
-            shared,
-            key,
-            clock,
-            options,
-        })))
+        let writer =
+            Writer::new(shared.clone(), folder, chain, about, clock.clone(), options.retry_after);
+        std::thread::Builder::new().name("audit".into()).spawn(move || writer.run())?;
+        Ok(Self(Arc::new(Inner { shared, key, clock, options })))
     }
 
     /// Records, and returns once the record is on the disk.
@@ -218,10 +143,7 @@ impl Audit {
     pub async fn durable(&self, record: Record) -> Result<Receipt, AuditError> {
         self.check_healthy()?;
         let (answer, answered) = oneshot::channel();
-        self.0
-            .shared
-            .queue
-            .push(self.item(record, Some(answer), false))?;
+        self.0.shared.queue.push(self.item(record, Some(answer), false))?;
         self.0.confirmed(answered).await
     }
 
@@ -236,10 +158,7 @@ impl Audit {
     pub fn reserve_outcome(&self) -> Result<Reservation, AuditError> {
         self.check_healthy()?;
         self.0.shared.queue.reserve()?;
-        Ok(Reservation {
-            audit: self.clone(),
-            open: true,
-        })
+        Ok(Reservation { audit: self.clone(), open: true })
     }
 
     /// Whether records reach the disk: false after a failed write until one succeeds, and while the disk hangs.
@@ -250,11 +169,7 @@ impl Audit {
     }
 
     fn check_healthy(&self) -> Result<(), AuditError> {
-        if self.is_healthy() {
-            Ok(())
-        } else {
-            Err(AuditError::Unavailable)
-        }
+        if self.is_healthy() { Ok(()) } else { Err(AuditError::Unavailable) }
     }
 
     /// What a record shows in place of `value`; see [`AuditKey::redact`].
@@ -285,20 +200,12 @@ impl Audit {
     /// Writes what is queued and the closing record, and ends the writer. Records that come later are refused.
     pub async fn close(&self) -> Result<(), AuditError> {
         let (answer, answered) = oneshot::channel();
-        self.0
-            .shared
-            .queue
-            .close(closing(&self.0.clock, Some(answer)))?;
+        self.0.shared.queue.close(closing(&self.0.clock, Some(answer)))?;
         self.0.confirmed(answered).await.map(|_| ())
     }
 
     fn item(&self, record: Record, answer: Option<super::queue::Answer>, keep: bool) -> Item {
-        Item {
-            time: self.0.clock.now(),
-            what: What::Record(Box::new(record)),
-            answer,
-            keep,
-        }
+        Item { time: self.0.clock.now(), what: What::Record(Box::new(record)), answer, keep }
     }
 }
 

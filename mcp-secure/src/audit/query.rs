@@ -35,9 +35,7 @@ impl Filter {
             && is(&self.user, &|user| {
                 who.is_some_and(|w| w.subject == user || w.person.as_deref() == Some(user))
             })
-            && is(&self.tenant, &|tenant| {
-                who.is_some_and(|w| w.tenant == tenant)
-            })
+            && is(&self.tenant, &|tenant| who.is_some_and(|w| w.tenant == tenant))
             && is(&self.tool, &|tool| record.tool.as_deref() == Some(tool))
             && is(&self.outcome, &|asked| {
                 record.event.as_str() == asked
@@ -83,8 +81,7 @@ pub fn tail(dir: &Path, count: usize) -> Result<Vec<Result<Entry, Problem>>, Aud
             }
         }
         found.extend(
-            last.into_iter()
-                .map(|l| line::read(&l.bytes).map_err(|f| cursor.problem(l.number, f))),
+            last.into_iter().map(|l| line::read(&l.bytes).map_err(|f| cursor.problem(l.number, f))),
         );
     }
     // A line that is no record has no time and is shown first, with the oldest.
@@ -109,9 +106,7 @@ pub struct Records {
 
 impl std::fmt::Debug for Records {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Records")
-            .field("filter", &self.filter)
-            .finish_non_exhaustive()
+        f.debug_struct("Records").field("filter", &self.filter).finish_non_exhaustive()
     }
 }
 
@@ -125,11 +120,7 @@ struct Cursor {
 impl Cursor {
     fn open(source: Source) -> Result<Self, AuditError> {
         let lines = Lines::open(&source.path)?;
-        Ok(Self {
-            name: source.name,
-            lines,
-            head: None,
-        })
+        Ok(Self { name: source.name, lines, head: None })
     }
 
     fn problem(&self, line: u64, fault: Fault) -> Problem {
@@ -173,11 +164,7 @@ impl Cursor {
 impl Records {
     /// The open cursor whose record is oldest.
     fn oldest(&self) -> Option<(usize, Timestamp)> {
-        let heads = self
-            .open
-            .iter()
-            .enumerate()
-            .filter_map(|(i, c)| Some((i, c.head.as_ref()?)));
+        let heads = self.open.iter().enumerate().filter_map(|(i, c)| Some((i, c.head.as_ref()?)));
         let (at, entry) = heads.min_by(|a, b| order(a.1).cmp(&order(b.1)))?;
         Some((at, entry.time_ms))
     }

@@ -1,6 +1,6 @@
 //! The bounded queue between the calls and the writer thread.
 
-use super::log::Receipt;
+use super::options::Receipt;
 use super::{AuditError, Event, Record};
 use crate::clock::Timestamp;
 use std::collections::VecDeque;
@@ -84,11 +84,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            capacity: capacity.max(4),
-        }
+        Self { state: Mutex::default(), changed: Condvar::new(), capacity: capacity.max(4) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -175,10 +171,7 @@ impl Queue {
         let mut state = self.lock();
         while state.items.is_empty() && !state.closing {
             state.writer = Rest::Sleeping;
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state = self.gather(state, GATHER);
         Self::take(state)
@@ -208,10 +201,7 @@ impl Queue {
 
     fn take(mut state: MutexGuard<'_, State>) -> Batch {
         state.urgent = false;
-        Batch {
-            items: std::mem::take(&mut state.items),
-            last: state.closing,
-        }
+        Batch { items: std::mem::take(&mut state.items), last: state.closing }
     }
 
     /// Frees the places of records that are on the disk or were answered with an error.

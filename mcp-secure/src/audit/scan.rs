@@ -47,28 +47,16 @@ pub(super) fn sources(dir: &Path) -> Result<Vec<Source>, AuditError> {
 }
 
 fn source(path: PathBuf) -> Result<Source, AuditError> {
-    let name = path
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = name.strip_suffix(".jsonl").unwrap_or(&name);
     let writer = stem
         .rsplit_once('-')
         .map(|(_, id)| id.to_owned())
         .filter(|id| id.len() == 16 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
-    let mut source = Source {
-        name,
-        writer,
-        begins: None,
-        continues: None,
-        path,
-    };
+    let mut source = Source { name, writer, begins: None, continues: None, path };
     if let Some(line) = Lines::open(&source.path)?.next()
-        && let Ok(entry) = line::read(
-            &line
-                .map_err(|e| AuditError::folder(&source.path, &e))?
-                .bytes,
-        )
+        && let Ok(entry) =
+            line::read(&line.map_err(|e| AuditError::folder(&source.path, &e))?.bytes)
     {
         source.begins = Some(entry.time_ms);
         source.continues = continues(&entry);
@@ -106,11 +94,7 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn open(path: &Path) -> Result<Self, AuditError> {
         let file = File::open(path).map_err(|e| AuditError::folder(path, &e))?;
-        Ok(Self {
-            reader: BufReader::with_capacity(64 * 1024, file),
-            number: 0,
-            offset: 0,
-        })
+        Ok(Self { reader: BufReader::with_capacity(64 * 1024, file), number: 0, offset: 0 })
     }
 }
 
@@ -119,24 +103,14 @@ impl Iterator for Lines {
 
     fn next(&mut self) -> Option<io::Result<Line>> {
         let mut bytes = Vec::new();
-        let read = match self
-            .reader
-            .by_ref()
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut bytes)
-        {
+        let read = match self.reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes) {
             Ok(0) => return None,
             Ok(read) => read as u64,
             Err(error) => return Some(Err(error)),
         };
         let ended = bytes.pop_if(|b| *b == b'\n').is_some();
         self.number += 1;
-        let line = Line {
-            number: self.number,
-            offset: self.offset,
-            bytes,
-            ended,
-        };
+        let line = Line { number: self.number, offset: self.offset, bytes, ended };
         self.offset += read;
         Some(Ok(line))
     }

@@ -98,30 +98,14 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, AuditError> {
     let mut report = VerifyReport::default();
     for source in &sources {
         let mut check = FileCheck::new(source, &links);
-        if let Some(first) = source
-            .writer
-            .as_deref()
-            .and_then(|w| seen.insert(w, &source.name))
-        {
-            check.problem(
-                0,
-                None,
-                format!("writer has another file already: `{first}`"),
-            );
+        if let Some(first) = source.writer.as_deref().and_then(|w| seen.insert(w, &source.name)) {
+            check.problem(0, None, format!("writer has another file already: `{first}`"));
         }
         if let Some(link) = &source.continues {
             if !names.contains(link.writer.as_str()) {
-                check.problem(
-                    1,
-                    Some(0),
-                    "the file that this one continues is missing".to_owned(),
-                );
+                check.problem(1, Some(0), "the file that this one continues is missing".to_owned());
             } else if !continued.insert(link.writer.as_str()) {
-                check.problem(
-                    1,
-                    Some(0),
-                    "another file continues the same file".to_owned(),
-                );
+                check.problem(1, Some(0), "another file continues the same file".to_owned());
             }
         }
         check.run()?;
@@ -169,22 +153,13 @@ impl<'a> FileCheck<'a> {
 
     fn problem(&mut self, line: u64, seq: Option<u64>, what: String) {
         if self.problems.len() < MOST_PROBLEMS_A_FILE {
-            self.problems.push(Problem {
-                file: self.source.name.clone(),
-                line,
-                seq,
-                what,
-            });
+            self.problems.push(Problem { file: self.source.name.clone(), line, seq, what });
         }
     }
 
     fn run(&mut self) -> Result<(), AuditError> {
         if self.source.writer.is_none() {
-            self.problem(
-                0,
-                None,
-                "the file is not named `<time>-<writer>.jsonl`".to_owned(),
-            );
+            self.problem(0, None, "the file is not named `<time>-<writer>.jsonl`".to_owned());
         }
         let mut empty = true;
         for line in Lines::open(&self.source.path)? {
@@ -197,11 +172,7 @@ impl<'a> FileCheck<'a> {
             }
         }
         if empty {
-            self.torn = Some(TornTail {
-                file: self.source.name.clone(),
-                offset: 0,
-                bytes: 0,
-            });
+            self.torn = Some(TornTail { file: self.source.name.clone(), offset: 0, bytes: 0 });
         }
         if let Some(link) = self.link
             && self.next <= link.seq
@@ -250,22 +221,12 @@ impl<'a> FileCheck<'a> {
         Some(if entry.writer != self.report.writer {
             "the record belongs to another writer".to_owned()
         } else if entry.seq < self.next {
-            format!(
-                "the record is repeated or out of order: {} was due",
-                self.next
-            )
+            format!("the record is repeated or out of order: {} was due", self.next)
         } else if entry.seq > self.next {
-            format!(
-                "records {} to {} are missing before it",
-                self.next,
-                entry.seq - 1
-            )
+            format!("records {} to {} are missing before it", self.next, entry.seq - 1)
         } else if self.prev.is_some_and(|prev| prev != entry.prev) {
             "the record does not follow from the one before: one of them was rewritten".to_owned()
-        } else if self
-            .link
-            .is_some_and(|link| link.seq == entry.seq && link.hash != entry.hash)
-        {
+        } else if self.link.is_some_and(|link| link.seq == entry.seq && link.hash != entry.hash) {
             "the record is not the one that a later file goes on from: it was rewritten".to_owned()
         } else if let Some(link) = self.link.filter(|link| entry.seq > link.seq) {
             // Either added, or left by a write that failed where not even cutting it off was possible.
@@ -294,11 +255,8 @@ impl<'a> FileCheck<'a> {
             b"{\"".starts_with(bytes) || bytes.starts_with(b"{\"") || bytes.iter().all(|b| *b == 0);
         if cut && !self.report.closed {
             let bytes = bytes.len() as u64;
-            self.torn = Some(TornTail {
-                file: self.source.name.clone(),
-                offset: line.offset,
-                bytes,
-            });
+            self.torn =
+                Some(TornTail { file: self.source.name.clone(), offset: line.offset, bytes });
         } else {
             self.problem(
                 line.number,

@@ -2,7 +2,8 @@
 
 use super::chain::{About, Chain};
 use super::file::Folder;
-use super::log::{Receipt, Shared};
+use super::log::Shared;
+use super::options::Receipt;
 use super::queue::{Batch, Item, What};
 use super::{AuditError, Event, Record};
 use crate::clock::{Clock, Timestamp};
@@ -45,16 +46,7 @@ impl Writer {
         clock: Clock,
         retry_after: Duration,
     ) -> Self {
-        Self {
-            shared,
-            folder,
-            chain,
-            about,
-            clock,
-            retry_after,
-            kept: Vec::new(),
-            trouble: None,
-        }
+        Self { shared, folder, chain, about, clock, retry_after, kept: Vec::new(), trouble: None }
     }
 
     pub(super) fn run(mut self) {
@@ -137,21 +129,13 @@ impl Writer {
 
     fn begin_file(&mut self) -> io::Result<()> {
         let after = self.chain.head();
-        self.chain = Chain::create(
-            &mut *self.folder,
-            self.clock.now(),
-            self.about.clone(),
-            after,
-        )?;
+        self.chain = Chain::create(&mut *self.folder, self.clock.now(), self.about.clone(), after)?;
         Ok(())
     }
 
     fn succeeded(&mut self, items: Vec<Item>, receipts: Vec<Receipt>) {
         if let Some(trouble) = self.trouble.take() {
-            tracing::warn!(
-                failed_writes = trouble.failed_writes,
-                "the audit writes again"
-            );
+            tracing::warn!(failed_writes = trouble.failed_writes, "the audit writes again");
         }
         self.settle(&items);
         self.shared.failed.store(false, Ordering::Release);
@@ -162,9 +146,7 @@ impl Writer {
                 latest = receipts.next();
             }
             if let Some(answer) = item.answer {
-                let receipt = latest
-                    .clone()
-                    .or_else(|| self.chain.head().map(Receipt::from));
+                let receipt = latest.clone().or_else(|| self.chain.head().map(Receipt::from));
                 // Whoever waited may be gone; the record stands all the same.
                 let _ = answer.send(receipt.ok_or(AuditError::Closed));
             }
@@ -175,10 +157,7 @@ impl Writer {
         self.shared.failed.store(true, Ordering::Release);
         let (kept, dropped): (Vec<Item>, Vec<Item>) = items.into_iter().partition(|item| item.keep);
         self.settle(&dropped);
-        self.note(
-            error,
-            dropped.iter().filter(|i| i.event().is_some()).count(),
-        );
+        self.note(error, dropped.iter().filter(|i| i.event().is_some()).count());
         let why = error.to_string();
         self.kept = kept;
         let waiting = self.kept.iter_mut().filter_map(|item| item.answer.take());

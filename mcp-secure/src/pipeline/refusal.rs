@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::audit::Executed;
 use crate::clock::Timestamp;
 use crate::tool::Fault;
 
@@ -67,36 +68,12 @@ impl Code {
     }
 }
 
-/// Whether the body took effect, as far as anybody can know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Executed {
-    /// No body was entered, or the body vouched that nothing was changed.
-    No,
-    /// The body ran to its end.
-    Yes,
-    /// A body was entered and how far it came is not known.
-    Unknown,
-}
-
-impl Executed {
-    /// `false`, `true` or `"unknown"`.
-    #[must_use]
-    pub fn to_json(self) -> Value {
-        match self {
-            Self::No => Value::Bool(false),
-            Self::Yes => Value::Bool(true),
-            Self::Unknown => Value::from("unknown"),
-        }
-    }
-
-    /// The same as a word, for records.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::No => "false",
-            Self::Yes => "true",
-            Self::Unknown => "unknown",
-        }
+/// `false`, `true` or `"unknown"`.
+fn executed_json(executed: Executed) -> Value {
+    match executed {
+        Executed::No => Value::Bool(false),
+        Executed::Yes => Value::Bool(true),
+        Executed::Unknown => Value::from("unknown"),
     }
 }
 
@@ -153,7 +130,7 @@ impl Refusal {
     /// The structured content a client gets.
     pub(crate) fn to_json(&self, request_id: &str) -> Value {
         let mut out = Map::new();
-        out.insert("executed".to_owned(), self.executed.to_json());
+        out.insert("executed".to_owned(), executed_json(self.executed));
         out.insert("code".to_owned(), self.code.as_str().into());
         out.insert("reason".to_owned(), self.reason.as_str().into());
         out.insert("request_id".to_owned(), request_id.into());

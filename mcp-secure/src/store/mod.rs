@@ -15,11 +15,13 @@ mod tests;
 
 pub use error::StoreError;
 pub use run::{
-    Committed, CommitRefused, Fence, Finished, LapsedRun, NewRun, Renewed, RunId, RunResult,
+    CommitRefused, Committed, Fence, Finished, LapsedRun, NewRun, Renewed, RunId, RunResult,
 };
 pub use sqlite::Sqlite;
 
-use crate::approval::{Approval, ApprovalId, NewApproval, Party, StateKind, TransitionRefused, Vote, VoteRefused};
+use crate::approval::{
+    Approval, ApprovalId, NewApproval, Party, StateKind, TransitionRefused, Vote, VoteRefused,
+};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use std::future::Future;
@@ -43,6 +45,7 @@ pub enum Requested {
 
 /// The answer to [`Store::decide`].
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one a decision, and easier to match without a box")]
 pub enum Decided {
     /// The vote counts. The state tells whether more people are needed.
     Counted(Approval),
@@ -52,6 +55,7 @@ pub enum Decided {
 
 /// The answer to an operation that moves a request along, other than a vote.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one a decision, and easier to match without a box")]
 pub enum Moved {
     /// It moved.
     To(Approval),
@@ -122,7 +126,8 @@ pub trait Store: Send + Sync {
     fn renew(&self, run: &RunId, fence: Fence, lease_ms: u64) -> StoreFuture<'_, Renewed>;
 
     /// Writes down how a run ended.
-    fn finish_run(&self, run: &RunId, fence: Fence, result: RunResult) -> StoreFuture<'_, Finished>;
+    fn finish_run(&self, run: &RunId, fence: Fence, result: RunResult)
+    -> StoreFuture<'_, Finished>;
 
     /// Puts runs in doubt whose lease lapsed without an outcome, and returns each once, over all processes.
     fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>>;

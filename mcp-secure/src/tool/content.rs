@@ -1,10 +1,29 @@
 /// One block of content.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Block {
-    Text(String),
+    Text { text: String },
     Image { data: String, mime_type: String },
     Audio { data: String, mime_type: String },
     Link { uri: String, name: String },
+}
+
+impl Block {
+    pub(crate) fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Text { text } => vec![text],
+            Self::Link { uri, name } => vec![uri, name],
+            Self::Image { mime_type, .. } | Self::Audio { mime_type, .. } => vec![mime_type],
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Text { text } => text.len(),
+            Self::Link { uri, name } => uri.len().saturating_add(name.len()),
+            Self::Image { data, .. } | Self::Audio { data, .. } => data.len(),
+        }
+    }
 }
 
 /// Content in blocks, for tools whose result is not one JSON object: text, images, audio, links to resources.
@@ -20,13 +39,13 @@ impl Content {
     /// One block of text.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
-        Self(vec![Block::Text(text.into())])
+        Self(vec![Block::Text { text: text.into() }])
     }
 
     /// This content and another block of text.
     #[must_use]
     pub fn and_text(mut self, text: impl Into<String>) -> Self {
-        self.0.push(Block::Text(text.into()));
+        self.0.push(Block::Text { text: text.into() });
         self
     }
 

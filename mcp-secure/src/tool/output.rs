@@ -7,10 +7,26 @@ use super::error::ToolError;
 use super::untrusted::Untrusted;
 
 /// What a tool hands back, ready for the guard.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, serde::Deserialize)]
 pub struct Output {
     pub(crate) structured: Option<Value>,
     pub(crate) blocks: Vec<Block>,
+}
+
+impl Output {
+    /// Replaces the text of every block that `clean` has something to say about.
+    pub(crate) fn clean_blocks(&mut self, clean: impl Fn(&str) -> Option<String>) {
+        for text in self.blocks.iter_mut().flat_map(Block::texts) {
+            if let Some(better) = clean(text) {
+                *text = better;
+            }
+        }
+    }
+
+    /// The bytes all blocks hold.
+    pub(crate) fn block_bytes(&self) -> usize {
+        self.blocks.iter().map(Block::bytes).fold(0, usize::saturating_add)
+    }
 }
 
 /// A type a tool may return. Derive it: `#[derive(Serialize, JsonSchema, ToolOutput)]`.
@@ -35,7 +51,7 @@ impl ToolOutput for () {
     }
 
     fn into_output(self) -> Result<Output, ToolError> {
-        Ok(Output { structured: None, blocks: vec![Block::Text("done".to_owned())] })
+        Ok(Output { structured: None, blocks: vec![Block::Text { text: "done".to_owned() }] })
     }
 }
 
@@ -55,7 +71,7 @@ impl ToolOutput for Untrusted<String> {
     }
 
     fn into_output(self) -> Result<Output, ToolError> {
-        Ok(Output { structured: None, blocks: vec![Block::Text(self.into_inner())] })
+        Ok(Output { structured: None, blocks: vec![Block::Text { text: self.into_inner() }] })
     }
 }
 

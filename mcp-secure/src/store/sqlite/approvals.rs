@@ -1,8 +1,8 @@
 use super::rows;
 use super::worker::Tx;
 use crate::approval::{
-    ANSWER_REPEATS_MS, Approval, ApprovalId, Event, NewApproval, Party, State, StateKind, Vote, VoteRefused, count,
-    may_resolve,
+    ANSWER_REPEATS_MS, Approval, ApprovalId, Event, NewApproval, Party, State, StateKind, Vote,
+    VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
@@ -24,7 +24,9 @@ pub(super) fn request(tx: &Tx<'_>, new: NewApproval) -> Result<Requested, StoreE
     }
     // What ran out but is not yet written down so would still hold the effect.
     tx.conn
-        .prepare_cached("SELECT id FROM approvals WHERE effect = ?1 AND state IN ('pending', 'approved')")?
+        .prepare_cached(
+            "SELECT id FROM approvals WHERE effect = ?1 AND state IN ('pending', 'approved')",
+        )?
         .query_map([new.effect.to_hex()], |r| r.get::<_, String>(0))?
         .collect::<Result<Vec<_>, _>>()?
         .iter()
@@ -52,7 +54,11 @@ pub(super) fn by_id(tx: &Tx<'_>, id: &ApprovalId) -> Result<Option<Approval>, St
     Ok(rows::load(tx.conn, id)?.map(|found| shown(tx, found)))
 }
 
-pub(super) fn list(tx: &Tx<'_>, filter: &ApprovalFilter, limit: u32) -> Result<Vec<Approval>, StoreError> {
+pub(super) fn list(
+    tx: &Tx<'_>,
+    filter: &ApprovalFilter,
+    limit: u32,
+) -> Result<Vec<Approval>, StoreError> {
     // `expired` is judged by the time, written down or not.
     let found = rows::select(
         tx.conn,
@@ -64,8 +70,15 @@ pub(super) fn list(tx: &Tx<'_>, filter: &ApprovalFilter, limit: u32) -> Result<V
     Ok(found.into_iter().map(|approval| shown(tx, approval)).collect())
 }
 
-pub(super) fn decide(tx: &Tx<'_>, id: &ApprovalId, digest: &Digest, vote: &Vote) -> Result<Decided, StoreError> {
-    let Some(seen) = rows::load(tx.conn, id)? else { return Ok(Decided::Refused(VoteRefused::NotFound)) };
+pub(super) fn decide(
+    tx: &Tx<'_>,
+    id: &ApprovalId,
+    digest: &Digest,
+    vote: &Vote,
+) -> Result<Decided, StoreError> {
+    let Some(seen) = rows::load(tx.conn, id)? else {
+        return Ok(Decided::Refused(VoteRefused::NotFound));
+    };
     let outcome = match count(&seen, digest, vote, tx.now) {
         Ok(outcome) => outcome,
         Err(why) => return Ok(Decided::Refused(why)),
@@ -96,7 +109,12 @@ pub(super) fn void(tx: &Tx<'_>, id: &ApprovalId, why: String) -> Result<Moved, S
     }
 }
 
-pub(super) fn resolve(tx: &Tx<'_>, id: &ApprovalId, found: Resolution, by: &Party) -> Result<Moved, StoreError> {
+pub(super) fn resolve(
+    tx: &Tx<'_>,
+    id: &ApprovalId,
+    found: Resolution,
+    by: &Party,
+) -> Result<Moved, StoreError> {
     let Some(seen) = rows::load(tx.conn, id)? else { return Ok(Moved::NotFound) };
     let person = match may_resolve(&seen, by) {
         Ok(person) => person.to_owned(),
@@ -117,7 +135,7 @@ pub(super) fn resolve(tx: &Tx<'_>, id: &ApprovalId, found: Resolution, by: &Part
     Ok(moved)
 }
 
-/// Takes the approval for `run`, or hands a run's end to its approval. The error is why the event does not fit.
+/// Moves a request by one event. An event that does not fit is an answer, and changes nothing.
 pub(super) fn step(tx: &Tx<'_>, mut seen: Approval, event: Event) -> Result<Moved, StoreError> {
     match seen.state.after(event, tx.now, seen.expires) {
         Ok(next) => {
@@ -130,9 +148,15 @@ pub(super) fn step(tx: &Tx<'_>, mut seen: Approval, event: Event) -> Result<Move
 }
 
 /// Tells the approval that `run` holds, if there is one, how the run ended.
-pub(super) fn ended(tx: &Tx<'_>, id: &str, event: Event, answer: Option<String>) -> Result<(), StoreError> {
+pub(super) fn ended(
+    tx: &Tx<'_>,
+    id: &str,
+    event: Event,
+    answer: Option<&str>,
+) -> Result<(), StoreError> {
     let id: ApprovalId = id.parse().map_err(|_| rows::damaged("a run names no approval"))?;
-    let seen = rows::load(tx.conn, &id)?.ok_or_else(|| rows::damaged("a run's approval is gone"))?;
+    let seen =
+        rows::load(tx.conn, &id)?.ok_or_else(|| rows::damaged("a run's approval is gone"))?;
     // The approval follows its run. Where it does not hold this run, it keeps what it knows.
     if let Moved::To(_) = step(tx, seen, event)?
         && answer.is_some()
@@ -149,7 +173,11 @@ pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
     ids(tx, "SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires <= ?1 LIMIT ?2", now)?
         .iter()
         .try_for_each(|id| expire(tx, id))?;
-    let untold = ids(tx, "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND ?1 > 0 LIMIT ?2", now)?;
+    let untold = ids(
+        tx,
+        "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND ?1 > 0 LIMIT ?2",
+        now,
+    )?;
     for id in &untold {
         tx.conn.prepare_cached("UPDATE approvals SET told = 1 WHERE id = ?1")?.execute([id])?;
     }
@@ -161,10 +189,14 @@ pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
 fn tidy(tx: &Tx<'_>) -> Result<(), StoreError> {
     let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
     tx.conn
-        .prepare_cached("UPDATE approvals SET answer = NULL WHERE answer IS NOT NULL AND state_at <= ?1")?
+        .prepare_cached(
+            "UPDATE approvals SET answer = NULL WHERE answer IS NOT NULL AND state_at <= ?1",
+        )?
         .execute([since])?;
     tx.conn
-        .prepare_cached("DELETE FROM runs WHERE state IN ('done', 'failed', 'no_effect') AND finished <= ?1")?
+        .prepare_cached(
+            "DELETE FROM runs WHERE state IN ('done', 'failed', 'no_effect') AND finished <= ?1",
+        )?
         .execute([since])?;
     Ok(())
 }

@@ -8,8 +8,8 @@ mod schema;
 mod worker;
 
 use super::{
-    ApprovalFilter, Committed, Decided, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, Requested, Resolution,
-    RunId, RunResult, Store, StoreError, StoreFuture,
+    ApprovalFilter, Committed, Decided, Fence, Finished, LapsedRun, Moved, NewRun, Renewed,
+    Requested, Resolution, RunId, RunResult, Store, StoreError, StoreFuture,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
@@ -40,7 +40,10 @@ impl Sqlite {
     pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
         let writer = open::writer(path)?;
         let reader = open::reader(path)?;
-        Ok(Self { write: Worker::writer(writer, clock.clone())?, read: Worker::reader(reader, clock)? })
+        Ok(Self {
+            write: Worker::writer(writer, clock.clone())?,
+            read: Worker::reader(reader, clock)?,
+        })
     }
 
     /// Runs raw SQL where the next operation will run. For tests that break things.
@@ -112,7 +115,12 @@ impl Store for Sqlite {
         Box::pin(self.write.run(move |tx| runs::renew(tx, &run, fence, lease_ms)))
     }
 
-    fn finish_run(&self, run: &RunId, fence: Fence, result: RunResult) -> StoreFuture<'_, Finished> {
+    fn finish_run(
+        &self,
+        run: &RunId,
+        fence: Fence,
+        result: RunResult,
+    ) -> StoreFuture<'_, Finished> {
         let run = *run;
         Box::pin(self.write.run(move |tx| runs::finish(tx, &run, fence, result)))
     }

@@ -17,7 +17,9 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     check_integrity(&conn)?;
     switch_to_wal(&conn)?;
     // FULL: a commit is on the disk before anybody hears of it.
-    conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;")?;
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;",
+    )?;
     schema::migrate(&mut conn)?;
     Ok(conn)
 }
@@ -70,7 +72,11 @@ fn switch_to_wal(conn: &Connection) -> Result<(), StoreError> {
         let mode = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get::<_, String>(0));
         match mode.map_err(StoreError::from) {
             Ok(mode) if mode == "wal" => return Ok(()),
-            Ok(mode) => return Err(StoreError::Internal(format!("the file system allows journal mode `{mode}` only"))),
+            Ok(mode) => {
+                return Err(StoreError::Internal(format!(
+                    "the file system allows journal mode `{mode}` only"
+                )));
+            }
             Err(StoreError::Busy) if attempt < WAL_ATTEMPTS => std::thread::sleep(WAL_PAUSE),
             Err(e) => return Err(e),
         }

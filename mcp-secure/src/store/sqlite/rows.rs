@@ -24,7 +24,11 @@ struct Request {
 }
 
 /// Writes a new pending request.
-pub(super) fn insert(conn: &Connection, new: NewApproval, now: Timestamp) -> Result<Approval, StoreError> {
+pub(super) fn insert(
+    conn: &Connection,
+    new: NewApproval,
+    now: Timestamp,
+) -> Result<Approval, StoreError> {
     let request = Request {
         requester: new.requester,
         tool: new.tool,
@@ -62,7 +66,12 @@ pub(super) fn insert(conn: &Connection, new: NewApproval, now: Timestamp) -> Res
 }
 
 /// Moves a request along: by compare-and-set on the state it was seen in.
-pub(super) fn advance(conn: &Connection, seen: &Approval, next: &State, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn advance(
+    conn: &Connection,
+    seen: &Approval,
+    next: &State,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let changed = conn
         .prepare_cached(
             "UPDATE approvals SET state = ?1, detail = ?2, state_at = ?3 WHERE id = ?4 AND effect = ?5 AND state = ?6",
@@ -79,7 +88,11 @@ pub(super) fn advance(conn: &Connection, seen: &Approval, next: &State, now: Tim
 }
 
 /// Writes a vote. The key allows each person one.
-pub(super) fn insert_vote(conn: &Connection, approval: &Approval, vote: &CastVote) -> Result<(), StoreError> {
+pub(super) fn insert_vote(
+    conn: &Connection,
+    approval: &Approval,
+    vote: &CastVote,
+) -> Result<(), StoreError> {
     let nth = i64::try_from(approval.votes.len()).unwrap_or(i64::MAX);
     conn.prepare_cached("INSERT INTO votes (approval, person, nth, vote) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![approval.id.to_string(), vote.person, nth, json(vote)?])?;
@@ -89,8 +102,13 @@ pub(super) fn insert_vote(conn: &Connection, approval: &Approval, vote: &CastVot
 const COLUMNS: &str = "id, effect, created, expires, request, detail, answer, state";
 
 /// The requests that `rest` (a `WHERE` clause and what follows) selects, as they are written, answers included.
-pub(super) fn select(conn: &Connection, rest: &str, values: impl Params) -> Result<Vec<Approval>, StoreError> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM approvals WHERE {rest}"))?;
+pub(super) fn select(
+    conn: &Connection,
+    rest: &str,
+    values: impl Params,
+) -> Result<Vec<Approval>, StoreError> {
+    let mut statement =
+        conn.prepare_cached(&format!("SELECT {COLUMNS} FROM approvals WHERE {rest}"))?;
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -126,7 +144,8 @@ fn read(conn: &Connection, row: &Row<'_>) -> Result<Approval, StoreError> {
 }
 
 fn votes(conn: &Connection, id: &str) -> Result<Vec<CastVote>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT vote FROM votes WHERE approval = ?1 ORDER BY nth")?;
+    let mut statement =
+        conn.prepare_cached("SELECT vote FROM votes WHERE approval = ?1 ORDER BY nth")?;
     let mut rows = statement.query([id])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

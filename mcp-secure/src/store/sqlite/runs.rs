@@ -4,7 +4,8 @@ use crate::approval::{Approval, Event, Party, TransitionRefused};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::store::{
-    CommitRefused, Committed, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, RunId, RunResult, StoreError,
+    CommitRefused, Committed, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, RunId, RunResult,
+    StoreError,
 };
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
@@ -75,7 +76,10 @@ pub(super) fn commit(tx: &Tx<'_>, run: NewRun) -> Result<Committed, StoreError> 
 /// the digest alone if a caller ever computed it wrongly.
 fn fits(approval: &Approval, digest: &Digest, run: &NewRun) -> Result<(), CommitRefused> {
     let (asked, calls) = (&approval.requester, &run.caller);
-    if asked.tenant != calls.tenant || asked.issuer != calls.issuer || asked.subject != calls.subject {
+    if asked.tenant != calls.tenant
+        || asked.issuer != calls.issuer
+        || asked.subject != calls.subject
+    {
         return Err(CommitRefused::ApprovalNotFound);
     }
     if approval.effect != *digest || approval.effect != run.effect || approval.tool != run.tool {
@@ -87,7 +91,12 @@ fn fits(approval: &Approval, digest: &Digest, run: &NewRun) -> Result<(), Commit
     Ok(())
 }
 
-pub(super) fn renew(tx: &Tx<'_>, run: &RunId, fence: Fence, lease_ms: u64) -> Result<Renewed, StoreError> {
+pub(super) fn renew(
+    tx: &Tx<'_>,
+    run: &RunId,
+    fence: Fence,
+    lease_ms: u64,
+) -> Result<Renewed, StoreError> {
     let until = tx.now.plus_millis(rows::millis(lease_ms));
     // A lease that lapsed unnoticed is taken up again: nobody has put the run in doubt.
     let held = tx
@@ -99,7 +108,12 @@ pub(super) fn renew(tx: &Tx<'_>, run: &RunId, fence: Fence, lease_ms: u64) -> Re
     Ok(if held == 1 { Renewed::Until(until) } else { Renewed::Lost })
 }
 
-pub(super) fn finish(tx: &Tx<'_>, run: &RunId, fence: Fence, result: RunResult) -> Result<Finished, StoreError> {
+pub(super) fn finish(
+    tx: &Tx<'_>,
+    run: &RunId,
+    fence: Fence,
+    result: RunResult,
+) -> Result<Finished, StoreError> {
     let ended = Ended::of(*run, result)?;
     let row = tx
         .conn
@@ -126,7 +140,7 @@ pub(super) fn finish(tx: &Tx<'_>, run: &RunId, fence: Fence, result: RunResult) 
         return Ok(Finished::Refused);
     }
     if let Some(id) = approval {
-        approvals::ended(tx, &id, ended.event, ended.answer)?;
+        approvals::ended(tx, &id, ended.event, ended.answer.as_deref())?;
     }
     Ok(Finished::Recorded)
 }
@@ -149,9 +163,12 @@ impl Ended {
             RunResult::Failed { error } => {
                 ("failed", json!({"failed": {"error": error}}), Event::Fail { run, error }, None)
             }
-            RunResult::NoEffect { error } => {
-                ("no_effect", json!({"no_effect": {"error": error}}), Event::Fail { run, error }, None)
-            }
+            RunResult::NoEffect { error } => (
+                "no_effect",
+                json!({"no_effect": {"error": error}}),
+                Event::Fail { run, error },
+                None,
+            ),
             RunResult::Unknown { why } => {
                 ("in_doubt", json!({"unknown": {"why": why}}), Event::Doubt { run, why }, None)
             }

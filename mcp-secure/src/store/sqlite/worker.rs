@@ -45,7 +45,10 @@ impl Worker {
         })
     }
 
-    fn spawn(name: &str, body: impl FnOnce(Receiver<Box<dyn Job>>) + Send + 'static) -> Result<Self, StoreError> {
+    fn spawn(
+        name: &str,
+        body: impl FnOnce(Receiver<Box<dyn Job>>) + Send + 'static,
+    ) -> Result<Self, StoreError> {
         let (jobs, inbox) = channel();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
@@ -120,7 +123,11 @@ where
 }
 
 /// One transaction, one fsync, a savepoint for each operation: a faulty one takes back its own changes only.
-fn write_group(conn: &Connection, clock: &Clock, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+fn write_group(
+    conn: &Connection,
+    clock: &Clock,
+    group: &mut [Box<dyn Job>],
+) -> Result<(), StoreError> {
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let done = in_group(conn, clock, group).and_then(|()| {
         conn.prepare_cached("COMMIT")?.execute([])?;
@@ -132,14 +139,20 @@ fn write_group(conn: &Connection, clock: &Clock, group: &mut [Box<dyn Job>]) -> 
     done
 }
 
-fn in_group(conn: &Connection, clock: &Clock, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+fn in_group(
+    conn: &Connection,
+    clock: &Clock,
+    group: &mut [Box<dyn Job>],
+) -> Result<(), StoreError> {
     let tx = Tx { conn, now: advance_time(conn, clock)? };
     for job in group {
         conn.prepare_cached("SAVEPOINT op")?.execute([])?;
         if !job.attempt(&tx) {
             if conn.is_autocommit() {
                 // The fault (a full disk, say) ended the whole transaction: nobody's work stands.
-                return Err(StoreError::Internal("the transaction was lost to another operation's fault".to_owned()));
+                return Err(StoreError::Internal(
+                    "the transaction was lost to another operation's fault".to_owned(),
+                ));
             }
             conn.prepare_cached("ROLLBACK TO op")?.execute([])?;
         }
@@ -169,11 +182,14 @@ fn advance_time(conn: &Connection, clock: &Clock) -> Result<Timestamp, StoreErro
     if now <= written {
         return Ok(written);
     }
-    conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'time'")?.execute([now.millis()])?;
+    conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'time'")?
+        .execute([now.millis()])?;
     Ok(now)
 }
 
 fn written_time(conn: &Connection) -> Result<Timestamp, StoreError> {
-    let millis = conn.prepare_cached("SELECT value FROM meta WHERE key = 'time'")?.query_row([], |r| r.get(0))?;
+    let millis = conn
+        .prepare_cached("SELECT value FROM meta WHERE key = 'time'")?
+        .query_row([], |r| r.get(0))?;
     Ok(Timestamp::from_millis(millis))
 }

@@ -1,0 +1,246 @@
+//! Stage 7: a person decides, outside the model's context.
+//!
+//! A call is bound to its effect: who asks for what, with which arguments, on which resource, under which contract.
+//! The same call made again finds the request by that digest, so there is nothing for a model to carry or to forge.
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::authorise::{Asked, Permitted};
+use super::gate::Gate;
+use super::record::Trail;
+use super::refusal::{Code, Refusal};
+use super::table::Served;
+use crate::approval::{Approval, ApprovalId, Effect, NewApproval, Party, State, StateKind, Verdict as Vote, masked};
+use crate::audit::Executed;
+use crate::canon::Digest;
+use crate::policy::{Act, Requester};
+use crate::store::{Requested, StoreError};
+use crate::tool::spec::ApprovalSpec;
+use crate::tool::{Caller, Output, PreparedCall};
+
+/// A call that may run once: permitted, and approved where that is asked for.
+pub(super) struct Approved {
+    pub(super) caller: Caller,
+    pub(super) cancelled: CancellationToken,
+    pub(super) arguments: Map<String, Value>,
+    pub(super) prepared: Box<dyn PreparedCall>,
+    pub(super) effect: Digest,
+    /// The request whose approval this call consumes.
+    pub(super) approval: Option<ApprovalId>,
+    /// The answer of the same call before; nothing runs then.
+    pub(super) replay: Option<Output>,
+}
+
+impl Gate {
+    pub(super) async fn approve(
+        &self,
+        tool: &Served,
+        permitted: Permitted,
+        trail: &mut Trail,
+    ) -> Result<Approved, Refusal> {
+        let effect = effect(tool, &permitted)
+            .map_err(|cause| Refusal::new(Code::InvalidArguments, "the call has no canonical form").internal(cause))?;
+        let mut replay = None;
+        let mut approval = None;
+        if let Some(rule) = tool.spec.approval
+            && self.needs_approval(tool, &permitted, trail).await
+        {
+            match self.standing(&effect).await? {
+                Some(found) => {
+                    trail.approval(&found);
+                    match self.picked_up(tool, &permitted, found)? {
+                        PickUp::Run(id) => approval = Some(id),
+                        PickUp::Replay(output) => replay = Some(output),
+                        PickUp::AskAnew => return Err(self.ask(tool, rule, &permitted, effect, trail).await),
+                    }
+                }
+                None => return Err(self.ask(tool, rule, &permitted, effect, trail).await),
+            }
+        }
+        let Permitted { caller, cancelled, arguments, prepared, .. } = permitted;
+        Ok(Approved { caller, cancelled, arguments, prepared, effect, approval, replay })
+    }
+
+    /// Whether a person has to decide on this call. A predicate that fails or takes too long means yes.
+    async fn needs_approval(&self, tool: &Served, permitted: &Permitted, _trail: &mut Trail) -> bool {
+        let asking = permitted.prepared.needs_approval(&permitted.arguments, &permitted.caller);
+        let Some(asking) = asking else { return true };
+        let limit = std::time::Duration::from_millis(tool.spec.limits.timeout_ms);
+        // In a task of its own, so that a panic in it counts as a failure.
+        let answer = tokio::time::timeout(limit, tokio::spawn(asking)).await;
+        !matches!(answer, Ok(Ok(Ok(false))))
+    }
+
+    async fn standing(&self, effect: &Digest) -> Result<Option<Approval>, Refusal> {
+        self.store.approval_for(effect).await.map_err(|error| unavailable(&error))
+    }
+
+    /// What a request that is already there means for this call.
+    fn picked_up(
+        &self,
+        tool: &Served,
+        permitted: &Permitted,
+        found: Approval,
+    ) -> Result<PickUp, Refusal> {
+        match &found.state {
+            State::Pending => Err(required(&found, "a person has to approve this call and has not decided yet")),
+            State::Approved { .. } => {
+                if !found.is_held_by(&Party::from(&*permitted.caller.principal)) {
+                    return Err(required(&found, "this call was asked for through another client, which alone can run it"));
+                }
+                if let Some(person) = self.withdrawn_vote(tool, permitted, &found) {
+                    return Err(required(&found, "an approval of this call no longer counts").internal(format!(
+                        "policy no longer lets `{person}` decide"
+                    )));
+                }
+                Ok(PickUp::Run(found.id))
+            }
+            State::Running { .. } => Err(Refusal::new(Code::InProgress, "this very call is running")
+                .executed(Executed::Unknown)
+                .remedy("call again with the same arguments to hear how it ended")
+                .about(&found)),
+            State::InDoubt { .. } => Err(Refusal::new(
+                Code::InDoubt,
+                "this very call began and nobody knows how far it came",
+            )
+            .executed(Executed::Unknown)
+            .remedy("do not try another way; a person has to find out what happened and resolve it")
+            .about(&found)),
+            State::Denied { reason, .. } => {
+                let reason = match reason.as_deref().filter(|r| !r.is_empty()) {
+                    Some(_) => "a person refused this call and left a reason with the request",
+                    None => "a person refused this call",
+                };
+                Err(Refusal::new(Code::ApprovalDenied, reason)
+                    .remedy("do not ask again in other words; talk to the person you work for")
+                    .about(&found))
+            }
+            State::Done { .. } => match found.answer.map(serde_json::from_value::<Output>) {
+                Some(Ok(output)) => Ok(PickUp::Replay(output)),
+                _ => Err(Refusal::new(Code::InProgress, "this very call was carried out; its answer is no longer kept")
+                    .executed(Executed::Yes)),
+            },
+            State::Expired { .. } | State::Failed { .. } | State::Withdrawn { .. } | State::Void { .. } => {
+                Ok(PickUp::AskAnew)
+            }
+        }
+    }
+
+    /// A person whose approval policy would not count today.
+    fn withdrawn_vote(&self, tool: &Served, permitted: &Permitted, found: &Approval) -> Option<String> {
+        let requester = Requester::from(&*permitted.caller.principal);
+        found.votes.iter().filter(|cast| cast.verdict == Vote::Approve).find_map(|cast| {
+            let Some(decider) = cast.decider.as_ref() else { return Some(cast.person.clone()) };
+            let verdict = self.judge(
+                tool,
+                &Asked {
+                    principal: decider,
+                    act: Act::Decide,
+                    arguments: &permitted.arguments,
+                    resources: &permitted.resources,
+                    requester: Some(&requester),
+                },
+            );
+            (!verdict.is_permit()).then(|| cast.person.clone())
+        })
+    }
+
+    /// Asks people, and tells the client so.
+    async fn ask(
+        &self,
+        tool: &Served,
+        rule: ApprovalSpec,
+        permitted: &Permitted,
+        effect: Digest,
+        trail: &mut Trail,
+    ) -> Refusal {
+        let arguments = Value::Object(permitted.arguments.clone());
+        let new = NewApproval {
+            effect,
+            requester: Party::from(&*permitted.caller.principal),
+            tool: tool.spec.name.to_owned(),
+            contract: tool.contract,
+            resource: permitted.resource.clone(),
+            arguments: masked(&arguments, &tool.redaction.sensitive()),
+            preview: None,
+            risk: tool.spec.risk.as_str().to_owned(),
+            asked_by: "the tool's declaration".to_owned(),
+            by: tool.decide_permission.clone().unwrap_or_default(),
+            quorum: rule.quorum,
+            allow_requester: rule.allow_requester,
+            expires_in_ms: rule.expires_secs.saturating_mul(1000),
+            max_pending: self.settings.max_pending_approvals,
+        };
+        match self.store.request_approval(new).await {
+            Ok(Requested::Created(made)) => {
+                trail.approval(&made);
+                required(&made, "a person has to approve this call before it runs")
+            }
+            Ok(Requested::Existing(found)) => {
+                trail.approval(&found);
+                match found.state.kind() {
+                    StateKind::Expired => expired(&found),
+                    _ => required(&found, "a person has to approve this call before it runs"),
+                }
+            }
+            Ok(Requested::TooManyPending(most)) => Refusal::new(
+                Code::RateLimited,
+                format!("{most} of your requests already wait for a decision"),
+            )
+            .remedy("wait until some of them are decided"),
+            Err(error) => unavailable(&error),
+        }
+    }
+}
+
+enum PickUp {
+    Run(ApprovalId),
+    Replay(Output),
+    AskAnew,
+}
+
+impl Refusal {
+    fn about(mut self, approval: &Approval) -> Self {
+        self.approval_id = Some(approval.id.to_string());
+        self
+    }
+}
+
+fn required(approval: &Approval, reason: &str) -> Refusal {
+    let mut refusal = Refusal::new(Code::ApprovalRequired, reason)
+        .remedy(
+            "tell the person you work for that this waits for a decision; after the decision call again with the \
+             same arguments",
+        )
+        .about(approval);
+    refusal.expires_at = Some(approval.expires);
+    refusal
+}
+
+pub(super) fn expired(approval: &Approval) -> Refusal {
+    Refusal::new(Code::ApprovalExpired, "nobody decided on this call, or nobody used the decision, in time")
+        .remedy("call again with the same arguments to ask anew")
+        .about(approval)
+}
+
+/// The store can not answer, so nothing that changes anything runs.
+pub(super) fn unavailable(error: &StoreError) -> Refusal {
+    Refusal::new(Code::AuditUnavailable, "what has been approved and what runs can not be looked up or written down")
+        .remedy("try again later; an operator has to look at the server's data folder")
+        .internal(error)
+}
+
+fn effect(tool: &Served, permitted: &Permitted) -> Result<Digest, crate::canon::CanonError> {
+    let principal = &permitted.caller.principal;
+    Effect {
+        issuer: &principal.issuer,
+        tenant: &principal.tenant,
+        subject: &principal.subject,
+        tool: tool.spec.name,
+        contract: &tool.contract,
+        resource: &permitted.resource,
+        arguments: &Value::Object(permitted.arguments.clone()),
+    }
+    .digest()
+}

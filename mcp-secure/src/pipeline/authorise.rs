@@ -1,0 +1,145 @@
+//! Stage 4: load what the permission is checked on, compare tenants in code, then ask the policies.
+
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::gate::Gate;
+use super::record::Trail;
+use super::refusal::{Code, Refusal};
+use super::table::Served;
+use super::validate::Valid;
+use crate::audit::{PolicyNote, Ruling};
+use crate::identity::Principal;
+use crate::policy::{Act, DenyReason, Question, Requester, Unavailable, Verdict, admit};
+use crate::resource::LoadedResource;
+use crate::tool::spec::Access;
+use crate::tool::{Caller, PreparedCall};
+
+/// A call that policy permits on the resources it names.
+pub(super) struct Permitted {
+    pub(super) caller: Caller,
+    pub(super) cancelled: CancellationToken,
+    pub(super) arguments: Map<String, Value>,
+    pub(super) prepared: Box<dyn PreparedCall>,
+    /// The resources by name, as records and effects hold them.
+    pub(super) resource: Value,
+    pub(super) resources: Vec<LoadedResource>,
+}
+
+impl Gate {
+    pub(super) async fn authorise(
+        &self,
+        tool: &Served,
+        valid: Valid,
+        trail: &mut Trail,
+    ) -> Result<Permitted, Refusal> {
+        let Valid { caller, cancelled, arguments, prepared } = valid;
+        let loading = prepared.load(&caller);
+        let resources = match loading {
+            None => Vec::new(),
+            Some(loading) => {
+                // A failure, a missing resource and another tenant's look the same.
+                match admitted(&caller.principal, tool, loading).await {
+                    Ok(resources) => resources,
+                    Err(Unavailable) => return Err(unavailable()),
+                }
+            }
+        };
+        let references: Vec<String> = resources.iter().map(LoadedResource::reference).collect();
+        if !references.is_empty() {
+            trail.resource(references.join(", "));
+        }
+        let asked = Asked {
+            principal: &caller.principal,
+            act: Act::Call,
+            arguments: &arguments,
+            resources: &resources,
+            requester: None,
+        };
+        let verdict = self.judge(tool, &asked);
+        trail.policy(policy_note(&verdict));
+        if !verdict.is_permit() {
+            return Err(denied(tool, &verdict));
+        }
+        Ok(Permitted { caller, cancelled, arguments, prepared, resource: json!(references), resources })
+    }
+
+    /// Asks the policies about every resource; the strictest answer holds.
+    pub(super) fn judge(&self, tool: &Served, asked: &Asked<'_>) -> Verdict {
+        let ask = |resource: Option<&LoadedResource>| {
+            self.policy.authorize(&Question {
+                principal: asked.principal,
+                act: asked.act,
+                tool: tool.spec.name,
+                resource,
+                arguments: asked.arguments,
+                now: self.clock.now(),
+                requester: asked.requester,
+            })
+        };
+        let Some((first, rest)) = asked.resources.split_first() else { return ask(None) };
+        let mut verdict = ask(Some(first));
+        for resource in rest {
+            if !verdict.is_permit() {
+                return verdict;
+            }
+            verdict = ask(Some(resource));
+        }
+        verdict
+    }
+}
+
+/// One question to the policies, over all resources of a call.
+pub(super) struct Asked<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) act: Act,
+    pub(super) arguments: &'a Map<String, Value>,
+    pub(super) resources: &'a [LoadedResource],
+    pub(super) requester: Option<&'a Requester>,
+}
+
+/// What was loaded, if all of it is there and the principal's own.
+pub(super) async fn admitted<E>(
+    principal: &Principal,
+    tool: &Served,
+    loading: impl Future<Output = Result<Vec<Option<LoadedResource>>, E>>,
+) -> Result<Vec<LoadedResource>, Unavailable> {
+    let limit = std::time::Duration::from_millis(tool.spec.limits.timeout_ms);
+    let loaded = tokio::time::timeout(limit, loading).await.map_err(|_| Unavailable)?;
+    let loaded = loaded.map_err(|_| Unavailable)?;
+    loaded.into_iter().map(|one| admit::<E>(principal, Ok(one))).collect()
+}
+
+pub(super) fn unavailable() -> Refusal {
+    Refusal::new(Code::PermissionDenied, Unavailable.to_string())
+        .remedy("check the id with the person you work for; do not guess ids")
+}
+
+fn denied(tool: &Served, verdict: &Verdict) -> Refusal {
+    let (reason, remedy) = match tool.spec.access {
+        Access::Permission(permission) => (
+            format!("policy does not grant `{permission}` for this call"),
+            format!("ask an administrator for `{permission}` on this, or ask somebody who has it"),
+        ),
+        Access::Public => (
+            "policy forbids this call".to_owned(),
+            "ask an administrator; do not try another way".to_owned(),
+        ),
+    };
+    let refusal = Refusal::new(Code::PermissionDenied, reason).remedy(remedy);
+    match verdict {
+        Verdict::Deny { reason: DenyReason::Error(cause), .. } => refusal.internal(cause),
+        Verdict::Deny { reason, .. } => refusal.internal(format!("{reason:?}")),
+        Verdict::Permit { .. } => refusal,
+    }
+}
+
+pub(super) fn policy_note(verdict: &Verdict) -> PolicyNote {
+    let (decision, ids) = match verdict {
+        Verdict::Permit { policies, .. } => (Ruling::Allow, policies.clone()),
+        Verdict::Deny { reason: DenyReason::Forbidden(policies), .. } => (Ruling::Deny, policies.clone()),
+        Verdict::Deny { reason: DenyReason::Error(_), .. } => (Ruling::Error, Vec::new()),
+        Verdict::Deny { .. } => (Ruling::Deny, Vec::new()),
+    };
+    PolicyNote { decision, ids, version: verdict.version().to_hex() }
+}

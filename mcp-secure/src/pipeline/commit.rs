@@ -1,0 +1,108 @@
+//! Stages 5 and 8: take a slot, then commit to running. After this the body runs once, and its record says that it may.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::approve::{Approved, expired, unavailable};
+use super::gate::Gate;
+use super::record::{Trail, unrecordable};
+use super::refusal::{Code, Refusal};
+use super::table::Served;
+use super::witness::Clearance;
+use crate::approval::{Party, StateKind};
+use crate::audit::{Executed, Reservation};
+use crate::store::{CommitRefused, Committed, Fence, NewRun, RunId};
+use crate::tool::{Caller, PreparedCall};
+
+/// A call that has to run now: its intent is on disk, its running row is written, its approval is consumed.
+pub(super) struct Running {
+    pub(super) clearance: Clearance,
+    pub(super) prepared: Box<dyn PreparedCall>,
+    pub(super) caller: Caller,
+    pub(super) cancelled: tokio_util::sync::CancellationToken,
+    pub(super) run: RunId,
+    pub(super) fence: Fence,
+    /// The room in the record that the intent reserved for the outcome.
+    pub(super) room: Reservation,
+}
+
+impl Gate {
+    /// Stage 5. The slot is held until the call has ended.
+    pub(super) fn limit(&self, tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&tool.slots).try_acquire_owned().map_err(|_| {
+            let mut refusal = Refusal::new(Code::RateLimited, "too many calls of this tool run at once")
+                .remedy("call again a little later");
+            refusal.retry_after_ms = Some(1000);
+            refusal
+        })
+    }
+
+    /// Stage 8. The intent is durable before the approval is consumed, and both before the body runs: a crash in
+    /// between leaves an intent without a running row, which means that nothing ran.
+    pub(super) async fn commit(
+        &self,
+        tool: &Served,
+        approved: Approved,
+        trail: &mut Trail,
+    ) -> Result<Running, Refusal> {
+        let Approved { caller, cancelled, prepared, effect, approval, .. } = approved;
+        let run = RunId::random();
+        trail.run(run.as_str());
+        let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;
+        self.audit.durable(trail.intent()).await.map_err(|error| unrecordable(&error))?;
+        let committed = self
+            .store
+            .commit_run(NewRun {
+                run_id: run.clone(),
+                request_id: trail.request_id().to_string(),
+                tool: tool.spec.name.to_owned(),
+                effect,
+                caller: Party::from(&*caller.principal),
+                mutating: true,
+                approval: approval.clone().map(|id| (id, effect)),
+                lease_ms: self.lease_ms(),
+            })
+            .await
+            .map_err(|error| unavailable(&error))?;
+        match committed {
+            Committed::Running { fence, .. } => {
+                Ok(Running { clearance: Clearance::grant(), prepared, caller, cancelled, run, fence, room })
+            }
+            Committed::Refused(why) => Err(self.not_committed(why, approval.as_ref()).await),
+        }
+    }
+
+    pub(super) fn lease_ms(&self) -> u64 {
+        u64::try_from(self.settings.lease.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Another call was quicker, or the approval is no longer what it was a moment ago.
+    async fn not_committed(
+        &self,
+        why: CommitRefused,
+        approval: Option<&crate::approval::ApprovalId>,
+    ) -> Refusal {
+        let found = match approval {
+            Some(id) => self.store.approval(id).await.ok().flatten(),
+            None => None,
+        };
+        match (why, found) {
+            (CommitRefused::ApprovalExpired, Some(found)) => expired(&found),
+            (
+                CommitRefused::AlreadyRunning
+                | CommitRefused::ApprovalNotApproved(StateKind::Running | StateKind::Done),
+                _,
+            ) => Refusal::new(Code::InProgress, "this very call is running")
+                .executed(Executed::Unknown)
+                .remedy("call again with the same arguments to hear how it ended"),
+            (CommitRefused::ApprovalNotApproved(StateKind::InDoubt), _) => {
+                Refusal::new(Code::InDoubt, "this very call began and nobody knows how far it came")
+                    .executed(Executed::Unknown)
+            }
+            (why, _) => Refusal::new(Code::ApprovalRequired, "the approval of this call no longer holds")
+                .remedy("call again with the same arguments")
+                .internal(why),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A person's decision. It never comes through a tool call: a model has no way here.
+
+use serde_json::{Map, Value, json};
+
+use super::authorise::{Asked, admitted, policy_note};
+use super::gate::Gate;
+use super::record::approval_note;
+use super::table::Served;
+use crate::approval::{Approval, ApprovalId, Party, Verdict, Vote, VoteRefused};
+use crate::audit::{Event, Executed, OutcomeNote, Record};
+use crate::canon::Digest;
+use crate::context::CallContext;
+use crate::identity::{Authenticated, Principal};
+use crate::policy::{Act, Requester, same_tenant};
+use crate::store::Decided;
+use crate::tool::Caller;
+
+/// A decision that counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionMade {
+    /// The request as it stands now; more people may be needed.
+    pub approval: Approval,
+}
+
+/// Why a decision does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecideRefused {
+    /// There is no such request for this person.
+    #[error("there is no such request, or you may not decide it")]
+    NotFound,
+    /// The vote does not count.
+    #[error(transparent)]
+    Vote(#[from] VoteRefused),
+    /// Policy does not let this person decide.
+    #[error("policy does not let you decide this; it takes the permission `{0}`")]
+    NotPermitted(String),
+    /// The tool has changed since the request was made.
+    #[error("the tool has changed since this was asked for; the call has to be made again")]
+    Changed,
+    /// The record or the store can not be written.
+    #[error("the decision can not be written down, so it does not count; try again later")]
+    Unavailable,
+}
+
+impl Gate {
+    /// The requests of the decider's own tenant, if it may see them.
+    pub(crate) async fn approval_for_decider(
+        &self,
+        decider: &Authenticated,
+        id: &ApprovalId,
+    ) -> Result<Approval, DecideRefused> {
+        let found = self.store.approval(id).await.map_err(|_| DecideRefused::Unavailable)?;
+        found
+            .filter(|found| same_tenant(&found.requester.tenant, &decider.principal().tenant))
+            .ok_or(DecideRefused::NotFound)
+    }
+
+    /// Counts a person's vote on the request called `id`, as it was shown to that person under `digest`.
+    pub(crate) async fn decide(
+        &self,
+        decider: &Authenticated,
+        id: &ApprovalId,
+        digest: Digest,
+        verdict: Verdict,
+        reason: Option<String>,
+    ) -> Result<DecisionMade, DecideRefused> {
+        let who = decider.principal();
+        let approval = self.approval_for_decider(decider, id).await?;
+        let made = self.weigh(who, &approval, digest, verdict, reason).await;
+        let (state, code) = match &made {
+            Ok(made) => (&made.approval, "decided".to_owned()),
+            Err(refused) => (&approval, refused_code(refused)),
+        };
+        let ended = decision(who, state, digest, verdict)
+            .outcome(OutcomeNote::new(if made.is_ok() { Executed::Yes } else { Executed::No }, code));
+        if let Err(error) = self.audit.durable(ended).await {
+            // The attempt is on record already, so the store's answer stands.
+            tracing::error!(%error, approval = %id, "the end of a decision could not be recorded");
+        }
+        made
+    }
+
+    async fn weigh(
+        &self,
+        who: &Principal,
+        approval: &Approval,
+        digest: Digest,
+        verdict: Verdict,
+        reason: Option<String>,
+    ) -> Result<DecisionMade, DecideRefused> {
+        let tool = self.table.tool(&approval.tool).ok_or(DecideRefused::Changed)?;
+        if tool.contract != approval.contract {
+            return Err(DecideRefused::Changed);
+        }
+        let note = self.may_decide(who, tool, approval).await?;
+        let attempt = decision(who, approval, digest, verdict).policy(note.clone());
+        self.audit.durable(attempt).await.map_err(|_| DecideRefused::Unavailable)?;
+        let vote = Vote {
+            voter: Party::from(who),
+            decider: who.clone(),
+            verdict,
+            reason,
+            policy: Some(note.ids.join(", ")),
+        };
+        match self.store.decide(&approval.id, digest, vote).await {
+            Ok(Decided::Counted(approval)) => Ok(DecisionMade { approval }),
+            Ok(Decided::Refused(VoteRefused::NotFound)) => Err(DecideRefused::NotFound),
+            Ok(Decided::Refused(why)) => Err(DecideRefused::Vote(why)),
+            Err(_) => Err(DecideRefused::Unavailable),
+        }
+    }
+
+    async fn may_decide(
+        &self,
+        who: &Principal,
+        tool: &Served,
+        approval: &Approval,
+    ) -> Result<crate::audit::PolicyNote, DecideRefused> {
+        let requester = Requester {
+            issuer: approval.requester.issuer.clone(),
+            subject: approval.requester.subject.clone(),
+            person: approval.requester.person.clone(),
+            tenant: approval.requester.tenant.clone(),
+        };
+        let arguments = approval.arguments.as_object().cloned().unwrap_or_default();
+        let resources = self.resources_of(who, tool, &arguments).await?;
+        let asked = Asked {
+            principal: who,
+            act: Act::Decide,
+            arguments: &arguments,
+            resources: &resources,
+            requester: Some(&requester),
+        };
+        let verdict = self.judge(tool, &asked);
+        let note = policy_note(&verdict);
+        if verdict.is_permit() {
+            return Ok(note);
+        }
+        let refused = Record::new(Event::Decision)
+            .principal(who)
+            .tool(tool.spec.name)
+            .approval(approval_note(approval))
+            .policy(note)
+            .outcome(OutcomeNote::new(Executed::No, "permission_denied"));
+        self.audit.durable(refused).await.map_err(|_| DecideRefused::Unavailable)?;
+        Err(DecideRefused::NotPermitted(approval.by.clone()))
+    }
+
+    /// The resources of the call that is decided on, loaded again as they are now.
+    async fn resources_of(
+        &self,
+        who: &Principal,
+        tool: &Served,
+        arguments: &Map<String, Value>,
+    ) -> Result<Vec<crate::resource::LoadedResource>, DecideRefused> {
+        let prepared = tool.bound.prepare(arguments).map_err(|_| DecideRefused::Changed)?;
+        let caller = Caller {
+            principal: std::sync::Arc::new(who.clone()),
+            context: CallContext::new("decision".into(), tokio_util::sync::CancellationToken::new(), None),
+        };
+        let Some(loading) = prepared.load(&caller) else { return Ok(Vec::new()) };
+        admitted(who, tool, loading).await.map_err(|_| DecideRefused::NotFound)
+    }
+}
+
+fn decision(who: &Principal, approval: &Approval, digest: Digest, verdict: Verdict) -> Record {
+    let word = match verdict {
+        Verdict::Approve => "approve",
+        Verdict::Deny => "deny",
+    };
+    let mut record = Record::new(Event::Decision)
+        .principal(who)
+        .tool(approval.tool.as_str())
+        .approval(approval_note(approval))
+        .detail(json!({"verdict": word, "shown": digest}));
+    record.resource = approval.resource.as_array().map(|all| {
+        all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    });
+    record
+}
+
+fn refused_code(refused: &DecideRefused) -> String {
+    match refused {
+        DecideRefused::NotFound => "not_found",
+        DecideRefused::Vote(_) => "vote_refused",
+        DecideRefused::NotPermitted(_) => "permission_denied",
+        DecideRefused::Changed => "tool_changed",
+        DecideRefused::Unavailable => "unavailable",
+    }
+    .to_owned()
+}

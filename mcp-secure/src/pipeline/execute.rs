@@ -1,0 +1,246 @@
+//! Stages 9 to 11: run the body, look at what it returned, record how it ended, answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use super::approve::Approved;
+use super::call::Answer;
+use super::commit::Running;
+use super::gate::Gate;
+use super::record::{Trail, note, unrecordable};
+use super::refusal::{Code, Refusal};
+use super::table::Served;
+use super::witness::Clearance;
+use crate::audit::{AuditError, Event, Executed, OutcomeNote};
+use crate::guard;
+use crate::store::RunResult;
+use crate::tool::{Output, ToolError};
+
+impl Gate {
+    /// Runs a body that holds nothing that can write. It may be dropped at any time.
+    pub(super) async fn read(
+        &self,
+        tool: &Served,
+        approved: Approved,
+        slot: OwnedSemaphorePermit,
+        trail: Trail,
+    ) -> Answer {
+        // An approved read consumes its approval like a write, so that it runs once.
+        if approved.approval.is_some() {
+            return Box::pin(self.read_once(tool, approved, slot, trail)).await;
+        }
+        let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
+        let cancelled = approved.cancelled;
+        let body = AssertUnwindSafe(approved.prepared.run(Clearance::grant(), approved.caller)).catch_unwind();
+        let ended = tokio::select! {
+            biased;
+            ended = body => match ended {
+                Ok(returned) => returned.map_err(|error| failed(tool, &error)),
+                Err(_) => Err(panicked()),
+            },
+            () = cancelled.cancelled() => Err(gave_up(Executed::No)),
+            () = tokio::time::sleep(limit) => {
+                cancelled.cancel();
+                Err(too_slow(tool, Executed::No))
+            }
+        };
+        drop(slot);
+        let ended = ended.and_then(|output| guarded(tool, output));
+        let record = trail.end(Event::Read, outcome(&ended));
+        match self.audit.queued(record) {
+            Ok(()) => answer(&trail, ended),
+            // Nothing is shown that no record tells of.
+            Err(error) => answer(&trail, Err(unrecordable(&error).executed(Executed::Yes))),
+        }
+    }
+
+    async fn read_once(&self, tool: &Served, approved: Approved, slot: OwnedSemaphorePermit, mut trail: Trail) -> Answer {
+        match self.commit(tool, approved, &mut trail).await {
+            Ok(running) => self.carry_out(tool, running, slot, trail, CancellationToken::new()).await,
+            Err(refusal) => self.refuse(trail, refusal),
+        }
+    }
+
+    /// Runs a body that may write, in a task of its own: a client that goes away can signal it but never drop it.
+    pub(super) async fn mutate(
+        self: &Arc<Self>,
+        tool: &Arc<Served>,
+        approved: Approved,
+        slot: OwnedSemaphorePermit,
+        mut trail: Trail,
+    ) -> Answer {
+        let gate = Arc::clone(self);
+        let tool = Arc::clone(tool);
+        let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
+        let cancelled = approved.cancelled.clone();
+        let request_id = trail.request_id();
+        // Set by the task once the body may have begun: before that a caller who gives up has changed nothing.
+        let begun = CancellationToken::new();
+        let begins = begun.clone();
+        let mut task = {
+            let tool = Arc::clone(&tool);
+            tokio::spawn(async move {
+                match gate.commit(&tool, approved, &mut trail).await {
+                    Ok(running) => gate.carry_out(&tool, running, slot, trail, begins).await,
+                    Err(refusal) => gate.refuse(trail, refusal),
+                }
+            })
+        };
+        let late = async {
+            begun.cancelled().await;
+            tokio::time::sleep(limit).await;
+        };
+        // The answer the caller gets now; the task goes on and records how the call really ended.
+        let refusal = tokio::select! {
+            biased;
+            ended = &mut task => return match ended {
+                Ok(answer) => answer,
+                Err(_) => Answer::Refused {
+                    request_id,
+                    refusal: Box::new(panicked()),
+                },
+            },
+            () = late => too_slow(&tool, Executed::Unknown),
+            () = cancelled.cancelled() => gave_up(Executed::Unknown),
+        };
+        cancelled.cancel();
+        Answer::Refused { request_id, refusal: Box::new(refusal) }
+    }
+
+    /// The body and everything after it, for a call that is committed.
+    async fn carry_out(
+        &self,
+        tool: &Served,
+        running: Running,
+        slot: OwnedSemaphorePermit,
+        trail: Trail,
+        begins: CancellationToken,
+    ) -> Answer {
+        let Running { clearance, prepared, caller, cancelled: _, run, fence, room } = running;
+        begins.cancel();
+        let mut body = tokio::spawn(prepared.run(clearance, caller));
+        let beat = self.settings.lease / 3;
+        let ended = loop {
+            tokio::select! {
+                biased;
+                ended = &mut body => break ended,
+                () = tokio::time::sleep(beat) => {
+                    // A lease that cannot be renewed lapses, and the run is then in doubt until this task says more.
+                    if let Err(error) = self.store.renew(&run, fence, self.lease_ms()).await {
+                        tracing::warn!(%error, "the lease of a run could not be renewed");
+                    }
+                }
+            }
+        };
+        drop(slot);
+        let ended = match ended {
+            Ok(returned) => returned.map_err(|error| failed(tool, &error)),
+            Err(_) => Err(panicked()),
+        };
+        let ended = ended.and_then(|output| guarded(tool, output));
+        // The outcome is durable before the approval's request is closed: what is closed is recorded.
+        let recorded = room.durable(trail.end(Event::Outcome, outcome(&ended))).await;
+        let finished = self.store.finish_run(&run, fence, result(&ended)).await;
+        if let Err(error) = &finished {
+            tracing::error!(%error, "the end of a run could not be written down; it will be in doubt");
+        }
+        match recorded {
+            Ok(_) => answer(&trail, ended),
+            Err(error) => answer(&trail, Err(unrecorded(&error, &ended))),
+        }
+    }
+}
+
+/// Stage 10.
+fn guarded(tool: &Served, output: Output) -> Result<Output, Refusal> {
+    guard::check(tool.spec, tool.output.as_ref(), output).map_err(|cause| {
+        Refusal::new(Code::OutputRefused, "the tool ran, and its output broke the tool's own promise")
+            .executed(Executed::Yes)
+            .remedy("do not call again to get around this; report the request id")
+            .internal(cause)
+    })
+}
+
+fn outcome(ended: &Result<Output, Refusal>) -> OutcomeNote {
+    match ended {
+        Ok(output) => {
+            let done = OutcomeNote::new(Executed::Yes, "ok");
+            match guard::digest(output) {
+                Some(digest) => done.result_digest(digest),
+                None => done,
+            }
+        }
+        Err(refusal) => note(refusal),
+    }
+}
+
+fn result(ended: &Result<Output, Refusal>) -> RunResult {
+    match ended {
+        Ok(output) => match guard::digest(output) {
+            Some(result) => RunResult::Done { result, answer: serde_json::to_value(output).ok() },
+            None => RunResult::Unknown { why: "the output has no canonical form".to_owned() },
+        },
+        Err(refusal) => {
+            let error = refusal.code.as_str().to_owned();
+            match refusal.executed {
+                Executed::No => RunResult::NoEffect { error },
+                Executed::Yes => RunResult::Failed { error },
+                Executed::Unknown => RunResult::Unknown { why: error },
+            }
+        }
+    }
+}
+
+fn answer(trail: &Trail, ended: Result<Output, Refusal>) -> Answer {
+    let request_id = trail.request_id();
+    match ended {
+        Ok(output) => Answer::Done { request_id, output },
+        Err(refusal) => Answer::Refused { request_id, refusal: Box::new(refusal) },
+    }
+}
+
+fn failed(tool: &Served, error: &ToolError) -> Refusal {
+    // A read-only body changes nothing, whatever becomes of it.
+    let harmless = error.had_no_effect() || tool.spec.annotations.read_only;
+    let executed = if harmless { Executed::No } else { Executed::Unknown };
+    let reason = error.public_text().unwrap_or("the tool failed; the request id finds the cause in the record");
+    let refusal = Refusal::new(Code::ToolFailed, guard::public_text(reason)).executed(executed);
+    match error.internal_text() {
+        Some(cause) => refusal.internal(cause),
+        None => refusal,
+    }
+}
+
+fn panicked() -> Refusal {
+    Refusal::new(Code::ToolFailed, "the tool failed; the request id finds the cause in the record")
+        .executed(Executed::Unknown)
+        .internal("the body panicked")
+}
+
+fn too_slow(tool: &Served, executed: Executed) -> Refusal {
+    let secs = tool.spec.limits.timeout_ms as f64 / 1000.0;
+    Refusal::new(Code::TimedOut, format!("the tool did not finish within {secs} s"))
+        .executed(executed)
+        .remedy("call again with the same arguments later; do not assume that nothing happened")
+}
+
+fn gave_up(executed: Executed) -> Refusal {
+    Refusal::new(Code::Cancelled, "the caller gave up").executed(executed)
+}
+
+/// The effect happened, or may have, and its record did not.
+fn unrecorded(error: &AuditError, ended: &Result<Output, Refusal>) -> Refusal {
+    let executed = match ended {
+        Ok(_) => Executed::Yes,
+        Err(refusal) => refusal.executed,
+    };
+    Refusal::new(Code::ExecutedUnrecorded, "the tool ran, but how it ended could not be recorded")
+        .executed(executed)
+        .remedy("do not call again; an operator has to look at the server's data folder")
+        .internal(error)
+}

@@ -1,0 +1,118 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::table::{Served, Table};
+use crate::audit::Audit;
+use crate::clock::Clock;
+use crate::identity::{Authenticated, Authenticator};
+use crate::policy::PolicyEngine;
+use crate::store::Store;
+use crate::tool::spec::Kind;
+
+/// What a client may know of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerInfo {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) owner: Option<String>,
+    pub(crate) instructions: Option<String>,
+}
+
+/// Bounds that hold for every call. The defaults are safe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The largest arguments, in bytes of canonical JSON.
+    pub max_argument_bytes: usize,
+    /// The deepest nesting of arguments.
+    pub max_argument_depth: usize,
+    /// How many requests for approval one requester may have pending.
+    pub max_pending_approvals: u32,
+    /// How many calls of one tool may run at once where the tool does not say.
+    pub max_concurrent: u32,
+    /// How long a running row is held without a sign of life before the run counts as lost.
+    pub lease: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_argument_bytes: 128 * 1024,
+            max_argument_depth: 32,
+            max_pending_approvals: 50,
+            max_concurrent: 256,
+            lease: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a gate is made of.
+pub(crate) struct GateParts {
+    pub(crate) info: ServerInfo,
+    pub(crate) table: Table,
+    pub(crate) policy: PolicyEngine,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) audit: Audit,
+    pub(crate) clock: Clock,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) settings: Settings,
+}
+
+/// The gate before every body: the served table and all that decides and records.
+///
+/// Nothing in it is generic over the application's state.
+pub(crate) struct Gate {
+    pub(super) info: ServerInfo,
+    pub(super) table: Table,
+    pub(super) policy: PolicyEngine,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) audit: Audit,
+    pub(super) clock: Clock,
+    pub(super) authenticator: Arc<dyn Authenticator>,
+    pub(super) settings: Settings,
+}
+
+impl Gate {
+    pub(crate) fn new(parts: GateParts) -> Arc<Self> {
+        let GateParts { info, table, policy, store, audit, clock, authenticator, settings } = parts;
+        Arc::new(Self { info, table, policy, store, audit, clock, authenticator, settings })
+    }
+
+    pub(crate) fn info(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    pub(crate) fn authenticator(&self) -> &dyn Authenticator {
+        self.authenticator.as_ref()
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The tools that some call of this caller could be permitted to use.
+    pub(crate) fn tools(&self, caller: &Authenticated) -> Vec<Arc<Served>> {
+        self.listed(caller, |kind| matches!(kind, Kind::Tool))
+    }
+
+    /// The prompts, likewise.
+    pub(crate) fn prompts(&self, caller: &Authenticated) -> Vec<Arc<Served>> {
+        self.listed(caller, |kind| matches!(kind, Kind::Prompt))
+    }
+
+    /// The resource templates, likewise.
+    pub(crate) fn resources(&self, caller: &Authenticated) -> Vec<Arc<Served>> {
+        self.listed(caller, |kind| matches!(kind, Kind::Resource { .. }))
+    }
+
+    fn listed(&self, caller: &Authenticated, of: impl Fn(Kind) -> bool) -> Vec<Arc<Served>> {
+        self.table
+            .iter()
+            .filter(|served| of(served.spec.kind) && self.may_see(caller, served))
+            .cloned()
+            .collect()
+    }
+}

@@ -1,0 +1,150 @@
+//! What is known of a call so far, for its record, and the ends of the pipeline: every path leaves one.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use super::call::{Answer, Incoming};
+use super::gate::Gate;
+use super::refusal::Refusal;
+use super::table::Served;
+use crate::approval::Approval;
+use crate::audit::{ApprovalNote, Event, Executed, OutcomeNote, PolicyNote, Record};
+use crate::canon::Digest;
+use crate::identity::Principal;
+use crate::tool::Output;
+
+/// Written by the stages, read only when a record is made of it: no stage decides by it.
+#[derive(Debug)]
+pub(super) struct Trail {
+    started: Instant,
+    request_id: Arc<str>,
+    principal: Arc<Principal>,
+    base: Record,
+}
+
+impl Trail {
+    pub(super) fn begin(incoming: &Incoming) -> Self {
+        let request_id: Arc<str> = uuid::Uuid::now_v7().simple().to_string().into();
+        let principal = incoming.caller.shared();
+        let mut base = Record::new(Event::Refusal)
+            .request_id(&*request_id)
+            .principal(&*principal)
+            .transport(incoming.transport.as_str());
+        base.client_info.clone_from(&incoming.client_info);
+        base.trace_id.clone_from(&incoming.trace);
+        Self { started: Instant::now(), request_id, principal, base }
+    }
+
+    pub(super) fn request_id(&self) -> Arc<str> {
+        Arc::clone(&self.request_id)
+    }
+
+    pub(super) fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    pub(super) fn found(&mut self, tool: &Served) {
+        self.base.tool = Some(tool.spec.name.to_owned());
+        self.base.fingerprint = Some(tool.fingerprint.clone());
+    }
+
+    pub(super) fn arguments(
+        &mut self,
+        gate: &Gate,
+        tool: &Served,
+        arguments: &Map<String, Value>,
+        digest: Digest,
+    ) {
+        let shown = tool.redaction.apply(&gate.audit, &self.principal.tenant, arguments);
+        self.base.arguments = Some(shown);
+        self.base.arguments_digest = gate.audit.key().seal(&self.principal.tenant, &digest);
+    }
+
+    pub(super) fn resource(&mut self, reference: String) {
+        self.base.resource = Some(reference);
+    }
+
+    pub(super) fn policy(&mut self, note: PolicyNote) {
+        self.base.policy = Some(note);
+    }
+
+    pub(super) fn approval(&mut self, approval: &Approval) {
+        self.base.approval = Some(approval_note(approval));
+    }
+
+    pub(super) fn run(&mut self, run_id: &str) {
+        self.base.run_id = Some(run_id.to_owned());
+    }
+
+    pub(super) fn intent(&self) -> Record {
+        let mut record = self.base.clone();
+        record.event = Event::Intent;
+        record
+    }
+
+    /// The last record of the call.
+    pub(super) fn end(&self, event: Event, outcome: OutcomeNote) -> Record {
+        let mut record = self.base.clone();
+        record.event = event;
+        record.outcome(outcome.latency(self.started.elapsed()))
+    }
+}
+
+pub(super) fn approval_note(approval: &Approval) -> ApprovalNote {
+    ApprovalNote {
+        id: approval.id.to_string(),
+        state: approval.state.kind().to_string(),
+        deciders: approval.votes.iter().map(|vote| vote.person.clone()).collect(),
+    }
+}
+
+/// What an outcome says of a refusal.
+pub(super) fn note(refusal: &Refusal) -> OutcomeNote {
+    let note = OutcomeNote::new(refusal.executed, refusal.code.as_str());
+    match &refusal.internal {
+        Some(cause) => note.error(cause.as_str()),
+        None => note,
+    }
+}
+
+impl Gate {
+    /// Ends a call that no body was entered for.
+    pub(super) fn refuse(&self, trail: Trail, refusal: Refusal) -> Answer {
+        // A refusal stands whether or not its record can be written: nothing happened.
+        if let Err(error) = self.audit.queued(trail.end(Event::Refusal, note(&refusal))) {
+            tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
+        }
+        Answer::Refused { request_id: trail.request_id, refusal: Box::new(refusal) }
+    }
+
+    /// Ends a call of something that is not there for this caller.
+    pub(super) fn unknown(&self, trail: Trail, incoming: &Incoming) -> Answer {
+        let mut record = trail.end(Event::Refusal, OutcomeNote::new(Executed::No, "unknown_tool"));
+        let name: String = incoming.target.name().chars().take(64).filter(|c| !c.is_control()).collect();
+        record.tool = Some(name);
+        if let Err(error) = self.audit.queued(record) {
+            tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
+        }
+        Answer::Unknown
+    }
+
+    /// Ends a call whose answer is that of the same call before.
+    pub(super) fn replay(&self, trail: Trail, output: Output) -> Answer {
+        match self.audit.queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed"))) {
+            Ok(()) => Answer::Done { request_id: trail.request_id, output },
+            Err(error) => {
+                let refusal = unrecordable(&error).executed(Executed::Yes);
+                Answer::Refused { request_id: trail.request_id, refusal: Box::new(refusal) }
+            }
+        }
+    }
+}
+
+/// The answer where no record can be written.
+pub(super) fn unrecordable(cause: &impl std::fmt::Display) -> Refusal {
+    Refusal::new(super::Code::AuditUnavailable, "the record can not be written, so the call was not carried out")
+        .remedy("try again later; an operator has to look at the server's data folder")
+        .internal(cause)
+}

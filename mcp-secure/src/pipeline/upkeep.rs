@@ -1,0 +1,66 @@
+//! What has to be done though nobody calls: runs that were lost, requests that ran out.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::gate::Gate;
+use crate::audit::{ApprovalNote, Event, Executed, OutcomeNote, Record, Who};
+use crate::store::LapsedRun;
+
+impl Gate {
+    /// Puts lost runs in doubt and records each; once at start-up and then by the timer.
+    pub(crate) async fn recover(&self) -> Result<usize, String> {
+        let lapsed = self.store.recover().await.map_err(|error| error.to_string())?;
+        for run in &lapsed {
+            self.audit.durable(lost(run)).await.map_err(|error| error.to_string())?;
+        }
+        for id in self.store.expire_due().await.map_err(|error| error.to_string())? {
+            let record = Record::new(Event::Approval).approval(ApprovalNote {
+                id: id.to_string(),
+                state: "expired".to_owned(),
+                deciders: Vec::new(),
+            });
+            self.audit.queued(record).map_err(|error| error.to_string())?;
+        }
+        Ok(lapsed.len())
+    }
+
+    /// Keeps doing so for as long as the gate is there.
+    pub(crate) fn keep_up(self: &Arc<Self>) {
+        let gate: Weak<Self> = Arc::downgrade(self);
+        let pause = (self.settings.lease / 3).max(Duration::from_millis(200));
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(gate) = gate.upgrade() else { return };
+                if let Err(error) = gate.recover().await {
+                    tracing::warn!(%error, "upkeep failed and will be tried again");
+                }
+            }
+        });
+    }
+}
+
+fn lost(run: &LapsedRun) -> Record {
+    let caller = &run.caller;
+    let mut record = Record::new(Event::Recovery)
+        .request_id(run.request_id.as_str())
+        .tool(run.tool.as_str())
+        .run_id(run.run_id.as_str())
+        .principal(Who {
+            issuer: caller.issuer.clone(),
+            subject: caller.subject.clone(),
+            person: caller.person.clone(),
+            tenant: caller.tenant.clone(),
+            client: caller.client.clone(),
+            method: caller.method,
+            actors: caller.actors.clone(),
+        })
+        .outcome(OutcomeNote::new(Executed::Unknown, "in_doubt"));
+    record.approval = run.approval.as_ref().map(|id| ApprovalNote {
+        id: id.to_string(),
+        state: "in_doubt".to_owned(),
+        deciders: Vec::new(),
+    });
+    record
+}

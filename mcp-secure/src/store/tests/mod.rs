@@ -1,0 +1,189 @@
+//! The promises of a store. `approvals` and `runs` go through the trait only, so that a second store can be held to
+//! them; `faults` breaks files.
+
+mod approvals;
+mod faults;
+mod runs;
+
+use super::*;
+use crate::approval::{State, Verdict};
+use crate::clock::Clock;
+use crate::identity::Method;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub(super) const HOUR: i64 = 60 * 60 * 1000;
+
+/// A folder with a store file, and the time in it.
+pub(super) struct Desk {
+    _folder: tempfile::TempDir,
+    pub(super) path: PathBuf,
+    pub(super) clock: Clock,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        Self {
+            _folder: folder,
+            path,
+            clock: Clock::fixed(Timestamp::from_millis(1_700_000_000_000)),
+        }
+    }
+
+    /// One more process that opens the store.
+    pub(super) fn open(&self) -> Sqlite {
+        Sqlite::open(&self.path, self.clock.clone()).unwrap()
+    }
+
+    /// What the file itself says.
+    pub(super) fn number(&self, sql: &str) -> i64 {
+        rusqlite::Connection::open(&self.path).unwrap().query_row(sql, [], |r| r.get(0)).unwrap()
+    }
+}
+
+pub(super) fn party(name: &str, client: &str) -> Party {
+    Party {
+        issuer: "https://id.example".to_owned(),
+        subject: format!("sub-{name}"),
+        tenant: "acme".to_owned(),
+        person: Some(name.to_owned()),
+        actors: Vec::new(),
+        client: client.to_owned(),
+        method: Method::Bearer,
+    }
+}
+
+pub(super) fn alice() -> Party {
+    party("alice", "agent")
+}
+
+/// A refund of `cents`, which nobody has asked for yet.
+pub(super) fn refund(cents: i64) -> NewApproval {
+    let arguments = json!({"order_id": "o-1", "amount_cents": cents});
+    NewApproval {
+        effect: Digest::of_value(&arguments).unwrap(),
+        requester: alice(),
+        tool: "request_refund".to_owned(),
+        contract: Digest::of_bytes(b"contract"),
+        resource: json!({"type": "Order", "id": "o-1"}),
+        arguments,
+        preview: Some(json!({"refunded": cents})),
+        risk: "high".to_owned(),
+        asked_by: "the declaration".to_owned(),
+        by: "refund.request.approve".to_owned(),
+        quorum: 1,
+        allow_requester: false,
+        expires_in_ms: 24 * 60 * 60 * 1000,
+        max_pending: 20,
+    }
+}
+
+pub(super) async fn ask(store: &dyn Store, new: NewApproval) -> Approval {
+    match store.request_approval(new).await.unwrap() {
+        Requested::Created(approval) => approval,
+        other => panic!("not created: {other:?}"),
+    }
+}
+
+pub(super) fn vote(name: &str, verdict: Verdict) -> Vote {
+    Vote {
+        voter: party(name, "inbox"),
+        verdict,
+        reason: Some("seen the order".to_owned()),
+        policy: Some("leads-decide".to_owned()),
+    }
+}
+
+pub(super) async fn approve(store: &dyn Store, approval: &Approval, name: &str) -> Decided {
+    store.decide(&approval.id, approval.effect, vote(name, Verdict::Approve)).await.unwrap()
+}
+
+/// A request that people have approved.
+pub(super) async fn approved(store: &dyn Store, new: NewApproval) -> Approval {
+    let approval = ask(store, new).await;
+    match approve(store, &approval, "bob").await {
+        Decided::Counted(approval) if approval.state.kind() == StateKind::Approved => approval,
+        other => panic!("not approved: {other:?}"),
+    }
+}
+
+pub(super) fn run_of(approval: &Approval) -> NewRun {
+    NewRun {
+        run_id: RunId::random(),
+        request_id: "req-1".to_owned(),
+        tool: approval.tool.clone(),
+        effect: approval.effect,
+        caller: approval.requester.clone(),
+        mutating: true,
+        approval: Some((approval.id, approval.effect)),
+        lease_ms: 30_000,
+    }
+}
+
+pub(super) async fn start(store: &dyn Store, run: NewRun) -> (RunId, Fence) {
+    let id = run.run_id;
+    match store.commit_run(run).await.unwrap() {
+        Committed::Running { fence, .. } => (id, fence),
+        Committed::Refused(why) => panic!("not committed: {why}"),
+    }
+}
+
+pub(super) fn done(answer: Option<Value>) -> RunResult {
+    RunResult::Done { result: Digest::of_bytes(b"result"), answer }
+}
+
+pub(super) async fn state_of(store: &dyn Store, id: &ApprovalId) -> State {
+    store.approval(id).await.unwrap().unwrap().state
+}
+
+pub(super) async fn kind_of(store: &dyn Store, id: &ApprovalId) -> StateKind {
+    state_of(store, id).await.kind()
+}
+
+#[tokio::test]
+async fn the_time_never_steps_back_for_anybody() {
+    let desk = Desk::new();
+    let ahead = Sqlite::open(&desk.path, Clock::fixed(Timestamp::from_millis(5_000))).unwrap();
+    assert!(ahead.recover().await.unwrap().is_empty());
+    drop(ahead);
+    let behind = Sqlite::open(&desk.path, Clock::fixed(Timestamp::from_millis(4_000))).unwrap();
+    assert_eq!(behind.now().await.unwrap().millis(), 5_000);
+    let asked = ask(&behind, refund(1)).await;
+    assert_eq!(asked.created.millis(), 5_000);
+}
+
+#[tokio::test]
+async fn a_write_is_carried_out_even_if_nobody_waits_for_it() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let new = refund(1);
+    let effect = new.effect;
+    let mut asking = store.request_approval(new);
+    let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(asking.as_mut().poll(cx))).await;
+    drop((asking, polled));
+    // Operations keep their order, so this write comes after it.
+    store.recover().await.unwrap();
+    assert!(store.approval_for(&effect).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_waiters_share_the_store_and_each_gets_its_own_answer() {
+    let desk = Desk::new();
+    let store = Arc::new(desk.open());
+    let tasks: Vec<_> = (0..100)
+        .map(|cents| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let new = NewApproval { max_pending: 1000, ..refund(cents) };
+                (new.effect, ask(&*store, new).await)
+            })
+        })
+        .collect();
+    for task in tasks {
+        let (effect, approval) = task.await.unwrap();
+        assert_eq!(approval.effect, effect);
+    }
+}

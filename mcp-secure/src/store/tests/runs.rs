@@ -1,0 +1,202 @@
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_runs_once_when_two_processes_race() {
+    let desk = Desk::new();
+    let (a, b) = (desk.open(), desk.open());
+    for cents in 0..200 {
+        let asked = approved(&a, refund(cents)).await;
+        let (x, y) = tokio::join!(a.commit_run(run_of(&asked)), b.commit_run(run_of(&asked)));
+        let answers = [x.unwrap(), y.unwrap()];
+        let ran = answers.iter().filter(|c| matches!(c, Committed::Running { .. })).count();
+        let lost = Committed::Refused(CommitRefused::ApprovalNotApproved(StateKind::Running));
+        assert_eq!((ran, answers.contains(&lost)), (1, true), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn b04_an_approval_fits_only_the_call_that_was_approved() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let asked = approved(&store, refund(1)).await;
+    let other = Digest::of_bytes(b"other arguments");
+    let refusals = [
+        (NewRun { effect: other, ..run_of(&asked) }, CommitRefused::StaleDigest),
+        (
+            NewRun { approval: Some((asked.id, other)), ..run_of(&asked) },
+            CommitRefused::StaleDigest,
+        ),
+        (
+            NewRun { effect: other, approval: Some((asked.id, other)), ..run_of(&asked) },
+            CommitRefused::StaleDigest,
+        ),
+        // B05: an approval for one tool is none for another.
+        (NewRun { tool: "close_account".to_owned(), ..run_of(&asked) }, CommitRefused::StaleDigest),
+        (
+            NewRun { caller: party("alice", "another client"), ..run_of(&asked) },
+            CommitRefused::OtherClient,
+        ),
+        (
+            NewRun { caller: party("mallory", "agent"), ..run_of(&asked) },
+            CommitRefused::ApprovalNotFound,
+        ),
+        (
+            NewRun { caller: Party { tenant: "globex".to_owned(), ..alice() }, ..run_of(&asked) },
+            CommitRefused::ApprovalNotFound,
+        ),
+    ];
+    for (run, why) in refusals {
+        assert_eq!(store.commit_run(run).await.unwrap(), Committed::Refused(why));
+    }
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Approved);
+    start(&store, run_of(&asked)).await;
+}
+
+#[tokio::test]
+async fn a_run_begins_once() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let asked = approved(&store, refund(1)).await;
+    let plain = NewRun { approval: None, ..run_of(&asked) };
+    let (_, first) = start(&store, plain.clone()).await;
+    let again = NewRun { run_id: plain.run_id, ..run_of(&asked) };
+    assert_eq!(
+        store.commit_run(again).await.unwrap(),
+        Committed::Refused(CommitRefused::AlreadyRunning)
+    );
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Approved);
+    let (_, second) = start(&store, run_of(&asked)).await;
+    assert!(second > first);
+}
+
+#[tokio::test]
+async fn an_outcome_is_written_once_and_under_its_fence() {
+    let desk = Desk::new();
+    let (store, elsewhere) = (desk.open(), desk.open());
+    let asked = approved(&store, refund(1)).await;
+    let (run, fence) = start(&store, run_of(&asked)).await;
+    let wrong = Fence(fence.number() + 1);
+    assert_eq!(elsewhere.finish_run(&run, wrong, done(None)).await.unwrap(), Finished::Refused);
+    assert_eq!(
+        elsewhere.finish_run(&RunId::random(), fence, done(None)).await.unwrap(),
+        Finished::Refused
+    );
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Running);
+    assert_eq!(elsewhere.finish_run(&run, fence, done(None)).await.unwrap(), Finished::Recorded);
+    let failed = RunResult::Failed { error: "x".to_owned() };
+    assert_eq!(store.finish_run(&run, fence, failed).await.unwrap(), Finished::Refused);
+    let state = state_of(&store, &asked.id).await;
+    assert!(
+        matches!(state, State::Done { result: Some(r), .. } if r == Digest::of_bytes(b"result")),
+        "{state:?}"
+    );
+    assert_eq!(store.renew(&run, fence, 1_000).await.unwrap(), Renewed::Lost);
+}
+
+#[tokio::test]
+async fn an_approval_stays_used_however_its_run_ends() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let error = || "the bank said no".to_owned();
+    let ends = [
+        (done(None), StateKind::Done),
+        (RunResult::Failed { error: error() }, StateKind::Failed),
+        (RunResult::NoEffect { error: error() }, StateKind::Failed),
+        (RunResult::Unknown { why: error() }, StateKind::InDoubt),
+    ];
+    for (cents, (end, kind)) in (0..).zip(ends) {
+        let asked = approved(&store, refund(cents)).await;
+        let (run, fence) = start(&store, run_of(&asked)).await;
+        assert_eq!(store.finish_run(&run, fence, end).await.unwrap(), Finished::Recorded);
+        assert_eq!(kind_of(&store, &asked.id).await, kind);
+        let again = store.commit_run(run_of(&asked)).await.unwrap();
+        assert_eq!(again, Committed::Refused(CommitRefused::ApprovalNotApproved(kind)));
+    }
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_is_in_doubt_and_reported_once() {
+    let desk = Desk::new();
+    let crashing = desk.open();
+    let asked = approved(&crashing, refund(1)).await;
+    let (run, _) = start(&crashing, run_of(&asked)).await;
+    let (kept, fence) = start(&crashing, NewRun { approval: None, ..run_of(&asked) }).await;
+    drop(crashing);
+
+    let (a, b) = (desk.open(), desk.open());
+    desk.clock.advance_millis(20_000);
+    assert_eq!(a.recover().await.unwrap(), []);
+    assert!(matches!(a.renew(&kept, fence, 30_000).await.unwrap(), Renewed::Until(_)));
+    desk.clock.advance_millis(10_000);
+    let (first, second) = tokio::join!(a.recover(), b.recover());
+    let lapsed = [first.unwrap(), second.unwrap()].concat();
+    assert_eq!(lapsed.len(), 1);
+    let found = &lapsed[0];
+    assert_eq!((found.run_id, found.approval, found.mutating), (run, Some(asked.id), true));
+    assert_eq!((found.request_id.as_str(), &found.caller), ("req-1", &alice()));
+    assert!(
+        matches!(state_of(&a, &asked.id).await, State::InDoubt { run: held, .. } if held == run)
+    );
+    assert_eq!(b.recover().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_doubt_outlasts_every_window_and_its_late_outcome_settles_nothing() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let asked = approved(&store, refund(1)).await;
+    let (run, fence) = start(&store, run_of(&asked)).await;
+    desk.clock.advance_millis(30_000);
+    assert_eq!(store.recover().await.unwrap().len(), 1);
+    assert_eq!(store.renew(&run, fence, 1_000).await.unwrap(), Renewed::Lost);
+    assert_eq!(store.finish_run(&run, fence, done(None)).await.unwrap(), Finished::Late);
+    assert_eq!(store.finish_run(&run, fence, done(None)).await.unwrap(), Finished::Refused);
+    desk.clock.advance_millis(1000 * 24 * HOUR);
+    assert_eq!(store.expire_due().await.unwrap(), []);
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::InDoubt);
+    assert!(matches!(store.request_approval(refund(1)).await.unwrap(), Requested::Existing(_)));
+}
+
+#[tokio::test]
+async fn somebody_else_resolves_a_doubt_and_not_done_never_revives_it() {
+    let desk = Desk::new();
+    let store = desk.open();
+    for (cents, found, kind) in
+        [(1, Resolution::Done, StateKind::Done), (2, Resolution::NotDone, StateKind::Failed)]
+    {
+        let asked = approved(&store, NewApproval { allow_requester: true, ..refund(cents) }).await;
+        let (run, fence) = start(&store, run_of(&asked)).await;
+        let early = store.resolve(&asked.id, found, party("bob", "cli")).await.unwrap();
+        assert_eq!(early, Moved::Refused(TransitionRefused::From(StateKind::Running)));
+        store.finish_run(&run, fence, RunResult::Unknown { why: "lost".to_owned() }).await.unwrap();
+        let own = store.resolve(&asked.id, found, party("alice", "cli")).await.unwrap();
+        assert_eq!(own, Moved::NotAllowed(VoteRefused::Requester));
+        let stranger = Party { tenant: "globex".to_owned(), ..party("bob", "cli") };
+        assert_eq!(store.resolve(&asked.id, found, stranger).await.unwrap(), Moved::NotFound);
+        let Moved::To(after) = store.resolve(&asked.id, found, party("bob", "cli")).await.unwrap()
+        else {
+            panic!("not resolved")
+        };
+        assert_eq!(after.state.kind(), kind);
+        let again = store.commit_run(run_of(&asked)).await.unwrap();
+        assert_eq!(again, Committed::Refused(CommitRefused::ApprovalNotApproved(kind)));
+        assert_eq!(store.finish_run(&run, fence, done(None)).await.unwrap(), Finished::Refused);
+    }
+}
+
+#[tokio::test]
+async fn rows_of_runs_that_ended_are_dropped_and_doubts_are_kept() {
+    let desk = Desk::new();
+    let store = desk.open();
+    let asked = approved(&store, refund(1)).await;
+    let (over, fence) = start(&store, run_of(&asked)).await;
+    store.finish_run(&over, fence, done(None)).await.unwrap();
+    let (doubtful, last) = start(&store, NewRun { approval: None, ..run_of(&asked) }).await;
+    desk.clock.advance_millis(24 * HOUR);
+    assert_eq!(store.recover().await.unwrap().len(), 1);
+    store.expire_due().await.unwrap();
+    assert_eq!(store.finish_run(&doubtful, last, done(None)).await.unwrap(), Finished::Late);
+    // A dropped row gives its id free, and never its fence.
+    let (_, fence) = start(&store, NewRun { run_id: over, approval: None, ..run_of(&asked) }).await;
+    assert!(fence > last);
+}
