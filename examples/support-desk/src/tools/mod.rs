@@ -2,7 +2,7 @@
 
 mod accounts;
 mod articles;
-mod close_account;
+mod closing;
 mod ids;
 mod notify;
 mod refunds;
@@ -14,7 +14,7 @@ mod tickets;
 
 pub use accounts::{get_account_health_summary, search_customers};
 pub use articles::kb_article;
-pub use close_account::close_account;
+pub use closing::close_account;
 pub use ids::{CustomerId, OrderId};
 pub use notify::notify_account_manager;
 pub use refunds::{refund_review, request_refund};

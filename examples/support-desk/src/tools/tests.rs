@@ -43,7 +43,8 @@ async fn a_search_asks_for_the_callers_tenant() {
     let accounts = AccountBook::open(&Database::open(folder.path()).unwrap()).unwrap();
     let found = search_customers(&alice(), &accounts, "Adler".to_owned(), 20).await.unwrap();
     let found = serde_json::to_value(found).unwrap();
-    let ids: Vec<_> = found["customers"].as_array().unwrap().iter().map(|c| &c["customer_id"]).collect();
+    let ids: Vec<_> =
+        found["customers"].as_array().unwrap().iter().map(|c| &c["customer_id"]).collect();
     assert_eq!(ids, ["cus_1001", "cus_1021"]);
 }
 
