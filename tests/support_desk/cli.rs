@@ -137,7 +137,7 @@ struct Group(std::process::Child);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        drop(std::process::Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status());
+        crate::harness::ask_to_end(self.0.id());
         drop(self.0.wait());
     }
 }

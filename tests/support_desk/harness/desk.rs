@@ -190,8 +190,7 @@ impl Server {
 
     /// What a supervisor does.
     pub(crate) fn terminate(mut self) -> ExitStatus {
-        let pid = self.pid().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        ask_to_end(self.pid());
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -201,6 +200,12 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// `kill -TERM`, by the shell: not every system has the program.
+pub(crate) fn ask_to_end(pid: u32) {
+    let kill = format!("kill -TERM {pid}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
 impl Drop for Server {
