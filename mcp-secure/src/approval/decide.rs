@@ -131,6 +131,7 @@ fn cast(person: &str, vote: &Vote, at: Timestamp) -> CastVote {
         reason: vote.reason.clone(),
         method: voter.method,
         policy: vote.policy.clone(),
+        account: Some(voter.clone()),
         at,
     }
 }

@@ -2,6 +2,8 @@ use super::{ApprovalId, State};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::identity::{Method, Principal};
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,6 +26,28 @@ pub struct Party {
     pub client: String,
     /// How it was proven.
     pub method: Method,
+    /// The roles it had then; policy is asked about them again when an approved call runs.
+    #[serde(default)]
+    pub roles: BTreeSet<String>,
+    /// The scopes it had then.
+    #[serde(default)]
+    pub scopes: BTreeSet<String>,
+}
+
+impl From<&Party> for Principal {
+    fn from(party: &Party) -> Self {
+        Self {
+            issuer: party.issuer.clone(),
+            subject: party.subject.clone(),
+            person: party.person.clone(),
+            tenant: party.tenant.clone(),
+            client: party.client.clone(),
+            actors: party.actors.clone(),
+            roles: party.roles.clone(),
+            scopes: party.scopes.clone(),
+            method: party.method,
+        }
+    }
 }
 
 impl From<&Principal> for Party {
@@ -36,6 +60,8 @@ impl From<&Principal> for Party {
             actors: p.actors.clone(),
             client: p.client.clone(),
             method: p.method,
+            roles: p.roles.clone(),
+            scopes: p.scopes.clone(),
         }
     }
 }
@@ -82,6 +108,9 @@ pub struct CastVote {
     pub method: Method,
     /// Which policies let them vote.
     pub policy: Option<String>,
+    /// The whole account as it was then; policy is asked about it again when the call runs.
+    #[serde(default)]
+    pub account: Option<Party>,
     /// When, by the store's time.
     pub at: Timestamp,
 }
@@ -101,6 +130,8 @@ pub struct NewApproval {
     pub resource: Value,
     /// The canonical arguments as people see them: [`masked`] where an input is sensitive.
     pub arguments: Value,
+    /// The very arguments, which policies judge and no list shows.
+    pub exact: Value,
     /// What the dry run showed, where the tool has one.
     pub preview: Option<Value>,
     /// The tool's risk, in the attribute's word.
@@ -136,6 +167,9 @@ pub struct Approval {
     pub resource: Value,
     /// The canonical arguments as people see them.
     pub arguments: Value,
+    /// The very arguments. Never shown.
+    #[serde(skip)]
+    pub exact: Value,
     /// What the dry run showed.
     pub preview: Option<Value>,
     /// The tool's risk.

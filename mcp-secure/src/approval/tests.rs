@@ -155,6 +155,8 @@ fn party(name: &str, client: &str) -> Party {
         actors: Vec::new(),
         client: client.to_owned(),
         method: Method::Bearer,
+        roles: std::collections::BTreeSet::new(),
+        scopes: std::collections::BTreeSet::new(),
     }
 }
 
@@ -167,6 +169,7 @@ fn asked(quorum: u32) -> Approval {
         contract: Digest::of_bytes(b"contract"),
         resource: Value::Null,
         arguments: json!({}),
+        exact: json!({}),
         preview: None,
         risk: "high".to_owned(),
         asked_by: "declaration".to_owned(),

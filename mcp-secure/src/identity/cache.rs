@@ -1,13 +1,13 @@
 //! Tokens verified before, by digest. The tokens themselves are not kept.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Authenticated;
 use crate::canon::Digest;
 
 /// A verified token, with all that has to hold still for it to count.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) who: Authenticated,
     /// The first second at which the token no longer counts.
@@ -31,8 +31,8 @@ pub(super) struct Cache {
 
 #[derive(Debug, Default)]
 struct Maps {
-    young: HashMap<Digest, Entry>,
-    old: HashMap<Digest, Entry>,
+    young: HashMap<Digest, Arc<Entry>>,
+    old: HashMap<Digest, Arc<Entry>>,
 }
 
 impl Cache {
@@ -40,19 +40,19 @@ impl Cache {
         Self { half: capacity.div_ceil(2).max(1), maps: RwLock::default() }
     }
 
-    pub(super) fn get(&self, digest: &Digest) -> Option<Entry> {
+    pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Entry>> {
         // A panic elsewhere leaves whole entries behind: nothing in here is done in two steps.
         let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = maps.young.get(digest) {
-            return Some(entry.clone());
+            return Some(Arc::clone(entry));
         }
-        let entry = maps.old.get(digest)?.clone();
+        let entry = Arc::clone(maps.old.get(digest)?);
         drop(maps);
-        self.put(*digest, entry.clone());
+        self.put(*digest, Arc::clone(&entry));
         Some(entry)
     }
 
-    pub(super) fn put(&self, digest: Digest, entry: Entry) {
+    pub(super) fn put(&self, digest: Digest, entry: Arc<Entry>) {
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
         if maps.young.len() >= self.half && !maps.young.contains_key(&digest) {
             maps.old = std::mem::take(&mut maps.young);

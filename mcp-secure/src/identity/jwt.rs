@@ -43,7 +43,9 @@ impl std::fmt::Debug for Issuer {
 #[non_exhaustive]
 pub enum IssuerError {
     /// The issuer's name is empty, or has `|` or control characters in it, which would make accounts ambiguous.
-    #[error("`{0}` cannot name an issuer: it is empty, or holds `|`, white space or control characters")]
+    #[error(
+        "`{0}` cannot name an issuer: it is empty, or holds `|`, white space or control characters"
+    )]
     BadName(String),
     /// The audience is empty.
     #[error("issuer `{0}` has an empty audience; name this server's resource identifier")]
@@ -61,7 +63,9 @@ impl Issuer {
         keys: Arc<dyn KeySource>,
     ) -> Result<Self, IssuerError> {
         let (name, audience) = (name.into(), audience.into());
-        if name.is_empty() || name.contains(|c: char| c == '|' || c.is_control() || c.is_whitespace()) {
+        if name.is_empty()
+            || name.contains(|c: char| c == '|' || c.is_control() || c.is_whitespace())
+        {
             return Err(IssuerError::BadName(name.escape_debug().to_string()));
         }
         if audience.is_empty() {
@@ -165,8 +169,8 @@ impl JwtAuthenticator {
         let entry = match self.cache.get(&digest) {
             Some(entry) if self.still_vouched_for(&entry) => entry,
             _ => {
-                let entry = self.verify(token, now)?;
-                self.cache.put(digest, entry.clone());
+                let entry = Arc::new(self.verify(token, now)?);
+                self.cache.put(digest, Arc::clone(&entry));
                 entry
             }
         };
@@ -175,7 +179,7 @@ impl JwtAuthenticator {
             return Err(AuthError::Expired);
         }
         self.not_revoked(&entry)?;
-        Ok(entry.who)
+        Ok(entry.who.clone())
     }
 
     fn still_vouched_for(&self, entry: &Entry) -> bool {
@@ -216,9 +220,8 @@ impl JwtAuthenticator {
         if !audience_holds(claims.get("aud"), &issuer.audience) {
             return Err(AuthError::WrongAudience);
         }
-        let dead_at = time_claim(&claims, "exp")?
-            .ok_or(AuthError::BadClaim("exp"))?
-            .saturating_add(LEEWAY);
+        let dead_at =
+            time_claim(&claims, "exp")?.ok_or(AuthError::BadClaim("exp"))?.saturating_add(LEEWAY);
         let issued_at = time_claim(&claims, "iat")?;
         for begins in [time_claim(&claims, "nbf")?, issued_at].into_iter().flatten() {
             if begins > now.saturating_add(LEEWAY) {

@@ -119,9 +119,7 @@ impl VerifyKey {
             AlgorithmParameters::EllipticCurve(p) if p.curve == EllipticCurve::P384 => {
                 (Algorithm::Es384, Some("ES384"))
             }
-            AlgorithmParameters::RSA(_) => {
-                (Algorithm::rsa(named).ok_or_else(unsupported)?, None)
-            }
+            AlgorithmParameters::RSA(_) => (Algorithm::rsa(named).ok_or_else(unsupported)?, None),
             _ => return Err(unsupported()),
         };
         if let (Some(standard), Some(named)) = (standard, named)

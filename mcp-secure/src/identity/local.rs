@@ -21,11 +21,7 @@ impl LocalAuthenticator {
         Self::named_by_system(&system_user_name()?, people, client)
     }
 
-    fn named_by_system(
-        name: &str,
-        people: &Directory,
-        client: &str,
-    ) -> Result<Self, PeopleError> {
+    fn named_by_system(name: &str, people: &Directory, client: &str) -> Result<Self, PeopleError> {
         Ok(Self(Authenticated::vouch(people.find(name)?.principal(client, Method::Local))))
     }
 

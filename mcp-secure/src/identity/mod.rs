@@ -17,14 +17,16 @@ mod principal;
 mod private_file;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use authenticated::{Authenticated, Authenticator, Credentials};
 pub use claims::{ClaimName, Claims, PersonMapping};
 pub use datadir::{DataDir, DataDirError, Kind as DataDirKind, Sandbox};
 pub use error::AuthError;
 pub use issuer::{IssueError, LOCAL_ISSUER, LocalIssuer};
-pub use jwt::{Issuer, IssuerError, JwtAuthenticator, Revocations, RevocationsUnavailable, TokenId};
+pub use jwt::{
+    Issuer, IssuerError, JwtAuthenticator, Revocations, RevocationsUnavailable, TokenId,
+};
 pub use keys::{Algorithm, KeyError, KeySource, StaticKeys, VerifyKey};
 pub use local::LocalAuthenticator;
 pub use people::{Directory, People, PeopleError, Person};

@@ -85,7 +85,9 @@ pub enum PeopleError {
     #[error("`{0}` is declared twice among the people")]
     Twice(String),
     /// A name, tenant, role or scope that cannot be one.
-    #[error("`{0}` cannot be a {1}: use 1 to 128 characters of letters, digits, `_`, `-`, `.`, `@`, `:`")]
+    #[error(
+        "`{0}` cannot be a {1}: use 1 to 128 characters of letters, digits, `_`, `-`, `.`, `@`, `:`"
+    )]
     BadWord(String, &'static str),
     /// Nobody has that name.
     #[error("nobody is named `{name}`; there is {known}")]
@@ -96,7 +98,9 @@ pub enum PeopleError {
         known: String,
     },
     /// The operating system does not say who runs this process.
-    #[error("the operating system does not say who runs this process: {0}; choose a person with `--as`")]
+    #[error(
+        "the operating system does not say who runs this process: {0}; choose a person with `--as`"
+    )]
     NoSystemUser(String),
 }
 
@@ -173,7 +177,12 @@ impl Directory {
     }
 
     /// Takes the operator's word that `name` is who acts, through the program `client`. Recorded as asserted.
-    pub fn assert(&self, name: &str, client: &str, _: Sandbox) -> Result<Authenticated, PeopleError> {
+    pub fn assert(
+        &self,
+        name: &str,
+        client: &str,
+        _: Sandbox,
+    ) -> Result<Authenticated, PeopleError> {
         Ok(Authenticated::vouch(self.find(name)?.principal(client, Method::Asserted)))
     }
 }

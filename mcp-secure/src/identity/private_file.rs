@@ -64,5 +64,8 @@ pub(super) fn private(metadata: &fs::Metadata, wanted: &str) -> io::Result<()> {
 
 #[cfg(not(unix))]
 pub(super) fn private(_: &fs::Metadata, _: &str) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "permissions cannot be checked on this platform"))
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "permissions cannot be checked on this platform",
+    ))
 }

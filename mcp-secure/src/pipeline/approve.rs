@@ -11,9 +11,12 @@ use super::gate::Gate;
 use super::record::Trail;
 use super::refusal::{Code, Refusal};
 use super::table::Served;
-use crate::approval::{Approval, ApprovalId, Effect, NewApproval, Party, State, StateKind, Verdict as Vote, masked};
+use crate::approval::{
+    Approval, ApprovalId, Effect, NewApproval, Party, State, Verdict as Vote, masked,
+};
 use crate::audit::Executed;
 use crate::canon::Digest;
+use crate::identity::Principal;
 use crate::policy::{Act, Requester};
 use crate::store::{Requested, StoreError};
 use crate::tool::spec::ApprovalSpec;
@@ -39,8 +42,9 @@ impl Gate {
         permitted: Permitted,
         trail: &mut Trail,
     ) -> Result<Approved, Refusal> {
-        let effect = effect(tool, &permitted)
-            .map_err(|cause| Refusal::new(Code::InvalidArguments, "the call has no canonical form").internal(cause))?;
+        let effect = effect(tool, &permitted).map_err(|cause| {
+            Refusal::new(Code::InvalidArguments, "the call has no canonical form").internal(cause)
+        })?;
         let mut replay = None;
         let mut approval = None;
         if let Some(rule) = tool.spec.approval
@@ -52,7 +56,9 @@ impl Gate {
                     match self.picked_up(tool, &permitted, found)? {
                         PickUp::Run(id) => approval = Some(id),
                         PickUp::Replay(output) => replay = Some(output),
-                        PickUp::AskAnew => return Err(self.ask(tool, rule, &permitted, effect, trail).await),
+                        PickUp::AskAnew => {
+                            return Err(self.ask(tool, rule, &permitted, effect, trail).await);
+                        }
                     }
                 }
                 None => return Err(self.ask(tool, rule, &permitted, effect, trail).await),
@@ -63,7 +69,12 @@ impl Gate {
     }
 
     /// Whether a person has to decide on this call. A predicate that fails or takes too long means yes.
-    async fn needs_approval(&self, tool: &Served, permitted: &Permitted, _trail: &mut Trail) -> bool {
+    async fn needs_approval(
+        &self,
+        tool: &Served,
+        permitted: &Permitted,
+        _trail: &mut Trail,
+    ) -> bool {
         let asking = permitted.prepared.needs_approval(&permitted.arguments, &permitted.caller);
         let Some(asking) = asking else { return true };
         let limit = std::time::Duration::from_millis(tool.spec.limits.timeout_ms);
@@ -84,22 +95,28 @@ impl Gate {
         found: Approval,
     ) -> Result<PickUp, Refusal> {
         match &found.state {
-            State::Pending => Err(required(&found, "a person has to approve this call and has not decided yet")),
+            State::Pending => {
+                Err(required(&found, "a person has to approve this call and has not decided yet"))
+            }
             State::Approved { .. } => {
                 if !found.is_held_by(&Party::from(&*permitted.caller.principal)) {
-                    return Err(required(&found, "this call was asked for through another client, which alone can run it"));
+                    return Err(required(
+                        &found,
+                        "this call was asked for through another client, which alone can run it",
+                    ));
                 }
                 if let Some(person) = self.withdrawn_vote(tool, permitted, &found) {
-                    return Err(required(&found, "an approval of this call no longer counts").internal(format!(
-                        "policy no longer lets `{person}` decide"
-                    )));
+                    return Err(required(&found, "an approval of this call no longer counts")
+                        .internal(format!("policy no longer lets `{person}` decide")));
                 }
                 Ok(PickUp::Run(found.id))
             }
-            State::Running { .. } => Err(Refusal::new(Code::InProgress, "this very call is running")
-                .executed(Executed::Unknown)
-                .remedy("call again with the same arguments to hear how it ended")
-                .about(&found)),
+            State::Running { .. } => {
+                Err(Refusal::new(Code::InProgress, "this very call is running")
+                    .executed(Executed::Unknown)
+                    .remedy("call again with the same arguments to hear how it ended")
+                    .about(&found))
+            }
             State::InDoubt { .. } => Err(Refusal::new(
                 Code::InDoubt,
                 "this very call began and nobody knows how far it came",
@@ -118,24 +135,34 @@ impl Gate {
             }
             State::Done { .. } => match found.answer.map(serde_json::from_value::<Output>) {
                 Some(Ok(output)) => Ok(PickUp::Replay(output)),
-                _ => Err(Refusal::new(Code::InProgress, "this very call was carried out; its answer is no longer kept")
-                    .executed(Executed::Yes)),
+                _ => Err(Refusal::new(
+                    Code::InProgress,
+                    "this very call was carried out; its answer is no longer kept",
+                )
+                .executed(Executed::Yes)),
             },
-            State::Expired { .. } | State::Failed { .. } | State::Withdrawn { .. } | State::Void { .. } => {
-                Ok(PickUp::AskAnew)
-            }
+            State::Expired { .. }
+            | State::Failed { .. }
+            | State::Withdrawn { .. }
+            | State::Void { .. } => Ok(PickUp::AskAnew),
         }
     }
 
     /// A person whose approval policy would not count today.
-    fn withdrawn_vote(&self, tool: &Served, permitted: &Permitted, found: &Approval) -> Option<String> {
+    fn withdrawn_vote(
+        &self,
+        tool: &Served,
+        permitted: &Permitted,
+        found: &Approval,
+    ) -> Option<String> {
         let requester = Requester::from(&*permitted.caller.principal);
         found.votes.iter().filter(|cast| cast.verdict == Vote::Approve).find_map(|cast| {
-            let Some(decider) = cast.decider.as_ref() else { return Some(cast.person.clone()) };
+            let Some(account) = &cast.account else { return Some(cast.person.clone()) };
+            let decider = Principal::from(account);
             let verdict = self.judge(
                 tool,
                 &Asked {
-                    principal: decider,
+                    principal: &decider,
                     act: Act::Decide,
                     arguments: &permitted.arguments,
                     resources: &permitted.resources,
@@ -163,6 +190,7 @@ impl Gate {
             contract: tool.contract,
             resource: permitted.resource.clone(),
             arguments: masked(&arguments, &tool.redaction.sensitive()),
+            exact: arguments,
             preview: None,
             risk: tool.spec.risk.as_str().to_owned(),
             asked_by: "the tool's declaration".to_owned(),
@@ -179,10 +207,11 @@ impl Gate {
             }
             Ok(Requested::Existing(found)) => {
                 trail.approval(&found);
-                match found.state.kind() {
-                    StateKind::Expired => expired(&found),
-                    _ => required(&found, "a person has to approve this call before it runs"),
-                }
+                required(&found, "a person has to approve this call before it runs")
+            }
+            Ok(Requested::RanOut(found)) => {
+                trail.approval(&found);
+                expired(&found)
             }
             Ok(Requested::TooManyPending(most)) => Refusal::new(
                 Code::RateLimited,
@@ -219,16 +248,22 @@ fn required(approval: &Approval, reason: &str) -> Refusal {
 }
 
 pub(super) fn expired(approval: &Approval) -> Refusal {
-    Refusal::new(Code::ApprovalExpired, "nobody decided on this call, or nobody used the decision, in time")
-        .remedy("call again with the same arguments to ask anew")
-        .about(approval)
+    Refusal::new(
+        Code::ApprovalExpired,
+        "nobody decided on this call, or nobody used the decision, in time",
+    )
+    .remedy("call again with the same arguments to ask anew")
+    .about(approval)
 }
 
 /// The store can not answer, so nothing that changes anything runs.
 pub(super) fn unavailable(error: &StoreError) -> Refusal {
-    Refusal::new(Code::AuditUnavailable, "what has been approved and what runs can not be looked up or written down")
-        .remedy("try again later; an operator has to look at the server's data folder")
-        .internal(error)
+    Refusal::new(
+        Code::AuditUnavailable,
+        "what has been approved and what runs can not be looked up or written down",
+    )
+    .remedy("try again later; an operator has to look at the server's data folder")
+    .internal(error)
 }
 
 fn effect(tool: &Served, permitted: &Permitted) -> Result<Digest, crate::canon::CanonError> {

@@ -34,17 +34,12 @@ impl Gate {
         trail: &mut Trail,
     ) -> Result<Permitted, Refusal> {
         let Valid { caller, cancelled, arguments, prepared } = valid;
-        let loading = prepared.load(&caller);
-        let resources = match loading {
-            None => Vec::new(),
-            Some(loading) => {
-                // A failure, a missing resource and another tenant's look the same.
-                match admitted(&caller.principal, tool, loading).await {
-                    Ok(resources) => resources,
-                    Err(Unavailable) => return Err(unavailable()),
-                }
-            }
-        };
+        // A failure, a missing resource and another tenant's look the same.
+        let resources = match prepared.load(&caller) {
+            Some(loading) => admitted(&caller.principal, tool, loading).await,
+            None => Ok(Vec::new()),
+        }
+        .map_err(|Unavailable| unavailable())?;
         let references: Vec<String> = resources.iter().map(LoadedResource::reference).collect();
         if !references.is_empty() {
             trail.resource(references.join(", "));
@@ -61,7 +56,14 @@ impl Gate {
         if !verdict.is_permit() {
             return Err(denied(tool, &verdict));
         }
-        Ok(Permitted { caller, cancelled, arguments, prepared, resource: json!(references), resources })
+        Ok(Permitted {
+            caller,
+            cancelled,
+            arguments,
+            prepared,
+            resource: json!(references),
+            resources,
+        })
     }
 
     /// Asks the policies about every resource; the strictest answer holds.
@@ -137,7 +139,9 @@ fn denied(tool: &Served, verdict: &Verdict) -> Refusal {
 pub(super) fn policy_note(verdict: &Verdict) -> PolicyNote {
     let (decision, ids) = match verdict {
         Verdict::Permit { policies, .. } => (Ruling::Allow, policies.clone()),
-        Verdict::Deny { reason: DenyReason::Forbidden(policies), .. } => (Ruling::Deny, policies.clone()),
+        Verdict::Deny { reason: DenyReason::Forbidden(policies), .. } => {
+            (Ruling::Deny, policies.clone())
+        }
         Verdict::Deny { reason: DenyReason::Error(_), .. } => (Ruling::Error, Vec::new()),
         Verdict::Deny { .. } => (Ruling::Deny, Vec::new()),
     };

@@ -31,8 +31,9 @@ impl Gate {
     /// Stage 5. The slot is held until the call has ended.
     pub(super) fn limit(&self, tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
         Arc::clone(&tool.slots).try_acquire_owned().map_err(|_| {
-            let mut refusal = Refusal::new(Code::RateLimited, "too many calls of this tool run at once")
-                .remedy("call again a little later");
+            let mut refusal =
+                Refusal::new(Code::RateLimited, "too many calls of this tool run at once")
+                    .remedy("call again a little later");
             refusal.retry_after_ms = Some(1000);
             refusal
         })
@@ -48,7 +49,7 @@ impl Gate {
     ) -> Result<Running, Refusal> {
         let Approved { caller, cancelled, prepared, effect, approval, .. } = approved;
         let run = RunId::random();
-        trail.run(run.as_str());
+        trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;
         self.audit.durable(trail.intent()).await.map_err(|error| unrecordable(&error))?;
         let committed = self
@@ -66,9 +67,15 @@ impl Gate {
             .await
             .map_err(|error| unavailable(&error))?;
         match committed {
-            Committed::Running { fence, .. } => {
-                Ok(Running { clearance: Clearance::grant(), prepared, caller, cancelled, run, fence, room })
-            }
+            Committed::Running { fence, .. } => Ok(Running {
+                clearance: Clearance::grant(),
+                prepared,
+                caller,
+                cancelled,
+                run,
+                fence,
+                room,
+            }),
             Committed::Refused(why) => Err(self.not_committed(why, approval.as_ref()).await),
         }
     }
@@ -100,9 +107,11 @@ impl Gate {
                 Refusal::new(Code::InDoubt, "this very call began and nobody knows how far it came")
                     .executed(Executed::Unknown)
             }
-            (why, _) => Refusal::new(Code::ApprovalRequired, "the approval of this call no longer holds")
-                .remedy("call again with the same arguments")
-                .internal(why),
+            (why, _) => {
+                Refusal::new(Code::ApprovalRequired, "the approval of this call no longer holds")
+                    .remedy("call again with the same arguments")
+                    .internal(why)
+            }
         }
     }
 }

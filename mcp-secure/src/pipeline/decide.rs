@@ -71,8 +71,10 @@ impl Gate {
             Ok(made) => (&made.approval, "decided".to_owned()),
             Err(refused) => (&approval, refused_code(refused)),
         };
-        let ended = decision(who, state, digest, verdict)
-            .outcome(OutcomeNote::new(if made.is_ok() { Executed::Yes } else { Executed::No }, code));
+        let ended = decision(who, state, digest, verdict).outcome(OutcomeNote::new(
+            if made.is_ok() { Executed::Yes } else { Executed::No },
+            code,
+        ));
         if let Err(error) = self.audit.durable(ended).await {
             // The attempt is on record already, so the store's answer stands.
             tracing::error!(%error, approval = %id, "the end of a decision could not be recorded");
@@ -95,13 +97,8 @@ impl Gate {
         let note = self.may_decide(who, tool, approval).await?;
         let attempt = decision(who, approval, digest, verdict).policy(note.clone());
         self.audit.durable(attempt).await.map_err(|_| DecideRefused::Unavailable)?;
-        let vote = Vote {
-            voter: Party::from(who),
-            decider: who.clone(),
-            verdict,
-            reason,
-            policy: Some(note.ids.join(", ")),
-        };
+        let vote =
+            Vote { voter: Party::from(who), verdict, reason, policy: Some(note.ids.join(", ")) };
         match self.store.decide(&approval.id, digest, vote).await {
             Ok(Decided::Counted(approval)) => Ok(DecisionMade { approval }),
             Ok(Decided::Refused(VoteRefused::NotFound)) => Err(DecideRefused::NotFound),
@@ -122,7 +119,7 @@ impl Gate {
             person: approval.requester.person.clone(),
             tenant: approval.requester.tenant.clone(),
         };
-        let arguments = approval.arguments.as_object().cloned().unwrap_or_default();
+        let arguments = approval.exact.as_object().cloned().unwrap_or_default();
         let resources = self.resources_of(who, tool, &arguments).await?;
         let asked = Asked {
             principal: who,
@@ -156,7 +153,11 @@ impl Gate {
         let prepared = tool.bound.prepare(arguments).map_err(|_| DecideRefused::Changed)?;
         let caller = Caller {
             principal: std::sync::Arc::new(who.clone()),
-            context: CallContext::new("decision".into(), tokio_util::sync::CancellationToken::new(), None),
+            context: CallContext::new(
+                "decision".into(),
+                tokio_util::sync::CancellationToken::new(),
+                None,
+            ),
         };
         let Some(loading) = prepared.load(&caller) else { return Ok(Vec::new()) };
         admitted(who, tool, loading).await.map_err(|_| DecideRefused::NotFound)
@@ -173,9 +174,10 @@ fn decision(who: &Principal, approval: &Approval, digest: Digest, verdict: Verdi
         .tool(approval.tool.as_str())
         .approval(approval_note(approval))
         .detail(json!({"verdict": word, "shown": digest}));
-    record.resource = approval.resource.as_array().map(|all| {
-        all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
-    });
+    record.resource = approval
+        .resource
+        .as_array()
+        .map(|all| all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "));
     record
 }
 

@@ -36,7 +36,8 @@ impl Gate {
         }
         let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
         let cancelled = approved.cancelled;
-        let body = AssertUnwindSafe(approved.prepared.run(Clearance::grant(), approved.caller)).catch_unwind();
+        let body = AssertUnwindSafe(approved.prepared.run(Clearance::grant(), approved.caller))
+            .catch_unwind();
         let ended = tokio::select! {
             biased;
             ended = body => match ended {
@@ -59,9 +60,17 @@ impl Gate {
         }
     }
 
-    async fn read_once(&self, tool: &Served, approved: Approved, slot: OwnedSemaphorePermit, mut trail: Trail) -> Answer {
+    async fn read_once(
+        &self,
+        tool: &Served,
+        approved: Approved,
+        slot: OwnedSemaphorePermit,
+        mut trail: Trail,
+    ) -> Answer {
         match self.commit(tool, approved, &mut trail).await {
-            Ok(running) => self.carry_out(tool, running, slot, trail, CancellationToken::new()).await,
+            Ok(running) => {
+                self.carry_out(tool, running, slot, trail, CancellationToken::new()).await
+            }
             Err(refusal) => self.refuse(trail, refusal),
         }
     }
@@ -84,7 +93,7 @@ impl Gate {
         let begins = begun.clone();
         let mut task = {
             let tool = Arc::clone(&tool);
-            tokio::spawn(async move {
+            self.running.spawn(async move {
                 match gate.commit(&tool, approved, &mut trail).await {
                     Ok(running) => gate.carry_out(&tool, running, slot, trail, begins).await,
                     Err(refusal) => gate.refuse(trail, refusal),
@@ -159,10 +168,13 @@ impl Gate {
 /// Stage 10.
 fn guarded(tool: &Served, output: Output) -> Result<Output, Refusal> {
     guard::check(tool.spec, tool.output.as_ref(), output).map_err(|cause| {
-        Refusal::new(Code::OutputRefused, "the tool ran, and its output broke the tool's own promise")
-            .executed(Executed::Yes)
-            .remedy("do not call again to get around this; report the request id")
-            .internal(cause)
+        Refusal::new(
+            Code::OutputRefused,
+            "the tool ran, and its output broke the tool's own promise",
+        )
+        .executed(Executed::Yes)
+        .remedy("do not call again to get around this; report the request id")
+        .internal(cause)
     })
 }
 
@@ -208,7 +220,9 @@ fn failed(tool: &Served, error: &ToolError) -> Refusal {
     // A read-only body changes nothing, whatever becomes of it.
     let harmless = error.had_no_effect() || tool.spec.annotations.read_only;
     let executed = if harmless { Executed::No } else { Executed::Unknown };
-    let reason = error.public_text().unwrap_or("the tool failed; the request id finds the cause in the record");
+    let reason = error
+        .public_text()
+        .unwrap_or("the tool failed; the request id finds the cause in the record");
     let refusal = Refusal::new(Code::ToolFailed, guard::public_text(reason)).executed(executed);
     match error.internal_text() {
         Some(cause) => refusal.internal(cause),

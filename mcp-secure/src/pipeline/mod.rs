@@ -20,11 +20,11 @@ mod upkeep;
 mod validate;
 mod witness;
 
-pub(crate) use call::{Answer, Incoming, META_PREFIX, Target};
 pub use call::Transport;
+pub(crate) use call::{Answer, Incoming, META_PREFIX, Target};
 pub use decide::{DecideRefused, DecisionMade};
-pub(crate) use gate::{Gate, GateParts, ServerInfo};
 pub use gate::Settings;
+pub(crate) use gate::{Gate, GateParts, ServerInfo};
 pub use refusal::Code;
 pub(crate) use refusal::Refusal;
 pub(crate) use table::{Served, Table};

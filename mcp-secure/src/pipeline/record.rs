@@ -122,7 +122,8 @@ impl Gate {
     /// Ends a call of something that is not there for this caller.
     pub(super) fn unknown(&self, trail: Trail, incoming: &Incoming) -> Answer {
         let mut record = trail.end(Event::Refusal, OutcomeNote::new(Executed::No, "unknown_tool"));
-        let name: String = incoming.target.name().chars().take(64).filter(|c| !c.is_control()).collect();
+        let name: String =
+            incoming.target.name().chars().take(64).filter(|c| !c.is_control()).collect();
         record.tool = Some(name);
         if let Err(error) = self.audit.queued(record) {
             tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
@@ -132,7 +133,10 @@ impl Gate {
 
     /// Ends a call whose answer is that of the same call before.
     pub(super) fn replay(&self, trail: Trail, output: Output) -> Answer {
-        match self.audit.queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed"))) {
+        match self
+            .audit
+            .queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed")))
+        {
             Ok(()) => Answer::Done { request_id: trail.request_id, output },
             Err(error) => {
                 let refusal = unrecordable(&error).executed(Executed::Yes);
@@ -144,7 +148,10 @@ impl Gate {
 
 /// The answer where no record can be written.
 pub(super) fn unrecordable(cause: &impl std::fmt::Display) -> Refusal {
-    Refusal::new(super::Code::AuditUnavailable, "the record can not be written, so the call was not carried out")
-        .remedy("try again later; an operator has to look at the server's data folder")
-        .internal(cause)
+    Refusal::new(
+        super::Code::AuditUnavailable,
+        "the record can not be written, so the call was not carried out",
+    )
+    .remedy("try again later; an operator has to look at the server's data folder")
+    .internal(cause)
 }

@@ -35,10 +35,18 @@ impl Redaction {
         self.sensitive.iter().map(String::as_str).collect()
     }
 
-    pub(super) fn apply(&self, audit: &Audit, tenant: &str, arguments: &Map<String, Value>) -> Value {
+    pub(super) fn apply(
+        &self,
+        audit: &Audit,
+        tenant: &str,
+        arguments: &Map<String, Value>,
+    ) -> Value {
         let shown = arguments.iter().map(|(name, value)| {
-            let value =
-                if self.open.contains(name) { value.clone() } else { audit.redact(tenant, name, value) };
+            let value = if self.open.contains(name) {
+                value.clone()
+            } else {
+                audit.redact(tenant, name, value)
+            };
             (name.clone(), value)
         });
         Value::Object(shown.collect())
@@ -58,7 +66,8 @@ fn shows_no_text(schema: &Value) -> bool {
         Some(Value::String(name)) => plain(name),
         Some(Value::Array(names)) => names.iter().all(|n| n.as_str().is_some_and(plain)),
         _ => {
-            let parts = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
+            let parts =
+                schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
             parts.is_some_and(|parts| !parts.is_empty() && parts.iter().all(shows_no_text))
         }
     }

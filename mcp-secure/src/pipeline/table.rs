@@ -17,10 +17,6 @@ use crate::tool::spec::{Kind, ToolSpec};
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) spec: &'static ToolSpec,
-    /// The name of its action in policies.
-    pub(crate) action: String,
-    /// The name of the action of deciding on it.
-    pub(crate) decide_action: String,
     pub(crate) decide_permission: Option<String>,
     pub(crate) input_schema: Arc<Map<String, Value>>,
     pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
@@ -32,16 +28,6 @@ pub(crate) struct Served {
     pub(super) redaction: Redaction,
     pub(super) slots: Arc<Semaphore>,
     pub(super) bound: BoundTool,
-}
-
-/// The action that calling `name` is, in policies.
-pub(crate) fn call_action(name: &str) -> String {
-    name.to_owned()
-}
-
-/// The action that deciding on a call of `name` is, in policies.
-pub(crate) fn decide_action(name: &str) -> String {
-    format!("decide:{name}")
 }
 
 /// All that is served.
@@ -109,7 +95,11 @@ impl Table {
     }
 }
 
-fn serve(described: Described, bound: BoundTool, max_concurrent: u32) -> Result<Served, StartFault> {
+fn serve(
+    described: Described,
+    bound: BoundTool,
+    max_concurrent: u32,
+) -> Result<Served, StartFault> {
     let spec = described.spec;
     let input = compile(spec, &described.input_schema, "input")?;
     let output = match &described.output_schema {
@@ -119,8 +109,6 @@ fn serve(described: Described, bound: BoundTool, max_concurrent: u32) -> Result<
     let slots = spec.limits.max_concurrent.unwrap_or(max_concurrent).max(1);
     Ok(Served {
         spec,
-        action: call_action(spec.name),
-        decide_action: decide_action(spec.name),
         decide_permission: described.decide_permission,
         redaction: Redaction::of(spec, &described.input_schema),
         input_schema: described.input_schema,
@@ -135,9 +123,16 @@ fn serve(described: Described, bound: BoundTool, max_concurrent: u32) -> Result<
     })
 }
 
-fn compile(spec: &ToolSpec, schema: &Arc<Map<String, Value>>, what: &str) -> Result<Validator, StartFault> {
+fn compile(
+    spec: &ToolSpec,
+    schema: &Arc<Map<String, Value>>,
+    what: &str,
+) -> Result<Validator, StartFault> {
     jsonschema::draft202012::new(&Value::Object((**schema).clone())).map_err(|error| {
-        StartFault::tool(spec.name, format!("the {what} schema does not compile: {}", error.masked()))
+        StartFault::tool(
+            spec.name,
+            format!("the {what} schema does not compile: {}", error.masked()),
+        )
     })
 }
 
@@ -184,8 +179,10 @@ impl Template {
                         _ => rest.len(),
                     };
                     let (value, after) = rest.split_at_checked(end)?;
-                    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
-                    if value.is_empty() || matches!(value, "." | "..") || !value.chars().all(plain) {
+                    let plain =
+                        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
+                    if value.is_empty() || matches!(value, "." | "..") || !value.chars().all(plain)
+                    {
                         return None;
                     }
                     found.insert(name.clone(), value.into());
@@ -208,8 +205,13 @@ mod tests {
         let found = template.variables("kb://articles/refund-policy").unwrap();
         assert_eq!(found.get("slug"), Some(&json!("refund-policy")));
         for hostile in [
-            "kb://articles/", "kb://articles/a/b", "kb://articles/..", "kb://articles/%2e%2e", "kb://other/a",
-            "kb://articles/a?b", "kb://articles/a\u{202e}",
+            "kb://articles/",
+            "kb://articles/a/b",
+            "kb://articles/..",
+            "kb://articles/%2e%2e",
+            "kb://other/a",
+            "kb://articles/a?b",
+            "kb://articles/a\u{202e}",
         ] {
             assert_eq!(template.variables(hostile), None, "{hostile}");
         }

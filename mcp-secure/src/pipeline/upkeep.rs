@@ -46,7 +46,7 @@ fn lost(run: &LapsedRun) -> Record {
     let mut record = Record::new(Event::Recovery)
         .request_id(run.request_id.as_str())
         .tool(run.tool.as_str())
-        .run_id(run.run_id.as_str())
+        .run_id(run.run_id.to_string())
         .principal(Who {
             issuer: caller.issuer.clone(),
             subject: caller.subject.clone(),

@@ -31,7 +31,10 @@ impl Gate {
         trail: &mut Trail,
     ) -> Result<Valid, Refusal> {
         if let Some(key) = incoming.own_meta.first() {
-            return Err(whole(format!("`_meta` has a key of ours that is not known: {}", shown(key))));
+            return Err(whole(format!(
+                "`_meta` has a key of ours that is not known: {}",
+                shown(key)
+            )));
         }
         let arguments = match &incoming.target {
             // The variables of the template are the arguments; a caller can not add to them.
@@ -47,7 +50,11 @@ impl Gate {
         let prepared = tool.bound.prepare(&arguments).map_err(invalid)?;
         let caller = Caller {
             principal: incoming.caller.shared(),
-            context: CallContext::new(trail.request_id(), incoming.cancelled.clone(), incoming.progress),
+            context: CallContext::new(
+                trail.request_id(),
+                incoming.cancelled.clone(),
+                incoming.progress,
+            ),
         };
         Ok(Valid { caller, cancelled: incoming.cancelled, arguments, prepared })
     }
@@ -60,7 +67,10 @@ impl Gate {
     ) -> Result<Map<String, Value>, Refusal> {
         let arguments = Value::Object(arguments);
         if depth(&arguments, self.settings.max_argument_depth).is_none() {
-            return Err(whole(format!("nested deeper than {} levels", self.settings.max_argument_depth)));
+            return Err(whole(format!(
+                "nested deeper than {} levels",
+                self.settings.max_argument_depth
+            )));
         }
         let arguments = normalise(arguments).map_err(|error| whole(error.to_string()))?;
         if !tool.input.is_valid(&arguments) {
@@ -96,7 +106,8 @@ fn faults(tool: &Served, arguments: &Value) -> Vec<Fault> {
         .take(MAX_FAULTS)
         .map(|error| {
             let message = match error.kind() {
-                Kind::UnevaluatedProperties { unexpected } | Kind::AdditionalProperties { unexpected } => {
+                Kind::UnevaluatedProperties { unexpected }
+                | Kind::AdditionalProperties { unexpected } => {
                     let names: Vec<String> = unexpected.iter().take(5).map(|n| shown(n)).collect();
                     format!("unknown field: {}", names.join(", "))
                 }
@@ -112,19 +123,29 @@ fn faults(tool: &Served, arguments: &Value) -> Vec<Fault> {
 
 /// A name out of a request, safe to print and short.
 fn shown(name: &str) -> String {
-    let plain: String = name
-        .chars()
-        .take(40)
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/') { c } else { '?' })
-        .collect();
+    let plain: String =
+        name.chars()
+            .take(40)
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/') {
+                    c
+                } else {
+                    '?'
+                }
+            })
+            .collect();
     format!("`{plain}`")
 }
 
 /// The depth of `value`, unless it is deeper than `most`.
 fn depth(value: &Value, most: usize) -> Option<usize> {
     let below = match value {
-        Value::Array(items) => most.checked_sub(1).map(|m| items.iter().try_fold(0, |d, v| Some(d.max(depth(v, m)?)))),
-        Value::Object(map) => most.checked_sub(1).map(|m| map.values().try_fold(0, |d, v| Some(d.max(depth(v, m)?)))),
+        Value::Array(items) => {
+            most.checked_sub(1).map(|m| items.iter().try_fold(0, |d, v| Some(d.max(depth(v, m)?))))
+        }
+        Value::Object(map) => {
+            most.checked_sub(1).map(|m| map.values().try_fold(0, |d, v| Some(d.max(depth(v, m)?))))
+        }
         _ => return Some(0),
     };
     below.flatten().map(|d: usize| d + 1)

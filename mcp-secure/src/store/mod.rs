@@ -39,6 +39,9 @@ pub enum Requested {
     Created(Approval),
     /// This effect is already asked for, running, in doubt, or was answered within the last 24 hours.
     Existing(Approval),
+    /// The request before this one ran out and its requester has not heard of it until now; nobody is asked. The same
+    /// request made once more asks anew.
+    RanOut(Approval),
     /// The requester has this many requests pending, and no more are taken.
     TooManyPending(u32),
 }

@@ -110,7 +110,9 @@ fn a_forged_signature_is_refused() {
 
 #[test]
 fn a_token_for_another_audience_is_refused() {
-    for aud in [json!("other"), json!(["other"]), json!([]), json!(7), json!("(absent)"), json!("Desk")] {
+    for aud in
+        [json!("other"), json!(["other"]), json!([]), json!(7), json!("(absent)"), json!("Desk")]
+    {
         assert_eq!(refused(&sign(&with(json!({"aud": aud})))), AuthError::WrongAudience);
     }
     assert!(authenticate(&sign(&with(json!({"aud": ["other", "desk"]})))).is_ok());
@@ -125,7 +127,8 @@ fn a_token_of_another_issuer_is_refused() {
 
 #[test]
 fn one_issuer_cannot_speak_for_another() {
-    let other = Issuer::new("https://two.example", "desk", Arc::new(StaticKeys::new([key(2).1]).unwrap()));
+    let other =
+        Issuer::new("https://two.example", "desk", Arc::new(StaticKeys::new([key(2).1]).unwrap()));
     let verifier = JwtAuthenticator::new([issuer(), other.unwrap()], clock()).unwrap();
     let token = jsonwebtoken::encode(&header(Jwt::EdDSA), &claims(), &key(2).0).unwrap();
     let refused = verifier.authenticate(&Credentials::Bearer(&token)).unwrap_err();
@@ -186,7 +189,9 @@ fn an_id_token_is_no_access_token() {
 #[test]
 fn a_token_without_tenant_subject_or_client_is_refused() {
     for (claim, name) in [("tenant", "tenant"), ("sub", "sub"), ("client_id", "client_id")] {
-        for bad in [json!("(absent)"), json!(""), json!(7), json!(["acme"]), json!("a\u{0}b"), json!(null)] {
+        for bad in
+            [json!("(absent)"), json!(""), json!(7), json!(["acme"]), json!("a\u{0}b"), json!(null)]
+        {
             let token = sign(&with(json!({claim: bad})));
             let error = refused(&token);
             let unreadable = bad.is_array() && error == AuthError::Malformed;
@@ -197,7 +202,12 @@ fn a_token_without_tenant_subject_or_client_is_refused() {
 
 #[test]
 fn claims_of_an_unexpected_type_refuse_rather_than_vanish() {
-    for (claim, bad) in [("roles", json!({"admin": true})), ("roles", json!(["a", 1])), ("act", json!("bob")), ("act", json!({}))] {
+    for (claim, bad) in [
+        ("roles", json!({"admin": true})),
+        ("roles", json!(["a", 1])),
+        ("act", json!("bob")),
+        ("act", json!({})),
+    ] {
         let token = sign(&with(json!({claim: bad})));
         assert!(matches!(refused(&token), AuthError::BadClaim(_)), "{claim} {bad}");
     }
@@ -276,7 +286,8 @@ impl KeySource for Rotating {
 
 #[test]
 fn a_withdrawn_key_ends_the_tokens_it_signed_in_the_cache_too() {
-    let keys = Arc::new(Rotating { generation: AtomicU64::new(1), withdrawn: AtomicBool::new(false) });
+    let keys =
+        Arc::new(Rotating { generation: AtomicU64::new(1), withdrawn: AtomicBool::new(false) });
     let issuer = Issuer::new(ISSUER, "desk", Arc::clone(&keys) as Arc<dyn KeySource>).unwrap();
     let verifier = JwtAuthenticator::new([issuer], clock()).unwrap();
     let token = sign(&claims());
@@ -325,7 +336,7 @@ fn a_flood_of_tokens_cannot_grow_the_cache() {
             token_id: None,
             issued_at: None,
         };
-        cache.put(crate::canon::Digest::of_bytes(&[n]), entry);
+        cache.put(crate::canon::Digest::of_bytes(&[n]), Arc::new(entry));
         assert!(cache.len() <= 8);
         assert!(cache.get(&crate::canon::Digest::of_bytes(&[n])).is_some());
     }
@@ -334,7 +345,8 @@ fn a_flood_of_tokens_cannot_grow_the_cache() {
 #[test]
 fn unreadable_and_oversized_tokens_are_refused() {
     let good = sign(&claims());
-    for bad in ["", ".", "..", "a.b.c", "x", &good[1..], &format!("{good}.x"), &format!("{good}é")] {
+    for bad in ["", ".", "..", "a.b.c", "x", &good[1..], &format!("{good}.x"), &format!("{good}é")]
+    {
         assert!(authenticate(bad).is_err(), "{bad}");
     }
     let large = sign(&with(json!({"pad": "x".repeat(8192)})));
@@ -394,11 +406,26 @@ fn a_key_set_with_secrets_private_or_weak_keys_is_refused() {
     assert!(aside.unwrap().find(Some("a")).is_none());
     for (key, want) in [
         (json!({"kty": "oct", "kid": "a", "k": "c2VjcmV0"}), KeyError::Private("a".to_owned())),
-        (json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "d": x}), KeyError::Private("a".to_owned())),
-        (json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "AAAA"}), KeyError::Unsupported("a".to_owned())),
-        (json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "alg": "HS256"}), KeyError::Unsupported("a".to_owned())),
-        (json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}), KeyError::TooShort("a".to_owned())),
-        (json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "alg": "HS256"}), KeyError::Unsupported("a".to_owned())),
+        (
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "d": x}),
+            KeyError::Private("a".to_owned()),
+        ),
+        (
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "AAAA"}),
+            KeyError::Unsupported("a".to_owned()),
+        ),
+        (
+            json!({"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x, "alg": "HS256"}),
+            KeyError::Unsupported("a".to_owned()),
+        ),
+        (
+            json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}),
+            KeyError::TooShort("a".to_owned()),
+        ),
+        (
+            json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "alg": "HS256"}),
+            KeyError::Unsupported("a".to_owned()),
+        ),
     ] {
         assert_eq!(set(key.clone()).unwrap_err(), want, "{key}");
     }

@@ -111,8 +111,7 @@ fn opening_a_folder_never_changes_its_kind() {
 #[test]
 fn outside_a_sandbox_nobody_is_chosen_by_name_and_no_local_key_is_touched() {
     let temp = TempDir::new();
-    let dir =
-        DataDir::open_or_create(temp.path().join("data"), DataDirKind::Production).unwrap();
+    let dir = DataDir::open_or_create(temp.path().join("data"), DataDirKind::Production).unwrap();
     assert!(matches!(dir.sandbox(), Err(DataDirError::NotSandbox(_))));
     assert!(matches!(LocalIssuer::open(&dir, "desk"), Err(IssueError::DataDir(_))));
     assert!(!dir.path().join("local-issuer.key").exists());
@@ -139,9 +138,8 @@ fn a_local_token_says_that_its_person_was_asserted() {
     let issuer = LocalIssuer::open(&sandbox(&temp), "desk").unwrap();
     let clock = Clock::fixed(Timestamp::from_millis(1_700_000_000_000));
     let people = people();
-    let token = issuer
-        .issue(people.find("alice").unwrap(), Duration::from_secs(60), clock.now())
-        .unwrap();
+    let token =
+        issuer.issue(people.find("alice").unwrap(), Duration::from_secs(60), clock.now()).unwrap();
     let verifier = JwtAuthenticator::new([issuer.issuer().unwrap()], clock).unwrap();
     let who = verifier.authenticate(&Credentials::Bearer(&token)).unwrap();
     assert_eq!(who.method, Method::Asserted);

@@ -31,6 +31,9 @@ pub(super) fn request(tx: &Tx<'_>, new: NewApproval) -> Result<Requested, StoreE
         .collect::<Result<Vec<_>, _>>()?
         .iter()
         .try_for_each(|id| expire(tx, id))?;
+    if let Some(ran_out) = unheard(tx, &new.effect)? {
+        return Ok(Requested::RanOut(ran_out));
+    }
     let asks = &new.requester;
     let pending: u32 = rows::first(
         tx.conn,
@@ -43,6 +46,22 @@ pub(super) fn request(tx: &Tx<'_>, new: NewApproval) -> Result<Requested, StoreE
         return Ok(Requested::TooManyPending(pending));
     }
     Ok(Requested::Created(rows::insert(tx.conn, new, tx.now)?))
+}
+
+/// The latest request for `effect`, if it ran out within the last day and its requester has not heard of that.
+fn unheard(tx: &Tx<'_>, effect: &Digest) -> Result<Option<Approval>, StoreError> {
+    let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
+    let found = rows::select(
+        tx.conn,
+        "effect = ?1 AND state = 'expired' AND heard = 0 AND expires > ?2 ORDER BY state_at DESC LIMIT 1",
+        params![effect.to_hex(), since],
+    )?;
+    tx.conn
+        .prepare_cached(
+            "UPDATE approvals SET heard = 1 WHERE effect = ?1 AND state = 'expired' AND heard = 0",
+        )?
+        .execute([effect.to_hex()])?;
+    Ok(found.into_iter().next().map(|approval| shown(tx, approval)))
 }
 
 pub(super) fn for_effect(tx: &Tx<'_>, effect: &Digest) -> Result<Option<Approval>, StoreError> {

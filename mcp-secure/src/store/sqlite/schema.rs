@@ -7,7 +7,8 @@ const APPLICATION_ID: i64 = 0x6d63_7073;
 /// One entry per version, applied in order and never edited once released.
 ///
 /// What never changes about a row is one JSON text; what is searched or compared-and-set has a column of its own.
-/// `told` says that the audit has been told of a change nobody asked for.
+/// `told` says that the audit has been told of a change nobody asked for, `heard` that the requester has been told that
+/// the request ran out.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta (key, value) VALUES ('time', 0);
@@ -26,7 +27,8 @@ CREATE TABLE approvals (
     state_at INTEGER NOT NULL,
     detail TEXT NOT NULL,
     answer TEXT,
-    told INTEGER NOT NULL DEFAULT 0
+    told INTEGER NOT NULL DEFAULT 0,
+    heard INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX approvals_standing ON approvals (effect)
     WHERE state IN ('pending', 'approved', 'running', 'in_doubt');

@@ -69,6 +69,7 @@ pub(super) fn refund(cents: i64) -> NewApproval {
         tool: "request_refund".to_owned(),
         contract: Digest::of_bytes(b"contract"),
         resource: json!({"type": "Order", "id": "o-1"}),
+        exact: arguments.clone(),
         arguments,
         preview: Some(json!({"refunded": cents})),
         risk: "high".to_owned(),
