@@ -47,7 +47,10 @@ impl Desk {
 pub(super) fn party(name: &str, client: &str) -> Party {
     Party {
         issuer: "https://id.example".to_owned(),
-        subject: format!("sub-{name}"),
+        subject: format!("sub-{name
+        roles: std::collections::BTreeSet::new(),
+        scopes: std::collections::BTreeSet::new(),
+    }"),
         tenant: "acme".to_owned(),
         person: Some(name.to_owned()),
         actors: Vec::new(),
