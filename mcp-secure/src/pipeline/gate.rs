@@ -112,8 +112,8 @@ impl Gate {
         self.listed(caller, |kind| matches!(kind, Kind::Resource { .. }))
     }
 
-    /// Whether anything of a kind is served at all.
-    pub(crate) fn serves(&self, of: impl Fn(Kind) -> bool) -> bool {
+    /// Whether anything of a kind is declared, whoever may use it.
+    pub(crate) fn declares(&self, of: impl Fn(Kind) -> bool) -> bool {
         self.table.iter().any(|served| of(served.spec.kind))
     }
 

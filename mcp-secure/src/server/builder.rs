@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::boot::Boot;
 use super::http::PublicHttp;
 use crate::catalog::StartFault;
-use crate::identity::{Issuer, People};
+use crate::identity::{Directory, Issuer, People, PeopleError};
 use crate::manifest::Manifest;
 use crate::pipeline::{ServerInfo, Settings};
 use crate::policy::Policies;
@@ -181,6 +181,11 @@ impl<S: State> ServerBuilder<S> {
     /// Every check that start-up makes, without opening the state: declarations, schemas, policies.
     pub fn check(&self) -> Result<(), Vec<StartFault>> {
         self.checked().map(drop)
+    }
+
+    /// The people of the sandbox, once their names are checked.
+    pub(crate) fn directory(&self) -> Result<Directory, PeopleError> {
+        self.people.clone().build()
     }
 
     /// Runs the command line of this process: `serve`, `token`, `manifest`, `check`, `approvals`, `audit`.

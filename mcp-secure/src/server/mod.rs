@@ -1,1 +1,30 @@
-//! The builder, and serving over stdio and HTTP.
+//! The transports: standard input and output, and streamable HTTP, in front of the one pipeline.
+//!
+//! A transport says who calls, by what it received, and hands the call over. It has no way to a tool's body, and no
+//! application can register a handler of the protocol beside it.
+
+mod answer;
+mod application;
+mod boot;
+mod builder;
+mod checks;
+mod face;
+mod gate;
+mod handler;
+mod http;
+mod list;
+mod opening;
+mod stdio;
+
+#[cfg(test)]
+mod testkit;
+
+pub use boot::Boot;
+pub use builder::{Server, ServerBuilder};
+pub(crate) use face::{Answering, Catalogue, Face, Shown};
+pub(crate) use http::{HttpError, HttpServer, HttpSettings, PublicHttp};
+pub(crate) use opening::AUDIT_FOLDER;
+pub(crate) use stdio::{StdioError, serve_stdio};
+
+/// The largest message a transport takes, in bytes, unless the server says otherwise.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 256 * 1024;

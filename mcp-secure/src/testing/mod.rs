@@ -80,7 +80,7 @@ impl LocalServer {
     ) -> Result<Self, Vec<StartFault>> {
         let one = |error: &dyn std::fmt::Display| vec![StartFault::server(error.to_string())];
         let data = DataDir::open_or_create(folder.join("data"), DataDirKind::Sandbox).map_err(|e| one(&e))?;
-        let people = server.people().map_err(|error| one(&error))?;
+        let people = server.directory().map_err(|error| one(&error))?;
         let nobody = JwtAuthenticator::new([], clock.clone()).map_err(|error| one(&error))?;
         let durability = if durable { Durability::Strict } else { Durability::Relaxed };
         let options = Options { durability, ..Options::default() };

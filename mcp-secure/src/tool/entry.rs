@@ -76,7 +76,7 @@ impl<S: State> Entry<S> {
         output: OutputType,
     ) -> Draft<S, A>
     where
-        A: Send + 'static,
+        A: Send + Sync + 'static,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
         B: Fn(Cleared<A>, Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>>
             + Send
@@ -102,7 +102,7 @@ impl<S: State> Entry<S> {
         output: OutputType,
     ) -> Draft<S, A>
     where
-        A: Send + 'static,
+        A: Send + Sync + 'static,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
         B: Fn(Cleared<A>, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>>
             + Send
@@ -142,7 +142,7 @@ impl<S: State> Entry<S> {
     }
 }
 
-impl<S: State, A: Send + 'static> Draft<S, A> {
+impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
     /// The permission is checked on the resource `R`, which the input that `pick` picks names.
     #[must_use]
     pub fn resource<R, I>(self, pick: for<'a> fn(&'a A) -> &'a I) -> Self
@@ -266,7 +266,7 @@ trait BoundCall: Send + Sync {
 }
 
 /// One call's typed arguments. The body is reached by giving up a [`Clearance`].
-pub(crate) trait PreparedCall: Send {
+pub(crate) trait PreparedCall: Send + Sync {
     /// Loads what the permission is checked on; `None` inside stands for an id that names nothing.
     fn load(
         &self,
@@ -332,7 +332,7 @@ fn lender<S: State>(state: &Arc<S>, caller: &Caller) -> Lender<S> {
     Lender::new(Arc::clone(state), Arc::clone(&caller.principal), caller.context.clone())
 }
 
-impl<S: State, A: Send + 'static> BoundCall for Bound<S, A> {
+impl<S: State, A: Send + Sync + 'static> BoundCall for Bound<S, A> {
     fn prepare(&self, args: &Map<String, Value>) -> Result<Box<dyn PreparedCall>, Vec<Fault>> {
         let mut fields = Fields::new(args);
         let taken = (self.parts.extract)(&mut fields);
@@ -350,7 +350,7 @@ impl<S: State, A: Send + 'static> BoundCall for Bound<S, A> {
     }
 }
 
-impl<S: State, A: Send + 'static> PreparedCall for Prepared<S, A> {
+impl<S: State, A: Send + Sync + 'static> PreparedCall for Prepared<S, A> {
     fn load(
         &self,
         caller: &Caller,

@@ -20,6 +20,7 @@ pub mod spec;
 mod untrusted;
 
 pub use companion::{Answer, DryRun, DryRunFits, Rollback, RollbackFits, When, WhenFits};
+pub(crate) use content::Block;
 pub use content::Content;
 pub use entry::{Draft, Entry};
 pub use error::ToolError;

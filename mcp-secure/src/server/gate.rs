@@ -5,25 +5,25 @@ use std::sync::Arc;
 use super::face::{Answering, Catalogue, Face, Shown};
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::identity::{AuthError, Authenticated, Authenticator};
-use crate::tool::spec::Kind;
 use crate::pipeline::{Gate, Incoming, Served, ServerInfo, Transport};
+use crate::tool::spec::Kind;
 
 impl Face for Gate {
     fn call(self: Arc<Self>, incoming: Incoming) -> Answering {
-        Box::pin(async move { Gate::call(&self, incoming).await })
+        Box::pin(async move { Self::call(&self, incoming).await })
     }
 
     fn shown(&self, caller: &Authenticated, which: Catalogue) -> Vec<Shown> {
-        let served = match which {
+        let listed = match which {
             Catalogue::Tools => self.tools(caller),
             Catalogue::Resources => self.resources(caller),
             Catalogue::Prompts => self.prompts(caller),
         };
-        served.iter().map(|served| shown(served)).collect()
+        listed.iter().map(|served| shown(served)).collect()
     }
 
     fn declares(&self, which: Catalogue) -> bool {
-        self.serves(|kind| match which {
+        self.declares(|kind| match which {
             Catalogue::Tools => matches!(kind, Kind::Tool),
             Catalogue::Resources => matches!(kind, Kind::Resource { .. }),
             Catalogue::Prompts => matches!(kind, Kind::Prompt),
@@ -31,19 +31,19 @@ impl Face for Gate {
     }
 
     fn info(&self) -> &ServerInfo {
-        Gate::info(self)
+        Self::info(self)
     }
 
     fn authenticator(&self) -> &dyn Authenticator {
-        Gate::authenticator(self)
+        Self::authenticator(self)
     }
 
     fn unauthenticated(&self, why: AuthError, transport: Transport) {
-        let record = Record::new(Event::Refusal)
-            .transport(transport.as_str())
-            .outcome(OutcomeNote::new(Executed::No, format!("unauthenticated_{}", why.code())));
+        let outcome = OutcomeNote::new(Executed::No, "unauthenticated").error(why.code());
+        let record = Record::new(Event::Refusal).transport(transport.as_str()).outcome(outcome);
+        // Nobody is let in for a record that could not be written, so there is nothing to take back.
         if let Err(error) = self.audit().queued(record) {
-            tracing::error!(%error, "a refusal could not be recorded");
+            tracing::warn!(%error, "a refusal could not be recorded");
         }
     }
 }

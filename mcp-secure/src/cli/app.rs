@@ -1,0 +1,121 @@
+//! What the command line needs of an application. The server builder implements it; nothing here is generic.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::approval::{Approval, ApprovalId, Verdict};
+use crate::canon::Digest;
+use crate::catalog::StartFault;
+use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
+use crate::manifest::Manifest;
+use crate::pipeline::{Gate, ServerInfo};
+use crate::server::{Face, HttpSettings};
+use crate::store::Store;
+use crate::tool::BoxFuture;
+
+/// What an application is opened for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// Serving the process at the other end of standard input, as the person named or as the system's user.
+    Stdio { person: Option<String> },
+    /// Serving whoever has a token.
+    Http,
+    /// Deciding on the command line; nothing is served.
+    Desk,
+}
+
+/// What a check without faults tells.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct CheckReport {
+    pub(crate) tools: usize,
+    pub(crate) policies: usize,
+    pub(crate) notes: Vec<String>,
+}
+
+/// An application as its builder declared it.
+pub(crate) trait App: Send + Sync {
+    fn info(&self) -> &ServerInfo;
+
+    /// Made from declarations alone; nothing is opened.
+    fn manifest(&self) -> Result<Manifest, Vec<StartFault>>;
+
+    /// Every start-up check, all causes at once. Makes nothing that is not there.
+    fn check<'a>(&'a self, data: &'a Path) -> BoxFuture<'a, Result<CheckReport, Vec<StartFault>>>;
+
+    /// The people of the sandbox.
+    fn people(&self) -> &Directory;
+
+    /// The local issuer, or why there is none: where a real issuer is set, it gives out no tokens.
+    fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String>;
+
+    /// How it serves over HTTP on this address.
+    fn http(&self, addr: SocketAddr) -> HttpSettings;
+
+    /// Where the audit record lies.
+    fn audit_folder(&self, data: &DataDir) -> PathBuf {
+        data.path().join("audit")
+    }
+
+    fn open<'a>(
+        &'a self,
+        data: DataDir,
+        opening: Opening,
+    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>>;
+}
+
+/// An application with its store, its audit and its pipeline open.
+pub(crate) trait Opened: Send + Sync {
+    /// The pipeline, for a transport.
+    fn face(&self) -> Arc<dyn Face>;
+
+    fn store(&self) -> &dyn Store;
+
+    /// Takes a decision through policy, tenant and four eyes, and records it. Why not is said in words.
+    fn decide<'a>(
+        &'a self,
+        decider: Authenticated,
+        id: &'a ApprovalId,
+        digest: Digest,
+        verdict: Verdict,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Result<Approval, String>>;
+
+    /// Lets mutating calls end, writes down what is queued, and closes.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A gate that has been opened.
+pub(crate) struct OpenGate(pub(crate) Arc<Gate>);
+
+impl Opened for OpenGate {
+    fn face(&self) -> Arc<dyn Face> {
+        Arc::<Gate>::clone(&self.0)
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.0.store().as_ref()
+    }
+
+    fn decide<'a>(
+        &'a self,
+        decider: Authenticated,
+        id: &'a ApprovalId,
+        digest: Digest,
+        verdict: Verdict,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Result<Approval, String>> {
+        Box::pin(async move {
+            let made = self.0.decide(&decider, id, digest, verdict, reason).await;
+            made.map(|made| made.approval).map_err(|refused| refused.to_string())
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Err(error) = self.0.audit().close().await {
+                tracing::error!(%error, "the audit did not close in good order");
+            }
+        })
+    }
+}

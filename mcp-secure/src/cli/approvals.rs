@@ -1,0 +1,222 @@
+//! Looking at requests for approval, and deciding on them as somebody other than who asked.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::args::{Approvals, Decide};
+use super::output::Output;
+use super::{Context, Failure, Opened, Opening};
+use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
+use crate::canon::Digest;
+use crate::identity::{Authenticated, DataDir};
+use crate::store::ApprovalFilter;
+
+/// The client that decisions made here are carried by. Never one that a tool is called through.
+const CLIENT: &str = "command-line";
+
+pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Failure> {
+    match command {
+        Approvals::List { person, state, limit } => list(context, &person, state.as_deref(), limit).await,
+        Approvals::Show { id, person } => show(context, &id, &person).await,
+        Approvals::Approve(args) => decide(context, args, Verdict::Approve).await,
+        Approvals::Deny(args) => decide(context, args, Verdict::Deny).await,
+    }
+}
+
+/// Somebody at the desk, and the application opened for them.
+struct Desk {
+    who: Authenticated,
+    opened: Arc<dyn Opened>,
+}
+
+impl Desk {
+    async fn open(context: &Context, person: &str) -> Result<Self, Failure> {
+        let data = context.data()?;
+        let who = identify(context, &data, person)?;
+        let opened = context.app.open(data, Opening::Desk).await.map_err(|faults| Failure::all(&faults))?;
+        Ok(Self { who, opened })
+    }
+
+    /// The request, if it is of the looker's tenant; another tenant's does not exist.
+    async fn find(&self, id: &ApprovalId) -> Result<Approval, Failure> {
+        let found = self.opened.store().approval(id).await.map_err(Failure::because)?;
+        found
+            .filter(|approval| approval.requester.tenant == self.who.tenant)
+            .ok_or_else(|| Failure::because("there is no such request"))
+    }
+}
+
+/// Choosing a person by name works in a sandbox alone.
+fn identify(context: &Context, data: &DataDir, person: &str) -> Result<Authenticated, Failure> {
+    let sandbox = data.sandbox().map_err(Failure::because)?;
+    context.app.people().assert(person, CLIENT, sandbox).map_err(Failure::because)
+}
+
+fn parse_id(text: &str) -> Result<ApprovalId, Failure> {
+    text.parse().map_err(|error: crate::approval::NotAnId| Failure::Usage(error.to_string()))
+}
+
+async fn list(context: &Context, person: &str, state: Option<&str>, limit: u32) -> Result<(), Failure> {
+    let json = context.output.wants_json()?;
+    let state = state.map(parse_state).transpose()?;
+    let desk = Desk::open(context, person).await?;
+    let filter = ApprovalFilter { tenant: Some(desk.who.tenant.clone()), state };
+    let found = desk.opened.store().approvals(filter, limit).await.map_err(Failure::because);
+    desk.opened.close().await;
+    let found = found?;
+    if json {
+        return context.output.json(&Value::Array(found.iter().map(view).collect()));
+    }
+    let row = |approval: &Approval| {
+        [
+            approval.id.to_string(),
+            approval.state.kind().to_string(),
+            approval.tool.clone(),
+            approval.requester.subject.clone(),
+            resource(approval),
+            format!("{}/{}", approval.approvals(), approval.quorum.max(1)),
+            approval.expires.to_rfc3339(),
+        ]
+    };
+    let rows: Vec<_> = found.iter().map(row).collect();
+    context.output.table(["id", "state", "tool", "asked by", "on", "approved", "expires"], &rows)
+}
+
+fn parse_state(word: &str) -> Result<StateKind, Failure> {
+    StateKind::from_word(word).ok_or_else(|| {
+        let known = StateKind::ALL.map(StateKind::as_str).join("`, `");
+        Failure::Usage(format!("a request stands as one of `{known}`"))
+    })
+}
+
+async fn show(context: &Context, id: &str, person: &str) -> Result<(), Failure> {
+    let json = context.output.wants_json()?;
+    let id = parse_id(id)?;
+    let desk = Desk::open(context, person).await?;
+    let found = desk.find(&id).await;
+    desk.opened.close().await;
+    let approval = found?;
+    if json { context.output.json(&view(&approval)) } else { context.output.raw(&described(&approval)) }
+}
+
+async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(), Failure> {
+    let json = context.output.wants_json()?;
+    let id = parse_id(&args.id)?;
+    let named = args.digest.as_deref().map(parse_digest).transpose()?;
+    let desk = Desk::open(context, &args.person).await?;
+    let decided = decide_at(context, &desk, &id, named, verdict, args.reason).await;
+    desk.opened.close().await;
+    let approval = decided?;
+    if json {
+        return context.output.json(&view(&approval));
+    }
+    let word = match verdict {
+        Verdict::Approve => "approved",
+        Verdict::Deny => "denied",
+    };
+    let (have, need) = (approval.approvals(), approval.quorum.max(1));
+    context.output.note(&format!(
+        "{word} by {}; the request is `{}` ({have} of {need} approvals)",
+        super::escape::escaped(&args.person),
+        approval.state.kind()
+    ));
+    Ok(())
+}
+
+async fn decide_at(
+    context: &Context,
+    desk: &Desk,
+    id: &ApprovalId,
+    named: Option<Digest>,
+    verdict: Verdict,
+    reason: Option<String>,
+) -> Result<Approval, Failure> {
+    let shown = desk.find(id).await?;
+    context.output.note(described(&shown).trim_end());
+    let digest = named.unwrap_or(shown.effect);
+    desk.opened.decide(desk.who.clone(), id, digest, verdict, reason).await.map_err(Failure::because)
+}
+
+fn parse_digest(text: &str) -> Result<Digest, Failure> {
+    Digest::from_hex(text)
+        .ok_or_else(|| Failure::Usage("a digest is 64 hexadecimal digits, as `approvals show` prints it".to_owned()))
+}
+
+fn resource(approval: &Approval) -> String {
+    match &approval.resource {
+        Value::Null => String::new(),
+        Value::Object(map) => {
+            let part = |name: &str| map.get(name).map(plain).unwrap_or_default();
+            format!("{} {}", part("type"), part("id")).trim().to_owned()
+        }
+        other => plain(other),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// A request for a program. Times are RFC 3339.
+fn view(approval: &Approval) -> Value {
+    let votes: Vec<Value> = approval
+        .votes
+        .iter()
+        .map(|vote| {
+            json!({
+                "person": vote.person, "verdict": vote.verdict, "reason": vote.reason,
+                "client": vote.client, "identity": vote.method, "at": vote.at.to_rfc3339(),
+            })
+        })
+        .collect();
+    json!({
+        "id": approval.id, "state": approval.state.kind(), "digest": approval.effect,
+        "tool": approval.tool, "risk": approval.risk, "contract": approval.contract,
+        "requester": approval.requester, "resource": approval.resource, "arguments": approval.arguments,
+        "preview": approval.preview, "by": approval.by, "asked_by": approval.asked_by,
+        "quorum": approval.quorum.max(1), "approvals": approval.approvals(), "votes": votes,
+        "created_at": approval.created.to_rfc3339(), "expires_at": approval.expires.to_rfc3339(),
+        "detail": detail(&approval.state),
+    })
+}
+
+/// What the state adds to its name.
+fn detail(state: &State) -> Option<String> {
+    match state {
+        State::Denied { person, reason: Some(reason), .. } => Some(format!("by {person}: {reason}")),
+        State::Denied { person, .. } => Some(format!("by {person}")),
+        State::Failed { error, .. } => Some(error.clone()),
+        State::InDoubt { why, .. } | State::Void { why, .. } => Some(why.clone()),
+        _ => None,
+    }
+}
+
+/// A request for a person. Every value is escaped: arguments and names are of outside origin.
+fn described(approval: &Approval) -> String {
+    let asked = &approval.requester;
+    let mut pairs = vec![
+        ("request", approval.id.to_string()),
+        ("state", approval.state.kind().to_string()),
+        ("tool", format!("{} (risk {})", approval.tool, approval.risk)),
+        ("asked by", format!("{} of {} through {}", asked.subject, asked.tenant, asked.client)),
+        ("on", resource(approval)),
+    ];
+    if let Some(detail) = detail(&approval.state) {
+        pairs.push(("detail", detail));
+    }
+    if let Some(arguments) = approval.arguments.as_object() {
+        pairs.extend(arguments.iter().map(|(name, value)| ("argument", format!("{name} = {value}"))));
+    }
+    if let Some(preview) = &approval.preview {
+        pairs.push(("preview", preview.to_string()));
+    }
+    for vote in &approval.votes {
+        let verdict = if vote.verdict == Verdict::Approve { "approved" } else { "denied" };
+        pairs.push(("vote", format!("{verdict} by {} at {}", vote.person, vote.at.to_rfc3339())));
+    }
+    pairs.push(("decided by", format!("{} people with {}", approval.quorum.max(1), approval.by)));
+    pairs.push(("expires", approval.expires.to_rfc3339()));
+    pairs.push(("digest", approval.effect.to_hex()));
+    Output::pairs(&pairs)
+}

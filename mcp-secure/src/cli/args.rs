@@ -1,0 +1,180 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::span;
+
+/// An MCP server whose tools carry their policy.
+#[derive(Debug, Parser)]
+#[command(propagate_version = true, disable_help_subcommand = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    /// The data folder: store, audit record and local keys.
+    #[arg(long, global = true, env = "MCP_SECURE_DATA", value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// How results are shown; a table on a terminal and JSON elsewhere, unless said.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
+    /// Whether tables have colours; `NO_COLOR` is heeded too.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// For a review; the manifest only.
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve MCP. Without a command, the same as `serve --http 127.0.0.1:8080`.
+    Serve(Serve),
+    /// Print a bearer token of the local issuer, for development.
+    Token(Token),
+    /// Print what is served: schemas, risk, permissions, controls, fingerprints.
+    Manifest(Manifest),
+    /// Make every start-up check and report all faults at once.
+    Check,
+    /// Look at requests for approval and decide on them.
+    #[command(subcommand)]
+    Approvals(Approvals),
+    /// Verify and read the audit record.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Command {
+    /// What the bare program does.
+    pub(super) fn serve_on_this_machine() -> Self {
+        Self::Serve(Serve { stdio: false, http: None, person: None })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Over standard input and output, for a host that starts this program.
+    #[arg(long, conflicts_with = "http")]
+    pub(super) stdio: bool,
+    /// Over HTTP on this address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) http: Option<SocketAddr>,
+    /// The person at the other end of standard input, in a sandbox.
+    #[arg(long = "as", value_name = "NAME", requires = "stdio")]
+    pub(super) person: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    /// Whose token.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) person: String,
+    /// How long it is valid: `30s`, `15m`, `1h`, `2d`.
+    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = span::duration)]
+    pub(super) expires: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Manifest {
+    /// Write it to this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub(super) write: Option<PathBuf>,
+    /// Compare it with this file, and fail if they differ.
+    #[arg(long, value_name = "FILE")]
+    pub(super) check: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Approvals {
+    /// The requests of your tenant.
+    List {
+        /// Who looks.
+        #[arg(long = "as", value_name = "NAME")]
+        person: String,
+        /// Only requests that stand so, as `pending` or `done`.
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// How many at most.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// One request, with everything there is to decide on.
+    Show {
+        /// The request.
+        id: String,
+        /// Who looks.
+        #[arg(long = "as", value_name = "NAME")]
+        person: String,
+    },
+    /// Let it run, once.
+    Approve(Decide),
+    /// Do not let it run.
+    Deny(Decide),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Decide {
+    /// The request.
+    pub(super) id: String,
+    /// Who decides.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) person: String,
+    /// The digest of what was looked at. Left out, what is shown now is decided on.
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) digest: Option<String>,
+    /// Why, for the record and for who asked.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Audit {
+    /// Check every record against its chain, and name the first bad one.
+    Verify,
+    /// The newest records.
+    Tail {
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        lines: usize,
+    },
+    /// Find records.
+    Query {
+        /// The account or the person.
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// The tool.
+        #[arg(long, value_name = "NAME")]
+        tool: Option<String>,
+        /// The code (`ok`, `permission_denied`), `true`, `false`, `unknown`, or the event.
+        #[arg(long, value_name = "OUTCOME")]
+        outcome: Option<String>,
+        /// Not older: a time (RFC 3339) or a span back from now (`15m`, `2d`).
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// The tenant.
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+    },
+}

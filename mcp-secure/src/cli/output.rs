@@ -1,0 +1,122 @@
+//! Results on standard output, everything else on standard error.
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::Value;
+
+use super::Failure;
+use super::args::{Color, Format};
+use super::escape::{escaped, escaped_to};
+
+/// The widest cell of a table, in characters.
+const WIDEST: usize = 60;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    format: Option<Format>,
+    colored: bool,
+    terminal: bool,
+}
+
+impl Output {
+    pub(super) fn new(format: Option<Format>, color: Color) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+        let colored = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !no_color,
+        };
+        Self { format, colored, terminal }
+    }
+
+    /// The log of this process, on standard error like everything that is no result.
+    pub(super) fn log_to_stderr(self) {
+        let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        // An application that has set up its own log keeps it.
+        drop(
+            tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_writer(std::io::stderr)
+                .with_ansi(self.colored && std::io::stderr().is_terminal())
+                .try_init(),
+        );
+    }
+
+    pub(super) const fn named(self) -> Option<Format> {
+        self.format
+    }
+
+    /// Whether the result is for a program.
+    pub(super) fn wants_json(self) -> Result<bool, Failure> {
+        match self.format {
+            Some(Format::Json) => Ok(true),
+            Some(Format::Table) => Ok(false),
+            Some(Format::Markdown) => {
+                Err(Failure::Usage("`markdown` is a format of `manifest` alone; use `table` or `json`".to_owned()))
+            }
+            None => Ok(!self.terminal),
+        }
+    }
+
+    /// Text as it is, for results that are no table.
+    pub(super) fn raw(self, text: &str) -> Result<(), Failure> {
+        let mut out = std::io::stdout().lock();
+        // Who reads has had enough; there is nobody to tell.
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| Failure::Told)
+    }
+
+    pub(super) fn json(self, value: &Value) -> Result<(), Failure> {
+        self.raw(&format!("{value:#}\n"))
+    }
+
+    /// A table with a heading. Every cell is escaped and held to one line.
+    pub(super) fn table<const N: usize>(self, heading: [&str; N], rows: &[[String; N]]) -> Result<(), Failure> {
+        let rows: Vec<[String; N]> =
+            rows.iter().map(|row| row.clone().map(|cell| escaped_to(&cell, WIDEST))).collect();
+        let mut widths = heading.map(|title| title.chars().count());
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut text = line(&heading.map(ToOwned::to_owned), &widths);
+        if self.colored {
+            text = format!("\u{1b}[1m{}\u{1b}[0m\n", text.trim_end());
+        }
+        for row in &rows {
+            text.push_str(&line(row, &widths));
+        }
+        self.raw(&text)
+    }
+
+    /// Names and values, one a line; a value is escaped and never cut.
+    pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
+        let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        pairs.iter().map(|(name, value)| format!("{name:<width$}  {}\n", escaped(value))).collect()
+    }
+
+    /// Something to know, on standard error.
+    pub(super) fn note(self, text: &str) {
+        // Nobody may be reading.
+        drop(writeln!(std::io::stderr().lock(), "{text}"));
+    }
+
+    pub(super) fn error(self, text: &str) {
+        let word = if self.colored { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
+        drop(writeln!(std::io::stderr().lock(), "{word}: {}", escaped(text)));
+    }
+}
+
+fn line(cells: &[String], widths: &[usize]) -> String {
+    let mut out = String::new();
+    for (cell, width) in cells.iter().zip(widths) {
+        out.push_str(cell);
+        let gap = width.saturating_sub(cell.chars().count()).saturating_add(2);
+        out.extend(std::iter::repeat_n(' ', gap));
+    }
+    let mut out = out.trim_end().to_owned();
+    out.push('\n');
+    out
+}

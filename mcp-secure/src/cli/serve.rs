@@ -1,0 +1,111 @@
+//! Serving, until standard input closes or somebody says stop.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::Serve;
+use super::{Context, Failure, Opening};
+use crate::identity::DataDir;
+use crate::server::{HttpServer, serve_stdio};
+
+/// Where the bare program serves.
+const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
+    let stop = stop_on_signal();
+    if args.stdio { stdio(context, args.person, stop).await } else { http(context, args.http.unwrap_or(HERE), stop).await }
+}
+
+async fn stdio(context: &Context, person: Option<String>, stop: CancellationToken) -> Result<(), Failure> {
+    let data = context.data_or_new()?;
+    let opened =
+        context.app.open(data, Opening::Stdio { person }).await.map_err(|faults| Failure::all(&faults))?;
+    let served = serve_stdio(opened.face(), stop).await;
+    opened.close().await;
+    let code = match served {
+        Ok(()) => 0,
+        Err(error) => {
+            context.output.error(&error.to_string());
+            1
+        }
+    };
+    // Where standard input is a terminal or a file, a read of it may still be pending and would hold the runtime up.
+    std::process::exit(code)
+}
+
+async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> Result<(), Failure> {
+    let data = context.data_or_new()?;
+    // The address first: a second server on one folder should fail before it has written anything.
+    let server = HttpServer::bind(context.app.http(addr)).await.map_err(Failure::because)?;
+    let opened =
+        context.app.open(data.clone(), Opening::Http).await.map_err(|faults| Failure::all(&faults))?;
+    context.output.note(&banner(context, &data, server.addr()));
+    server.run(opened.face(), stop).await;
+    opened.close().await;
+    context.output.note("stopped");
+    Ok(())
+}
+
+/// What a newcomer can do next, in commands that can be copied.
+fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> String {
+    let info = context.app.info();
+    let endpoint = format!("http://{addr}/mcp");
+    let mut lines = vec![
+        format!("{} {} serves MCP at {endpoint}", info.name, info.version),
+        format!("  data       {}", data.path().display()),
+    ];
+    let people: Vec<&str> = context.app.people().names().collect();
+    if let (Some(first), Ok(_)) = (people.first(), context.app.local_issuer(data)) {
+        let token = context.hint(&format!("token --as {first}"));
+        lines.push(format!("  people     {}", people.join(", ")));
+        lines.push(format!("  a token    {token}"));
+        lines.push(format!("  list tools {}", curl(&endpoint, &token)));
+        lines.push(format!("  approvals  {}", context.hint("approvals list --as NAME")));
+    }
+    lines.push(format!("  the record {}", context.hint("audit tail")));
+    lines.push("  Ctrl-C stops it".to_owned());
+    lines.join("\n")
+}
+
+/// A request that needs no client: the 2026-07-28 protocol is one request, one answer.
+fn curl(endpoint: &str, token: &str) -> String {
+    format!(
+        "curl -s {endpoint} -H \"Authorization: Bearer $({token})\" -H 'Content-Type: application/json' \
+         -H 'Accept: application/json, text/event-stream' -H 'MCP-Protocol-Version: 2026-07-28' \
+         -H 'Mcp-Method: tools/list' -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{{\"_meta\":\
+         {{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\
+         \"io.modelcontextprotocol/clientCapabilities\":{{}}}}}}}}'"
+    )
+}
+
+/// Cancelled by the first signal to stop; the second one ends the process where it stands.
+fn stop_on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        signalled().await;
+        told.cancel();
+        signalled().await;
+        std::process::exit(130)
+    });
+    stop
+}
+
+#[cfg(unix)]
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        drop(tokio::signal::ctrl_c().await);
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() {
+    drop(tokio::signal::ctrl_c().await);
+}

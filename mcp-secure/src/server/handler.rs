@@ -1,0 +1,306 @@
+//! The protocol's methods, each handed to the pipeline. Written by hand: there is no router to add to.
+
+use std::sync::Arc;
+
+use rmcp::ErrorData;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig,
+};
+use rmcp::service::{RequestContext, RoleServer};
+use rmcp::{Peer, ServerHandler};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::face::{Catalogue, Face, Shown};
+use super::http::Caller;
+use super::{answer, list};
+use crate::context::Progress;
+use crate::identity::{Authenticated, Credentials};
+use crate::pipeline::{Answer, Incoming, META_PREFIX, Target, Transport};
+
+/// How long what a client calls itself may be in a record, in characters.
+const CLIENT_INFO_CHARS: usize = 120;
+
+/// The methods a client may know, so that bad parameters of one are not taken for an unknown method.
+const METHODS: [&str; 12] = [
+    "initialize",
+    "ping",
+    "server/discover",
+    "tools/list",
+    "tools/call",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "prompts/list",
+    "prompts/get",
+    "completion/complete",
+    "logging/setLevel",
+];
+
+/// Serves one connection, session or request. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Handler {
+    face: Arc<dyn Face>,
+    config: Arc<ServerConfig>,
+    transport: Transport,
+    running: Running,
+}
+
+impl Handler {
+    pub(super) fn new(face: Arc<dyn Face>, transport: Transport, running: Running) -> Self {
+        let config = Arc::new(server_config(&*face));
+        Self { face, config, transport, running }
+    }
+
+    /// Who calls. Over HTTP that is what the door established for this very request; nothing else counts.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Authenticated, ErrorData> {
+        match self.transport {
+            Transport::Http => context
+                .extensions
+                .get::<http::request::Parts>()
+                .and_then(|parts| parts.extensions.get::<Caller>())
+                .map(Caller::authenticated)
+                .ok_or_else(answer::unauthenticated),
+            Transport::Stdio | Transport::Local => {
+                self.face.authenticator().authenticate(&Credentials::Local).map_err(|why| {
+                    self.face.unauthenticated(why, self.transport);
+                    answer::unauthenticated()
+                })
+            }
+        }
+    }
+
+    fn shown(
+        &self,
+        context: &RequestContext<RoleServer>,
+        which: Catalogue,
+    ) -> Result<Vec<Shown>, ErrorData> {
+        let caller = self.caller(context)?;
+        Ok(list::in_order(self.face.shown(&caller, which)))
+    }
+
+    /// One call through the pipeline, with its progress forwarded while it runs.
+    async fn run(
+        &self,
+        context: RequestContext<RoleServer>,
+        caller: Authenticated,
+        target: Target,
+        arguments: Map<String, Value>,
+    ) -> Answer {
+        let _running = self.running.enter();
+        // The pipeline hears of it when the client cancels, and when this future is dropped because it went away.
+        let cancelled = context.ct.child_token();
+        let gone = cancelled.clone().drop_guard();
+        let token = context.meta.get_progress_token();
+        let (sender, receiver) = unbounded_channel();
+        let answering = Arc::clone(&self.face).call(Incoming {
+            caller,
+            target,
+            arguments,
+            own_meta: list::own_keys(&context.meta.0.0, META_PREFIX),
+            transport: self.transport,
+            client_info: context.client_info().map(|info| untrusted_name(&info)),
+            trace: trace_of(&context.meta.0.0),
+            cancelled,
+            progress: token.is_some().then_some(sender),
+        });
+        let answer = match token {
+            None => answering.await,
+            Some(token) => {
+                // In this future and not in a task of its own: the peer knows the request by the task it is asked from.
+                let forwarding = forward(receiver, |progress| {
+                    notify(&context.peer, ProgressNotificationParam::new(token.clone(), 0.0), progress)
+                });
+                tokio::pin!(answering, forwarding);
+                tokio::select! {
+                    answer = &mut answering => answer,
+                    () = &mut forwarding => answering.await,
+                }
+            }
+        };
+        gone.disarm();
+        answer
+    }
+}
+
+/// Sends what is reported until nobody reports any more; of reports that came meanwhile only the newest.
+async fn forward<F: Future<Output = ()>>(
+    mut receiver: UnboundedReceiver<Progress>,
+    mut send: impl FnMut(Progress) -> F,
+) {
+    while let Some(mut progress) = receiver.recv().await {
+        while let Ok(newer) = receiver.try_recv() {
+            progress = newer;
+        }
+        send(progress).await;
+    }
+}
+
+async fn notify(peer: &Peer<RoleServer>, mut param: ProgressNotificationParam, progress: Progress) {
+    param.progress = progress.done;
+    param.total = progress.total;
+    param.message = progress.message;
+    // A client that does not listen is no reason to fail the call.
+    drop(peer.notify_progress(param).await);
+}
+
+fn server_config(face: &dyn Face) -> ServerConfig {
+    let info = face.info();
+    let mut capabilities = ServerCapabilities::builder().enable_tools().build();
+    if face.declares(Catalogue::Resources) {
+        capabilities.resources = Some(rmcp::model::ResourcesCapability::default());
+    }
+    if face.declares(Catalogue::Prompts) {
+        capabilities.prompts = Some(rmcp::model::PromptsCapability::default());
+    }
+    let mut config = ServerConfig::new(capabilities);
+    config.server_info = Implementation::new(info.name.clone(), info.version.clone());
+    config.instructions.clone_from(&info.instructions);
+    config
+}
+
+/// What the client says it is, fit for a record: short, and without characters that act on a terminal.
+fn untrusted_name(info: &Implementation) -> String {
+    let joined = info.name.chars().chain(" ".chars()).chain(info.version.chars());
+    joined.filter(|c| !crate::cli::is_unsafe(*c)).take(CLIENT_INFO_CHARS).collect()
+}
+
+/// The trace the client says this belongs to, if it is shaped like one (W3C Trace Context, `traceparent`).
+fn trace_of(meta: &Map<String, Value>) -> Option<String> {
+    let text = meta.get("traceparent")?.as_str()?;
+    let shaped = text.len() == 55
+        && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-');
+    shaped.then(|| text.to_owned())
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        (*self.config).clone()
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = self.shown(&context, Catalogue::Tools)?.into_iter().map(list::to_tool);
+        Ok(ListToolsResult::with_all_items(tools.collect())
+            .with_ttl_ms(0)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let target = Target::Tool(request.name.into_owned());
+        let arguments = request.arguments.unwrap_or_default();
+        let answer = self.run(context, caller, target, arguments).await;
+        answer::to_tool_result(answer).map(CallToolResponse::Complete)
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let shown = self.shown(&context, Catalogue::Prompts)?;
+        Ok(ListPromptsResult::with_all_items(shown.iter().map(list::to_prompt).collect())
+            .with_ttl_ms(0)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let arguments = request.arguments.unwrap_or_default();
+        let answer = self.run(context, caller, Target::Prompt(request.name), arguments).await;
+        answer::to_prompt_result(answer).map(GetPromptResponse::Complete)
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let shown = self.shown(&context, Catalogue::Resources)?;
+        Ok(ListResourcesResult::with_all_items(shown.iter().filter_map(list::to_resource).collect())
+            .with_ttl_ms(0)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let shown = self.shown(&context, Catalogue::Resources)?;
+        let templates = shown.iter().filter_map(list::to_template).collect();
+        Ok(ListResourceTemplatesResult::with_all_items(templates)
+            .with_ttl_ms(0)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let uri = request.uri;
+        let mime_type = list::mime_type_of(&self.face.shown(&caller, Catalogue::Resources), &uri);
+        let answer = self.run(context, caller, Target::Resource(uri.clone()), Map::new()).await;
+        answer::to_resource_result(answer, &uri, mime_type).map(ReadResourceResponse::Complete)
+    }
+
+    /// Whatever is no request of the protocol, also a known method with parameters of the wrong shape.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(match METHODS.into_iter().find(|method| *method == request.method) {
+            Some(method) => {
+                let says = format!("the parameters of `{method}` do not have the shape the protocol gives them");
+                ErrorData::invalid_params(says, None)
+            }
+            None => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "method not found", None),
+        })
+    }
+}
+
+/// Counts the calls under way, so that a server can let them end before it stops.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Running(Arc<tokio::sync::watch::Sender<usize>>);
+
+impl Running {
+    pub(super) fn enter(&self) -> RunningCall {
+        self.0.send_modify(|count| *count = count.saturating_add(1));
+        RunningCall(self.clone())
+    }
+
+    /// Waits until no call is under way.
+    pub(super) async fn none(&self) {
+        // The sender lives as long as `self`, so the wait can not fail.
+        drop(self.0.subscribe().wait_for(|count| *count == 0).await);
+    }
+}
+
+/// One call under way.
+#[derive(Debug)]
+pub(super) struct RunningCall(Running);
+
+impl Drop for RunningCall {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}

@@ -1,0 +1,91 @@
+//! Taking connections: bounded in number, in header size and in the time their requests may take to arrive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::settings::HttpSettings;
+
+/// Headers of one request, all together.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 64;
+
+/// The connections that are still open.
+pub(super) struct Connections(JoinSet<()>);
+
+impl Connections {
+    /// Waits for them to end, and cuts what has not.
+    pub(super) async fn finish(mut self, within: Duration) {
+        let all = async { while self.0.join_next().await.is_some() {} };
+        if tokio::time::timeout(within, all).await.is_err() {
+            self.0.shutdown().await;
+        }
+    }
+}
+
+/// Takes connections until `shutdown`; those that are open by then finish the request they are at.
+pub(super) async fn accept(
+    listener: &TcpListener,
+    router: Router,
+    settings: &HttpSettings,
+    shutdown: &CancellationToken,
+) -> Connections {
+    let room = Arc::new(Semaphore::new(settings.max_connections));
+    let mut open = JoinSet::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(settings.header_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEADER_BYTES);
+    loop {
+        // Without room nobody is taken: who waits in the queue of the system costs nothing.
+        let stream = tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(_) = open.join_next(), if !open.is_empty() => continue,
+            taken = take(listener, &room) => taken,
+        };
+        let Some((stream, place)) = stream else { continue };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let shutdown = shutdown.clone();
+        open.spawn(async move {
+            let _place = place;
+            tokio::pin!(connection);
+            tokio::select! {
+                // A client that broke off is an everyday thing.
+                _ = connection.as_mut() => return,
+                () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+            }
+            drop(connection.await);
+        });
+    }
+    Connections(open)
+}
+
+async fn take(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // Small replies leave at once: with Nagle's algorithm each event of a stream waits 40 ms.
+            stream.set_nodelay(true).ok()?;
+            Some((stream, place))
+        }
+        Err(error) => {
+            // Out of descriptors, most likely. Taking the next one at once would only spin.
+            tracing::warn!(%error, "a connection could not be taken");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The one way in for `/mcp`: who calls, how much they send, and what leaves when the protocol was not reached.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use rmcp::transport::streamable_http_server::StreamableHttpService;
+
+use super::replies;
+use super::sessions::{Sessions, Visit};
+use super::settings::HttpSettings;
+use crate::identity::{AuthError, Authenticated, Credentials};
+use crate::pipeline::Transport;
+use crate::server::face::Face;
+use crate::server::handler::Handler;
+
+/// Who the door let in. Only the door makes one, for the request it stands in, and the handler takes nothing else.
+#[derive(Debug, Clone)]
+pub(in crate::server) struct Caller(Authenticated);
+
+impl Caller {
+    pub(in crate::server) fn authenticated(&self) -> Authenticated {
+        self.0.clone()
+    }
+}
+
+pub(super) struct Door {
+    face: Arc<dyn Face>,
+    service: StreamableHttpService<Handler, Sessions>,
+    metadata: Option<String>,
+    max_body_bytes: usize,
+    body_timeout: Duration,
+}
+
+impl Door {
+    pub(super) fn new(
+        face: Arc<dyn Face>,
+        settings: &HttpSettings,
+        service: StreamableHttpService<Handler, Sessions>,
+    ) -> Self {
+        Self {
+            face,
+            service,
+            metadata: settings.resource_metadata.clone(),
+            max_body_bytes: settings.max_body_bytes,
+            body_timeout: settings.body_timeout,
+        }
+    }
+
+    pub(super) async fn enter(&self, request: Request) -> Response {
+        let caller = match self.authenticate(request.headers()) {
+            Ok(caller) => caller,
+            Err(why) => {
+                self.face.unauthenticated(why, Transport::Http);
+                return replies::unauthenticated(why, self.metadata.as_deref());
+            }
+        };
+        let (mut parts, body) = request.into_parts();
+        let body = match self.read(&parts.headers, body).await {
+            Ok(body) => body,
+            Err(refused) => return *refused,
+        };
+        if parts.method == Method::POST && !is_json(&parts.headers) {
+            return replies::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        }
+        // The token has done its work. Nothing behind the door has any use for it.
+        parts.headers.remove(header::AUTHORIZATION);
+        parts.headers.remove(header::COOKIE);
+        let visit = Visit::of(&caller);
+        parts.extensions.insert(Caller(caller));
+        let request = Request::from_parts(parts, Body::from(body.clone()));
+        let response = visit.scope(self.service.handle(request)).await;
+        if visit.met_the_limit() {
+            return replies::too_many_sessions();
+        }
+        tidied(response.map(Body::new), &body)
+    }
+
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, AuthError> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let header = values.next().map(|v| v.to_str().map_err(|_| AuthError::Malformed)).transpose()?;
+        if values.next().is_some() {
+            return Err(AuthError::Malformed);
+        }
+        self.face.authenticator().authenticate(&Credentials::from_authorization(header)?)
+    }
+
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Box<Response>> {
+        let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+        if declared.is_some_and(|bytes: usize| bytes > self.max_body_bytes) {
+            return Err(Box::new(replies::too_large(self.max_body_bytes)));
+        }
+        let whole = Limited::new(body, self.max_body_bytes).collect();
+        match tokio::time::timeout(self.body_timeout, whole).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                Err(Box::new(replies::too_large(self.max_body_bytes)))
+            }
+            Ok(Err(_)) => Err(Box::new(replies::broken())),
+            Err(_) => Err(Box::new(replies::too_slow())),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The response as it leaves: never stored by anybody, and in our words where rmcp answered in plain text, which may
+/// hold a parser's message or an internal error.
+fn tidied(mut response: Response, body: &[u8]) -> Response {
+    let status = response.status();
+    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/json");
+    if status.is_client_error() || status.is_server_error() {
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return replies::not_a_message(body);
+        }
+        if !json {
+            return replies::failed(status);
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

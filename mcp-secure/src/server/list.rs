@@ -1,0 +1,97 @@
+//! The lists a caller gets: only what the policy could permit this caller, in one fixed order.
+
+use rmcp::model::{Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations};
+use serde_json::{Map, Value};
+
+use super::face::Shown;
+use crate::tool::spec::{AnnotationSpec, Kind};
+
+/// Sorted by name, so that the same rights give the same bytes.
+pub(super) fn in_order(mut shown: Vec<Shown>) -> Vec<Shown> {
+    shown.sort_unstable_by(|a, b| a.spec.name.cmp(b.spec.name));
+    shown
+}
+
+pub(super) fn to_tool(shown: Shown) -> Tool {
+    let spec = shown.spec;
+    let mut tool = Tool::new(spec.name, spec.description, shown.input_schema)
+        .with_annotations(to_annotations(spec.annotations));
+    tool.title = spec.title.map(ToOwned::to_owned);
+    tool.output_schema = shown.output_schema;
+    tool
+}
+
+/// All four, so that no client has to know the defaults.
+fn to_annotations(hints: AnnotationSpec) -> ToolAnnotations {
+    ToolAnnotations::new()
+        .read_only(hints.read_only)
+        .destructive(hints.destructive)
+        .idempotent(hints.idempotent)
+        .open_world(hints.open_world)
+}
+
+pub(super) fn to_prompt(shown: &Shown) -> Prompt {
+    let required = shown.input_schema.get("required").and_then(Value::as_array);
+    let is_required = |name: &str| {
+        required.is_some_and(|names| names.iter().any(|required| required.as_str() == Some(name)))
+    };
+    let arguments = shown.input_schema.get("properties").and_then(Value::as_object).map(|inputs| {
+        let mut names: Vec<(&String, &Value)> = inputs.iter().collect();
+        names.sort_unstable_by_key(|(name, _)| *name);
+        names.into_iter().map(|(name, schema)| to_argument(name, schema, is_required(name))).collect()
+    });
+    let mut prompt = Prompt::new(shown.spec.name, Some(shown.spec.description), arguments);
+    prompt.title = shown.spec.title.map(ToOwned::to_owned);
+    prompt
+}
+
+fn to_argument(name: &str, schema: &Value, required: bool) -> PromptArgument {
+    let argument = PromptArgument::new(name).with_required(required);
+    match schema.get("description").and_then(Value::as_str) {
+        Some(description) => argument.with_description(description),
+        None => argument,
+    }
+}
+
+/// What `resources/list` tells: resources whose address is whole.
+pub(super) fn to_resource(shown: &Shown) -> Option<Resource> {
+    let Kind::Resource { uri, mime_type } = shown.spec.kind else { return None };
+    if uri.contains('{') {
+        return None;
+    }
+    let mut resource = Resource::new(uri, shown.spec.name)
+        .with_description(shown.spec.description)
+        .with_mime_type(mime_type);
+    resource.title = shown.spec.title.map(ToOwned::to_owned);
+    Some(resource)
+}
+
+/// What `resources/templates/list` tells: resources whose address has variables.
+pub(super) fn to_template(shown: &Shown) -> Option<ResourceTemplate> {
+    let Kind::Resource { uri, mime_type } = shown.spec.kind else { return None };
+    if !uri.contains('{') {
+        return None;
+    }
+    let mut template = ResourceTemplate::new(uri, shown.spec.name)
+        .with_description(shown.spec.description)
+        .with_mime_type(mime_type);
+    template.title = shown.spec.title.map(ToOwned::to_owned);
+    Some(template)
+}
+
+/// The media type of the template that `uri` falls under, by the part before the first variable.
+pub(super) fn mime_type_of(shown: &[Shown], uri: &str) -> Option<&'static str> {
+    let fits = |template: &str| match template.split_once('{') {
+        Some((start, _)) => uri.starts_with(start),
+        None => uri == template,
+    };
+    shown.iter().find_map(|entry| match entry.spec.kind {
+        Kind::Resource { uri: template, mime_type } if fits(template) => Some(mime_type),
+        _ => None,
+    })
+}
+
+/// Whether a `_meta` key is ours.
+pub(super) fn own_keys(meta: &Map<String, Value>, prefix: &str) -> Vec<String> {
+    meta.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+}
