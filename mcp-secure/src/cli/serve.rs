@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::Serve;
 use super::{Context, Failure, Opening};
 use crate::identity::DataDir;
-use crate::server::{HttpServer, serve_stdio};
+use crate::server::{HttpServer, Stdio};
 
 /// Where the bare program serves.
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -18,10 +18,11 @@ pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
 }
 
 async fn stdio(context: &Context, person: Option<String>, stop: CancellationToken) -> Result<(), Failure> {
+    let streams = Stdio::take().map_err(Failure::because)?;
     let data = context.data_or_new()?;
     let opened =
         context.app.open(data, Opening::Stdio { person }).await.map_err(|faults| Failure::all(&faults))?;
-    let served = serve_stdio(opened.face(), stop).await;
+    let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
     let code = match served {
         Ok(()) => 0,

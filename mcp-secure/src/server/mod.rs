@@ -14,9 +14,9 @@ mod stdio;
 #[cfg(test)]
 mod testkit;
 
-pub(crate) use face::{Answering, Catalogue, Face, Shown};
-pub(crate) use http::{HttpError, HttpServer, HttpSettings, PublicHttp};
-pub(crate) use stdio::{StdioError, serve_stdio};
+pub(crate) use face::Face;
+pub(crate) use http::{HttpServer, HttpSettings};
+pub(crate) use stdio::Stdio;
 
 /// The largest message a transport takes, in bytes, unless the server says otherwise.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 256 * 1024;
