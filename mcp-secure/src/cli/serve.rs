@@ -13,6 +13,9 @@ use crate::server::{HttpServer, Stdio};
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
+    if args.person.is_some() && !args.stdio {
+        return Err(Failure::Usage("`--as` goes with `--stdio`; over HTTP a token says who calls".to_owned()));
+    }
     let stop = stop_on_signal();
     if args.stdio { stdio(context, args.person, stop).await } else { http(context, args.http.unwrap_or(HERE), stop).await }
 }

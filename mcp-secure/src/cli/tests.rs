@@ -156,6 +156,7 @@ async fn exit_codes_tell_done_refused_and_wrong_usage() {
     let mut faulty = Desk::new();
     faulty.faults = vec![StartFault::server("one"), StartFault::server("two")];
     assert_eq!(faulty.run(&["check"]).await, ExitCode::from(1));
+    assert_eq!(Desk::new().run(&["serve", "--as", "alice"]).await, ExitCode::from(2));
     assert_eq!(Desk::new().run(&["conjure"]).await, ExitCode::from(2));
     assert_eq!(Desk::new().run(&["--help"]).await, ExitCode::SUCCESS);
     // Nothing there is a refusal, and does not make a folder.
