@@ -9,7 +9,7 @@ use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
 use crate::manifest::Manifest;
-use crate::pipeline::{Gate, ServerInfo};
+use crate::pipeline::ServerInfo;
 use crate::server::{Face, HttpSettings};
 use crate::store::Store;
 use crate::tool::BoxFuture;
@@ -83,39 +83,4 @@ pub(crate) trait Opened: Send + Sync {
 
     /// Lets mutating calls end, writes down what is queued, and closes.
     fn close(&self) -> BoxFuture<'_, ()>;
-}
-
-/// A gate that has been opened.
-pub(crate) struct OpenGate(pub(crate) Arc<Gate>);
-
-impl Opened for OpenGate {
-    fn face(&self) -> Arc<dyn Face> {
-        Arc::<Gate>::clone(&self.0)
-    }
-
-    fn store(&self) -> &dyn Store {
-        self.0.store().as_ref()
-    }
-
-    fn decide<'a>(
-        &'a self,
-        decider: Authenticated,
-        id: &'a ApprovalId,
-        digest: Digest,
-        verdict: Verdict,
-        reason: Option<String>,
-    ) -> BoxFuture<'a, Result<Approval, String>> {
-        Box::pin(async move {
-            let made = self.0.decide(&decider, id, digest, verdict, reason).await;
-            made.map(|made| made.approval).map_err(|refused| refused.to_string())
-        })
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            if let Err(error) = self.0.audit().close().await {
-                tracing::error!(%error, "the audit did not close in good order");
-            }
-        })
-    }
 }

@@ -10,6 +10,8 @@ use super::escape::{escaped, escaped_to};
 
 /// The widest cell of a table, in characters.
 const WIDEST: usize = 60;
+/// What is logged unless `RUST_LOG` says. rmcp calls a client that went away an error.
+const QUIET: &str = "warn,rmcp=off";
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
@@ -33,7 +35,7 @@ impl Output {
     /// The log of this process, on standard error like everything that is no result.
     pub(super) fn log_to_stderr(self) {
         let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(QUIET));
         // An application that has set up its own log keeps it.
         drop(
             tracing_subscriber::fmt()

@@ -24,14 +24,28 @@ pub(crate) enum StdioError {
     Failed(String),
 }
 
-/// Serves until standard input closes or `shutdown`. Standard output carries nothing but the protocol: from here on
-/// what the process prints to it goes to standard error.
-pub(crate) async fn serve_stdio(
-    face: Arc<dyn Face>,
-    shutdown: CancellationToken,
-) -> Result<(), StdioError> {
-    let (input, output) = streams::take()?;
-    serve(face, input, output, shutdown).await
+/// Standard input and output, taken for the protocol alone.
+pub(crate) struct Stdio {
+    input: streams::Input,
+    output: streams::Output,
+}
+
+impl Stdio {
+    /// Takes them. From here on what the process prints to standard output goes to standard error, so this comes before
+    /// any code of the application's.
+    pub(crate) fn take() -> Result<Self, StdioError> {
+        let (input, output) = streams::take()?;
+        Ok(Self { input, output })
+    }
+
+    /// Serves until standard input closes or `shutdown`.
+    pub(crate) async fn serve(
+        self,
+        face: Arc<dyn Face>,
+        shutdown: CancellationToken,
+    ) -> Result<(), StdioError> {
+        serve(face, self.input, self.output, shutdown).await
+    }
 }
 
 async fn serve(
