@@ -68,12 +68,7 @@ impl Gate {
     }
 
     /// Whether a person has to decide on this call. A predicate that fails or takes too long means yes.
-    async fn needs_approval(
-        &self,
-        tool: &Served,
-        permitted: &Permitted,
-        _trail: &mut Trail,
-    ) -> bool {
+    async fn needs_approval(&self, tool: &Served, permitted: &Permitted) -> bool {
         let asking = permitted.prepared.needs_approval(&permitted.arguments, &permitted.caller);
         let Some(asking) = asking else { return true };
         let limit = std::time::Duration::from_millis(tool.spec.limits.timeout_ms);

@@ -66,15 +66,9 @@ impl Gate {
             .await
             .map_err(|error| unavailable(&error))?;
         match committed {
-            Committed::Running { fence, .. } => Ok(Running {
-                clearance: Clearance::grant(),
-                prepared,
-                caller,
-                cancelled,
-                run,
-                fence,
-                room,
-            }),
+            Committed::Running { fence, .. } => {
+                Ok(Running { clearance: Clearance::grant(), prepared, caller, run, fence, room })
+            }
             Committed::Refused(why) => Err(self.not_committed(why, approval.as_ref()).await),
         }
     }
