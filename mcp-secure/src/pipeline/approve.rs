@@ -4,7 +4,6 @@
 //! The same call made again finds the request by that digest, so there is nothing for a model to carry or to forge.
 
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::authorise::{Asked, Permitted};
 use super::gate::Gate;
@@ -20,14 +19,11 @@ use crate::identity::Principal;
 use crate::policy::{Act, Requester};
 use crate::store::{Requested, StoreError};
 use crate::tool::spec::ApprovalSpec;
-use crate::tool::{Caller, Output, PreparedCall};
+use crate::tool::Output;
 
 /// A call that may run once: permitted, and approved where that is asked for.
 pub(super) struct Approved {
-    pub(super) caller: Caller,
-    pub(super) cancelled: CancellationToken,
-    pub(super) prepared: Box<dyn PreparedCall>,
-    pub(super) effect: Digest,
+    pub(super) permitted: Permitted,
     /// The request whose approval this call consumes.
     pub(super) approval: Option<ApprovalId>,
     /// The answer of the same call before; nothing runs then.
@@ -41,14 +37,12 @@ impl Gate {
         permitted: Permitted,
         trail: &mut Trail,
     ) -> Result<Approved, Refusal> {
-        let effect = effect(tool, &permitted).map_err(|cause| {
-            Refusal::new(Code::InvalidArguments, "the call has no canonical form").internal(cause)
-        })?;
         let mut replay = None;
         let mut approval = None;
         if let Some(rule) = tool.spec.approval
             && self.needs_approval(tool, &permitted).await
         {
+            let effect = effect(tool, &permitted)?;
             match self.standing(&effect).await? {
                 Some(found) => {
                     trail.approval(&found);
@@ -63,8 +57,7 @@ impl Gate {
                 None => return Err(self.ask(tool, rule, &permitted, effect, trail).await),
             }
         }
-        let Permitted { caller, cancelled, prepared, .. } = permitted;
-        Ok(Approved { caller, cancelled, prepared, effect, approval, replay })
+        Ok(Approved { permitted, approval, replay })
     }
 
     /// Whether a person has to decide on this call. A predicate that fails or takes too long means yes.
@@ -260,9 +253,10 @@ pub(super) fn unavailable(error: &StoreError) -> Refusal {
     .internal(error)
 }
 
-fn effect(tool: &Served, permitted: &Permitted) -> Result<Digest, crate::canon::CanonError> {
+/// What the call is bound to. Made where it is needed: a plain read commits to nothing.
+pub(super) fn effect(tool: &Served, permitted: &Permitted) -> Result<Digest, Refusal> {
     let principal = &permitted.caller.principal;
-    Effect {
+    let effect = Effect {
         issuer: &principal.issuer,
         tenant: &principal.tenant,
         subject: &principal.subject,
@@ -270,6 +264,8 @@ fn effect(tool: &Served, permitted: &Permitted) -> Result<Digest, crate::canon::
         contract: &tool.contract,
         resource: &permitted.resource,
         arguments: &Value::Object(permitted.arguments.clone()),
-    }
-    .digest()
+    };
+    effect.digest().map_err(|cause| {
+        Refusal::new(Code::InvalidArguments, "the call has no canonical form").internal(cause)
+    })
 }

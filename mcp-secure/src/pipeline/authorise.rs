@@ -1,6 +1,6 @@
 //! Stage 4: load what the permission is checked on, compare tenants in code, then ask the policies.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
@@ -61,7 +61,7 @@ impl Gate {
             cancelled,
             arguments,
             prepared,
-            resource: json!(references),
+            resource: Value::from(references),
             resources,
         })
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::approve::{Approved, expired, unavailable};
+use super::approve::{Approved, effect, expired, unavailable};
+use super::authorise::Permitted;
 use super::gate::Gate;
 use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal};
@@ -46,7 +47,9 @@ impl Gate {
         approved: Approved,
         trail: &mut Trail,
     ) -> Result<Running, Refusal> {
-        let Approved { caller, prepared, effect, approval, .. } = approved;
+        let Approved { permitted, approval, .. } = approved;
+        let effect = effect(tool, &permitted)?;
+        let Permitted { caller, prepared, .. } = permitted;
         let run = RunId::random();
         trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;

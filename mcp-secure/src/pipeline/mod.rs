@@ -6,6 +6,8 @@
 
 mod approve;
 mod authorise;
+#[cfg(feature = "bench-internals")]
+mod bench;
 mod call;
 mod commit;
 mod decide;
@@ -20,6 +22,9 @@ mod upkeep;
 mod validate;
 mod witness;
 
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub use bench::Stages;
 pub use call::Transport;
 pub(crate) use call::{Answer, Incoming, META_PREFIX, Target};
 pub use decide::{DecideRefused, DecisionMade};
@@ -39,7 +44,7 @@ impl Gate {
     /// Serves one call, from what a transport brought to what it takes back. Nothing reaches a body but through here.
     pub(crate) async fn call(self: &Arc<Self>, incoming: Incoming) -> Answer {
         // Who calls was established by an authenticator: `Incoming` cannot be made without its seal.
-        let mut trail = Trail::begin(&incoming);
+        let mut trail = Trail::begin(&self.clock, &incoming);
 
         let Some(tool) = self.find(&incoming) else { return self.unknown(trail, &incoming) };
         trail.found(&tool);

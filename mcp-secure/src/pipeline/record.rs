@@ -12,6 +12,7 @@ use super::table::Served;
 use crate::approval::Approval;
 use crate::audit::{ApprovalNote, Event, Executed, OutcomeNote, PolicyNote, Record};
 use crate::canon::Digest;
+use crate::clock::Clock;
 use crate::identity::Principal;
 use crate::tool::Output;
 
@@ -25,8 +26,8 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn begin(incoming: &Incoming) -> Self {
-        let request_id: Arc<str> = uuid::Uuid::now_v7().simple().to_string().into();
+    pub(super) fn begin(clock: &Clock, incoming: &Incoming) -> Self {
+        let request_id = request_id(clock);
         let principal = incoming.caller.shared();
         let mut base = Record::new(Event::Refusal)
             .request_id(&*request_id)
@@ -80,12 +81,21 @@ impl Trail {
         record
     }
 
-    /// The last record of the call.
-    pub(super) fn end(&self, event: Event, outcome: OutcomeNote) -> Record {
-        let mut record = self.base.clone();
+    /// The last record of the call, which takes everything known with it.
+    pub(super) fn end(&mut self, event: Event, outcome: OutcomeNote) -> Record {
+        let mut record = std::mem::replace(&mut self.base, Record::new(event));
         record.event = event;
         record.outcome(outcome.latency(self.started.elapsed()))
     }
+}
+
+/// A UUID of version 7 (RFC 9562 section 5.7), so that ids sort by time. The generator within the process is seeded by the
+/// system's; asking the system itself takes a system call for every id.
+fn request_id(clock: &Clock) -> Arc<str> {
+    let millis = u64::try_from(clock.now().millis()).unwrap_or_default();
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &rand::random());
+    let mut text = uuid::Uuid::encode_buffer();
+    Arc::from(&*id.into_uuid().simple().encode_lower(&mut text))
 }
 
 pub(super) fn approval_note(approval: &Approval) -> ApprovalNote {
@@ -107,7 +117,7 @@ pub(super) fn note(refusal: &Refusal) -> OutcomeNote {
 
 impl Gate {
     /// Ends a call that no body was entered for.
-    pub(super) fn refuse(&self, trail: Trail, refusal: Refusal) -> Answer {
+    pub(super) fn refuse(&self, mut trail: Trail, refusal: Refusal) -> Answer {
         // A refusal stands whether or not its record can be written: nothing happened.
         if let Err(error) = self.audit.queued(trail.end(Event::Refusal, note(&refusal))) {
             tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
@@ -116,7 +126,7 @@ impl Gate {
     }
 
     /// Ends a call of something that is not there for this caller.
-    pub(super) fn unknown(&self, trail: Trail, incoming: &Incoming) -> Answer {
+    pub(super) fn unknown(&self, mut trail: Trail, incoming: &Incoming) -> Answer {
         let mut record = trail.end(Event::Refusal, OutcomeNote::new(Executed::No, "unknown_tool"));
         let name: String =
             incoming.target.name().chars().take(64).filter(|c| !c.is_control()).collect();
@@ -128,7 +138,7 @@ impl Gate {
     }
 
     /// Ends a call whose answer is that of the same call before.
-    pub(super) fn replay(&self, trail: Trail, output: Output) -> Answer {
+    pub(super) fn replay(&self, mut trail: Trail, output: Output) -> Answer {
         match self
             .audit
             .queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed")))
