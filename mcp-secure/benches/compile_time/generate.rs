@@ -43,7 +43,7 @@ fn dependencies(flavour: Flavour, root: &Path) -> String {
     let both = "schemars = \"1\"\nserde = { version = \"1\", features = [\"derive\"] }\n";
     match flavour {
         Flavour::Secure => {
-            format!("mcp-secure = {{ path = {:?} }}\n{both}", root.join("mcp-secure"))
+            format!("mcp-secure = {{ path = '{}' }}\n{both}", root.join("mcp-secure").display())
         }
         Flavour::Bare => format!(
             "rmcp = {{ version = \"3.11\", default-features = false, features = [\"macros\", \"server\"] }}\n{both}"
@@ -79,7 +79,8 @@ fn secure(size: usize, turn: usize) -> String {
         .unwrap();
     }
     let names: Vec<String> = (0..size).map(|n| format!("read_shelf_{n}")).collect();
-    write!(text, "pub fn served() -> ToolSet<App> {{\n    tools![{}]\n}}\n", names.join(", ")).unwrap();
+    write!(text, "pub fn served() -> ToolSet<App> {{\n    tools![{}]\n}}\n", names.join(", "))
+        .unwrap();
     text
 }
 

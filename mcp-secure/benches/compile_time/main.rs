@@ -23,7 +23,7 @@ const SIZES: [usize; 3] = [1, 10, 100];
 const MOST: f64 = 1.5;
 
 fn main() {
-    let runs = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(9);
+    let runs = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(9);
     let suite = Suite::generate();
     for size in SIZES {
         for flavour in Flavour::BOTH {
@@ -97,7 +97,8 @@ struct Suite {
 impl Suite {
     fn generate() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
         let folder = target.join("compile-time");
         generate::workspace(&folder, &root, &SIZES);
         Self { folder }
@@ -114,7 +115,11 @@ impl Suite {
         for run in 0..=runs {
             for (flavour, times) in Flavour::BOTH.into_iter().zip(&mut times) {
                 let source = self.source(flavour, size);
-                let text = generate::source(flavour, size, if matches!(change, Change::Body) { run } else { 0 });
+                let text = generate::source(
+                    flavour,
+                    size,
+                    if matches!(change, Change::Body) { run } else { 0 },
+                );
                 std::fs::write(source, text).unwrap();
                 let took = self.check(flavour, size);
                 if run > 0 {
@@ -130,16 +135,17 @@ impl Suite {
 
     fn check(&self, flavour: Flavour, size: usize) -> Duration {
         let clock = Instant::now();
-        let status = Command::new(std::env::var("CARGO").unwrap_or("cargo".into()))
+        let done = Command::new(std::env::var("CARGO").unwrap_or("cargo".into()))
             .args(["check", "--quiet", "--lib", "--package", &flavour.package(size)])
             .current_dir(&self.folder)
             .env("CARGO_INCREMENTAL", "1")
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
             .stdin(Stdio::null())
-            .status()
+            .output()
             .unwrap();
         let took = clock.elapsed();
-        assert!(status.success(), "`{}` does not compile", flavour.package(size));
+        let says = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "`{}` does not compile: {says}", flavour.package(size));
         took
     }
 }

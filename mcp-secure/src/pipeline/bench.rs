@@ -38,7 +38,7 @@ impl Gate {
     ) -> Result<Stages, Box<Refusal>> {
         let mut trail = Trail::begin(&self.clock, &incoming);
         let clock = Instant::now();
-        let tool = self.find(&incoming).ok_or_else(|| super::authorise::unavailable())?;
+        let tool = self.find(&incoming).ok_or_else(super::authorise::unavailable)?;
         let find = clock.elapsed();
         trail.found(&tool);
 

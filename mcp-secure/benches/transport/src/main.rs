@@ -8,7 +8,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a bench ends where something is amiss"
+    clippy::cast_precision_loss,
+    reason = "a bench ends where something is amiss, and its numbers are smaller than 2^52"
 )]
 
 mod calls;
@@ -34,7 +35,7 @@ struct Ran {
 #[tokio::main]
 async fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let seconds = words.iter().filter_map(|w| w.parse().ok()).next().unwrap_or(3.0);
+    let seconds = words.iter().find_map(|w| w.parse().ok()).unwrap_or(3.0);
     let length = Duration::from_secs_f64(seconds);
     let all = !words.iter().any(|w| ["http", "stdio", "mutate"].contains(&w.as_str()));
     let wanted = |what: &str| all || words.iter().any(|w| w == what);
@@ -88,8 +89,8 @@ async fn over_http(name: &str, call: &calls::Call, connections: usize, length: D
 }
 
 async fn over_stdio(flying: usize, length: Duration) -> f64 {
-    let mut ours = Server::stdio(Which::Secure).await;
-    let mut theirs = Server::stdio(Which::Bare).await;
+    let mut ours = Server::stdio(Which::Secure);
+    let mut theirs = Server::stdio(Which::Bare);
     stdio::begin(&mut ours).await;
     stdio::begin(&mut theirs).await;
     let mut runs = [Vec::new(), Vec::new()];

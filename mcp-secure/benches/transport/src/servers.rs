@@ -49,7 +49,7 @@ impl Server {
         Self { child, addr, token, _folder: folder }
     }
 
-    pub(crate) async fn stdio(which: Which) -> Self {
+    pub(crate) fn stdio(which: Which) -> Self {
         let folder = folder();
         let mut command = command(which);
         match which {
@@ -89,7 +89,10 @@ fn program(which: Which) -> PathBuf {
         Which::Bare => "bench-bare",
     };
     let program = std::env::current_exe().unwrap().with_file_name(name);
-    assert!(program.exists(), "`{name}` is not built; run `cargo build --profile bench -p mcp-secure-bench`");
+    assert!(
+        program.exists(),
+        "`{name}` is not built; run `cargo build --profile bench -p mcp-secure-bench`"
+    );
     program
 }
 

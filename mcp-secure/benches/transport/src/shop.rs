@@ -27,6 +27,7 @@ pub(crate) struct Line {
 /// An order.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
+    #[allow(dead_code, reason = "only one of the servers knows tenants")]
     pub(crate) tenant: String,
     pub(crate) status: String,
     pub(crate) total_cents: u32,

@@ -113,7 +113,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut words = std::env::args().skip(1);
     let (how, file) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let file = File::options().create(true).append(true).open(file)?;
-    let shop = Shop { orders: Arc::new(shop::orders()), file: Arc::new(file), tool_router: Shop::tool_router() };
+    let shop = Shop {
+        orders: Arc::new(shop::orders()),
+        file: Arc::new(file),
+        tool_router: Shop::tool_router(),
+    };
     if how == "stdio" {
         shop.serve(rmcp::transport::stdio()).await?.waiting().await?;
         return Ok(());
