@@ -82,6 +82,8 @@ paths! {
     Optional = ::core::option::Option;
     Outcome = ::core::result::Result;
     Present = ::core::option::Option::Some;
+    // As a function of the trait: as a method of `Vec` it takes the trait in scope.
+    StdFrom = ::core::convert::From::from;
     StdString = ::std::string::String;
     StdToString = ::std::string::ToString;
     StdVec = ::std::vec::Vec;

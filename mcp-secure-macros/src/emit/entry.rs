@@ -11,7 +11,7 @@ use crate::model::{Declaration, Param, Shape};
 use crate::paths::{
     AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, DryRun, Entry,
     InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe, Reader, Reply,
-    ReplyOf, Resource, ResourceIds, Rollback, State, StdVec, Tool, ToolMeta, When, WholeInputOf,
+    ReplyOf, Resource, ResourceIds, Rollback, State, StdFrom, Tool, ToolMeta, When, WholeInputOf,
 };
 
 /// Names of our own, which no name of the user's can meet.
@@ -121,7 +121,7 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
             fn entry() -> #Entry<__S> {
                 #Entry::#constructor(
                     <Self as #ToolMeta>::SPEC,
-                    #StdVec::from([#(#inputs),*]),
+                    #StdFrom([#(#inputs),*]),
                     #extract,
                     |#args: #Cleared<#tuple>, #lending: #lender<__S>| #Boxed::pin(async move {
                         let (#(#each,)*) = #args.into_args();
