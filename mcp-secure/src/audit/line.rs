@@ -1,5 +1,6 @@
 //! The line on the disk: sealing a record, and reading it back.
 
+use super::direct;
 use super::record::Record;
 use crate::canon::{Digest, MAX_SAFE_INTEGER, canonical};
 use crate::clock::Timestamp;
@@ -60,13 +61,9 @@ const HASH_CLOSES: &[u8] = b"\"}";
 
 /// Appends the line of `record` to `out` and returns its hash; `None` where the record cannot be said in JSON.
 pub(super) fn seal(record: &Record, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Option<Digest> {
-    let mut value = Value::Object(fields(record, stamp)?);
-    let body = match canonical(&value) {
-        Ok(body) if body.len() <= MAX_BODY => body,
-        result => {
-            leave_out_bulk(&mut value, result.map_or(0, |body| body.len()));
-            canonical(&value).ok()?
-        }
+    let body = match direct::body(record, stamp) {
+        Some(body) if body.len() <= MAX_BODY => body,
+        _ => by_value(record, stamp)?,
     };
     let hash = chain_hash(&stamp.prev, &body);
     out.extend_from_slice(body.strip_suffix(b"}")?);
@@ -75,6 +72,18 @@ pub(super) fn seal(record: &Record, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Opt
     out.extend_from_slice(HASH_CLOSES);
     out.push(b'\n');
     Some(hash)
+}
+
+/// The canonical body of any record: bulk is left out, and numbers without a canonical form become text.
+pub(super) fn by_value(record: &Record, stamp: &Stamp<'_>) -> Option<Vec<u8>> {
+    let mut value = Value::Object(fields(record, stamp)?);
+    match canonical(&value) {
+        Ok(body) if body.len() <= MAX_BODY => Some(body),
+        result => {
+            leave_out_bulk(&mut value, result.map_or(0, |body| body.len()));
+            canonical(&value).ok()
+        }
+    }
 }
 
 fn fields(record: &Record, stamp: &Stamp<'_>) -> Option<Map<String, Value>> {

@@ -18,6 +18,7 @@
 //! a file, or of a whole file. That takes checkpoints that are signed and kept elsewhere.
 
 mod chain;
+mod direct;
 mod error;
 mod file;
 mod key;

@@ -1,4 +1,5 @@
-//! The parts a record is made of.
+//! The parts a record is made of. Fields stand in the order of the alphabet, which is canonical JSON's: written as they
+//! stand, they need no sorting.
 
 use crate::canon::Digest;
 use crate::identity::{Method, Principal};
@@ -7,22 +8,22 @@ use serde::{Deserialize, Serialize};
 /// Whose event it is: the part of a [`Principal`] that identifies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
-    /// The issuer that vouches for the subject.
-    pub issuer: String,
-    /// The account, unique within the issuer.
-    pub subject: String,
-    /// The human behind the account, where one is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub person: Option<String>,
-    /// The tenant.
-    pub tenant: String,
-    /// The OAuth client or local host program.
-    pub client: String,
-    /// How it was proven; `asserted` proves nothing.
-    pub method: Method,
     /// Who else acts on the subject's behalf.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actors: Vec<String>,
+    /// The OAuth client or local host program.
+    pub client: String,
+    /// The issuer that vouches for the subject.
+    pub issuer: String,
+    /// How it was proven; `asserted` proves nothing.
+    pub method: Method,
+    /// The human behind the account, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// The account, unique within the issuer.
+    pub subject: String,
+    /// The tenant.
+    pub tenant: String,
 }
 
 impl From<&Principal> for Who {
@@ -66,13 +67,13 @@ pub struct PolicyNote {
 /// The approval behind an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalNote {
+    /// Who has decided so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deciders: Vec<String>,
     /// The request.
     pub id: String,
     /// Its state at the event.
     pub state: String,
-    /// Who has decided so far.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deciders: Vec<String>,
 }
 
 /// Whether a body ran.
@@ -104,19 +105,19 @@ impl Executed {
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeNote {
-    /// Whether the body ran.
-    pub executed: Executed,
     /// `ok`, or the code of the refusal.
     pub code: String,
-    /// The digest of the result, in its canonical form.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result_digest: Option<Digest>,
-    /// Microseconds from arrival to answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency_us: Option<u64>,
     /// The internal error, which the model never sees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether the body ran.
+    pub executed: Executed,
+    /// Microseconds from arrival to answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_us: Option<u64>,
+    /// The digest of the result, in its canonical form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_digest: Option<Digest>,
 }
 
 impl OutcomeNote {

@@ -14,6 +14,8 @@ pub(super) type Answer = oneshot::Sender<Result<Receipt, AuditError>>;
 const GATHER: Duration = Duration::from_millis(1);
 /// A batch of this size is written at once.
 const GATHER_AT_MOST: usize = 512;
+/// More is written in several groups, so that no group keeps the disk long enough to look hung.
+const LARGEST_BATCH: usize = 1024;
 
 /// One place in the queue.
 pub(super) struct Item {
@@ -166,7 +168,7 @@ impl Queue {
         }
     }
 
-    /// Waits for items and takes them all.
+    /// Waits for items and takes them, oldest first.
     pub(super) fn next(&self) -> Batch {
         let mut state = self.lock();
         while state.items.is_empty() && !state.closing {
@@ -200,8 +202,12 @@ impl Queue {
     }
 
     fn take(mut state: MutexGuard<'_, State>) -> Batch {
-        state.urgent = false;
-        Batch { items: std::mem::take(&mut state.items), last: state.closing }
+        let count = state.items.len().min(LARGEST_BATCH);
+        let rest = state.items.split_off(count);
+        let items = std::mem::replace(&mut state.items, rest);
+        // What is left is due at once: it has waited its time.
+        state.urgent = !state.items.is_empty();
+        Batch { items, last: state.closing && !state.urgent }
     }
 
     /// Frees the places of records that are on the disk or were answered with an error.

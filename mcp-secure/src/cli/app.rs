@@ -54,7 +54,7 @@ pub(crate) trait App: Send + Sync {
 
     /// Where the audit record lies.
     fn audit_folder(&self, data: &DataDir) -> PathBuf {
-        data.path().join("audit")
+        data.path().join(crate::server::AUDIT_FOLDER)
     }
 
     fn open<'a>(

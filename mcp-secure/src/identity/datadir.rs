@@ -34,7 +34,7 @@ pub struct Sandbox(());
 
 impl Sandbox {
     /// For a server that lives inside a test and keeps nothing on disk.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the in-process test client takes it up"))]
+    #[allow(dead_code, reason = "only the in-process test client takes it up")]
     pub(crate) const fn in_process() -> Self {
         Self(())
     }
@@ -83,6 +83,7 @@ impl DataDir {
         let path = path.into();
         let failed = |source| DataDirError::Io { path: path.clone(), source };
         make_private_folder(&path).map_err(failed)?;
+        fs::metadata(&path).and_then(|m| private_file::private(&m, "700")).map_err(failed)?;
         if !path.join(MARKER).exists() {
             // Another process may be creating it too: its marker may have come in between, so look for it last.
             if holds_other_files(&path).map_err(failed)? && !path.join(MARKER).exists() {

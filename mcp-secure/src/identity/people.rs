@@ -9,7 +9,7 @@ use super::{Authenticated, LOCAL_ISSUER, Method, Principal, Sandbox};
 pub struct Person {
     name: String,
     tenant: String,
-    person: Option<String>,
+    human: Option<String>,
     roles: BTreeSet<String>,
     scopes: BTreeSet<String>,
 }
@@ -20,7 +20,7 @@ impl Person {
     pub fn new(name: impl Into<String>, tenant: impl Into<String>) -> Self {
         let name = name.into();
         Self {
-            person: Some(name.clone()),
+            human: Some(name.clone()),
             name,
             tenant: tenant.into(),
             roles: BTreeSet::new(),
@@ -45,14 +45,14 @@ impl Person {
     /// A second account of the human named `person`, who counts once wherever people decide.
     #[must_use]
     pub fn same_human_as(mut self, person: impl Into<String>) -> Self {
-        self.person = Some(person.into());
+        self.human = Some(person.into());
         self
     }
 
     /// No human at all: it never decides.
     #[must_use]
     pub fn bot(mut self) -> Self {
-        self.person = None;
+        self.human = None;
         self
     }
 
@@ -66,7 +66,7 @@ impl Person {
         Principal {
             issuer: LOCAL_ISSUER.to_owned(),
             subject: self.name.clone(),
-            person: self.person.clone(),
+            person: self.human.clone(),
             tenant: self.tenant.clone(),
             client: client.to_owned(),
             actors: Vec::new(),
@@ -138,7 +138,7 @@ impl People {
         for person in self.0 {
             word(&person.name, "name")?;
             word(&person.tenant, "tenant")?;
-            person.person.iter().try_for_each(|p| word(p, "name"))?;
+            person.human.iter().try_for_each(|p| word(p, "name"))?;
             person.roles.iter().try_for_each(|r| word(r, "role"))?;
             person.scopes.iter().try_for_each(|s| word(s, "scope"))?;
             if let Some(first) = people.insert(person.name.clone(), person) {

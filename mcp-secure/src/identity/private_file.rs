@@ -55,7 +55,8 @@ pub(super) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 pub(super) fn private(metadata: &fs::Metadata, wanted: &str) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    let for_others = mode & 0o077;
+    if for_others == 0 {
         return Ok(());
     }
     let text = format!("others may open it (mode {mode:o}); run `chmod {wanted}` on it");

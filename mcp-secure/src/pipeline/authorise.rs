@@ -34,17 +34,12 @@ impl Gate {
         trail: &mut Trail,
     ) -> Result<Permitted, Refusal> {
         let Valid { caller, cancelled, arguments, prepared } = valid;
-        let loading = prepared.load(&caller);
-        let resources = match loading {
-            None => Vec::new(),
-            Some(loading) => {
-                // A failure, a missing resource and another tenant's look the same.
-                match admitted(&caller.principal, tool, loading).await {
-                    Ok(resources) => resources,
-                    Err(Unavailable) => return Err(unavailable()),
-                }
-            }
-        };
+        // A failure, a missing resource and another tenant's look the same.
+        let resources = match prepared.load(&caller) {
+            Some(loading) => admitted(&caller.principal, tool, loading).await,
+            None => Ok(Vec::new()),
+        }
+        .map_err(|Unavailable| unavailable())?;
         let references: Vec<String> = resources.iter().map(LoadedResource::reference).collect();
         if !references.is_empty() {
             trail.resource(references.join(", "));

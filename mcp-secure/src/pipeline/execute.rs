@@ -93,7 +93,7 @@ impl Gate {
         let begins = begun.clone();
         let mut task = {
             let tool = Arc::clone(&tool);
-            tokio::spawn(async move {
+            self.running.spawn(async move {
                 match gate.commit(&tool, approved, &mut trail).await {
                     Ok(running) => gate.carry_out(&tool, running, slot, trail, begins).await,
                     Err(refusal) => gate.refuse(trail, refusal),

@@ -6,6 +6,7 @@ use super::call::{Incoming, Target};
 use super::gate::Gate;
 use super::table::Served;
 use crate::identity::Authenticated;
+use crate::policy::Act;
 
 impl Gate {
     pub(super) fn find(&self, incoming: &Incoming) -> Option<Arc<Served>> {
@@ -18,6 +19,6 @@ impl Gate {
     }
 
     pub(super) fn may_see(&self, caller: &Authenticated, served: &Served) -> bool {
-        self.policy.could_permit(caller.principal(), &served.action)
+        self.policy.could_permit(caller.principal(), Act::Call, served.spec.name)
     }
 }

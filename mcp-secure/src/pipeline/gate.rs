@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
+
 use super::table::{Served, Table};
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -69,12 +71,14 @@ pub(crate) struct Gate {
     pub(super) clock: Clock,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) settings: Settings,
+    /// The tasks of calls that may write.
+    pub(super) running: TaskTracker,
 }
 
 impl Gate {
     pub(crate) fn new(parts: GateParts) -> Arc<Self> {
         let GateParts { info, table, policy, store, audit, clock, authenticator, settings } = parts;
-        Arc::new(Self { info, table, policy, store, audit, clock, authenticator, settings })
+        Arc::new(Self { info, table, policy, store, audit, clock, authenticator, settings, running: TaskTracker::new() })
     }
 
     pub(crate) fn info(&self) -> &ServerInfo {
@@ -108,9 +112,16 @@ impl Gate {
         self.listed(caller, |kind| matches!(kind, Kind::Resource { .. }))
     }
 
-    /// Whether anything of this kind is declared, whoever may use it.
+    /// Whether anything of a kind is declared, whoever may use it.
     pub(crate) fn declares(&self, of: impl Fn(Kind) -> bool) -> bool {
         self.table.iter().any(|served| of(served.spec.kind))
+    }
+
+    /// Waits for the bodies that may write to end, for as long as their own timeouts allow.
+    pub(crate) async fn drain(&self) {
+        self.running.close();
+        let longest = self.table.iter().map(|served| served.spec.limits.timeout_ms).max().unwrap_or(0);
+        drop(tokio::time::timeout(Duration::from_millis(longest), self.running.wait()).await);
     }
 
     fn listed(&self, caller: &Authenticated, of: impl Fn(Kind) -> bool) -> Vec<Arc<Served>> {

@@ -17,10 +17,6 @@ use crate::tool::spec::{Kind, ToolSpec};
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) spec: &'static ToolSpec,
-    /// The name of its action in policies.
-    pub(crate) action: String,
-    /// The name of the action of deciding on it.
-    pub(crate) decide_action: String,
     pub(crate) decide_permission: Option<String>,
     pub(crate) input_schema: Arc<Map<String, Value>>,
     pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
@@ -32,16 +28,6 @@ pub(crate) struct Served {
     pub(super) redaction: Redaction,
     pub(super) slots: Arc<Semaphore>,
     pub(super) bound: BoundTool,
-}
-
-/// The action that calling `name` is, in policies.
-pub(crate) fn call_action(name: &str) -> String {
-    name.to_owned()
-}
-
-/// The action that deciding on a call of `name` is, in policies.
-pub(crate) fn decide_action(name: &str) -> String {
-    format!("decide:{name}")
 }
 
 /// All that is served.
@@ -123,8 +109,6 @@ fn serve(
     let slots = spec.limits.max_concurrent.unwrap_or(max_concurrent).max(1);
     Ok(Served {
         spec,
-        action: call_action(spec.name),
-        decide_action: decide_action(spec.name),
         decide_permission: described.decide_permission,
         redaction: Redaction::of(spec, &described.input_schema),
         input_schema: described.input_schema,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Context, Decision, Entities, Entity, EntityTypeName, EntityUid, Policy, PolicySet,
-    Request, Response, RestrictedExpression as Expr,
+    AuthorizationError, Authorizer, Context, Decision, Entities, Entity, EntityTypeName, EntityUid,
+    Policy, PolicySet, Request, Response, RestrictedExpression as Expr,
 };
 use serde_json::Value;
 
@@ -28,6 +28,7 @@ pub struct PolicyEngine {
     version: Digest,
     schema: Value,
     warnings: Vec<PolicyFault>,
+    count: usize,
 }
 
 impl PolicyEngine {
@@ -40,7 +41,7 @@ impl PolicyEngine {
         tools: &[ActionFacts],
     ) -> Result<Self, Vec<PolicyFault>> {
         let internal = |e: cedar_policy::ParseErrors| vec![PolicyFault::new(e.to_string())];
-        let types = Types::new().map_err(internal)?;
+        let types = Types::new().map_err(|e| internal(*e))?;
         let schema = schema::build(tools)?;
         let sources = policies.read()?;
         let version = source::version(&sources);
@@ -54,7 +55,7 @@ impl PolicyEngine {
         .index(tools)?;
         let warnings = warnings(&loaded, tools, &actions);
         let authorizer = Authorizer::new();
-        Ok(Self { authorizer, types, actions, version, schema: schema.json, warnings })
+        Ok(Self { authorizer, types, actions, version, schema: schema.json, warnings, count: loaded.len() })
     }
 
     /// The version of the policies: a digest of their names and texts.
@@ -66,6 +67,12 @@ impl PolicyEngine {
     #[must_use]
     pub fn schema_text(&self) -> String {
         schema::text(&self.schema)
+    }
+
+    /// How many policies were loaded.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
     }
 
     /// What is no fault but surely not meant: no policies at all, or an action that no policy can permit.
@@ -162,7 +169,8 @@ impl PolicyEngine {
 
     /// Whether the request and the entities are what the schema says.
     pub(super) fn check_against_schema(&self, q: &Question<'_>) -> Result<(), String> {
-        let schema = cedar_policy::Schema::from_json_value(self.schema.clone()).map_err(|e| e.to_string())?;
+        let schema = cedar_policy::Schema::from_json_value(self.schema.clone())
+            .map_err(|e| e.to_string())?;
         let action = self.action(q.act, q.tool).ok_or("no action")?;
         let (_, entities) = self.prepare(action, q).map_err(|e| e.0)?;
         let resource = self.resource(action, q).map_err(|e| e.0)?.uid();
@@ -244,8 +252,8 @@ impl Indexer<'_> {
         for tool in tools {
             let acts = actions.entry(tool.tool.clone()).or_default();
             for act in Act::ALL {
-                if let (Some(group), Some(slot)) = (tool.group(act), acts.get_mut(act.position())) {
-                    let action = self.action(tool, act, group);
+                if let (true, Some(slot)) = (tool.has(act), acts.get_mut(act.position())) {
+                    let action = self.action(tool, act);
                     *slot = Some(action.map_err(|e| vec![PolicyFault::new(e)])?);
                 }
             }
@@ -253,18 +261,14 @@ impl Indexer<'_> {
         Ok(actions)
     }
 
-    fn action(
-        &self,
-        tool: &ActionFacts,
-        act: Act,
-        group: Option<&str>,
-    ) -> Result<Action, String> {
+    fn action(&self, tool: &ActionFacts, act: Act) -> Result<Action, String> {
+        let group = tool.group(act);
         let own = uid(&self.action_type, &act.id(&tool.tool));
         let groups: HashSet<EntityUid> =
             group.into_iter().map(|g| uid(&self.action_type, g)).collect();
         let policies = relevant(self.policies, &own, &groups).cloned();
         let policies = PolicySet::from_policies(policies).map_err(|e| e.to_string())?;
-        let reads_now = policies.policies().any(|policy| may_read_now(policy));
+        let reads_now = policies.policies().any(may_read_now);
         let resource = match &tool.resource {
             None => ResourceShape::Application(self.application.clone()),
             Some(resource) => ResourceShape::Of {
@@ -298,7 +302,8 @@ fn warnings(
     actions: &HashMap<String, [Option<Action>; 4]>,
 ) -> Vec<PolicyFault> {
     if policies.is_empty() {
-        let fault = PolicyFault::new("no policies are loaded, so every call that is not public is denied");
+        let fault =
+            PolicyFault::new("no policies are loaded, so every call that is not public is denied");
         return vec![fault.help("add a `.cedar` file with a `permit`")];
     }
     let mut found = Vec::new();

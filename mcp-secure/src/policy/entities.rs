@@ -19,12 +19,12 @@ pub(super) struct Types {
 }
 
 impl Types {
-    pub(super) fn new() -> Result<Self, cedar_policy::ParseErrors> {
+    pub(super) fn new() -> Result<Self, Box<cedar_policy::ParseErrors>> {
         Ok(Self {
-            user: "User".parse()?,
-            role: "Role".parse()?,
-            scope: "Scope".parse()?,
-            tenant: "Tenant".parse()?,
+            user: "User".parse().map_err(Box::new)?,
+            role: "Role".parse().map_err(Box::new)?,
+            scope: "Scope".parse().map_err(Box::new)?,
+            tenant: "Tenant".parse().map_err(Box::new)?,
         })
     }
 

@@ -80,13 +80,18 @@ impl Act {
 }
 
 impl ActionFacts {
-    /// The permission an act needs: `None` if there is no such act, `Some(None)` if it needs none.
-    pub(super) fn group(&self, act: Act) -> Option<Option<&str>> {
+    /// Whether there is such an act. Only calling needs no permission of its own to exist.
+    pub(super) fn has(&self, act: Act) -> bool {
+        act == Act::Call || self.group(act).is_some()
+    }
+
+    /// The permission an act needs.
+    pub(super) fn group(&self, act: Act) -> Option<&str> {
         match act {
-            Act::Call => Some(self.permission.as_deref()),
-            Act::Decide => self.decide.as_deref().map(Some),
-            Act::Rollback => self.rollback.as_deref().map(Some),
-            Act::Resolve => self.resolve.as_deref().map(Some),
+            Act::Call => self.permission.as_deref(),
+            Act::Decide => self.decide.as_deref(),
+            Act::Rollback => self.rollback.as_deref(),
+            Act::Resolve => self.resolve.as_deref(),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
+use cedar_policy::{
+    Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator,
+};
 
 use super::PolicyFault;
 use super::fault::position;
@@ -51,7 +53,8 @@ fn parse(source: &Source) -> Result<Vec<Policy>, Vec<PolicyFault>> {
     let mut named = Vec::with_capacity(policies.len());
     for policy in policies {
         let written = policy.to_cedar().unwrap_or_default();
-        let start = text.get(from..).and_then(|rest| rest.find(&written)).map_or(from, |i| from + i);
+        let start =
+            text.get(from..).and_then(|rest| rest.find(&written)).map_or(from, |i| from + i);
         from = start + written.len();
         let id = match policy.annotation("id") {
             Some(id) if !id.is_empty() => id.to_owned(),

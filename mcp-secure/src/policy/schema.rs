@@ -86,7 +86,8 @@ fn attributes(resource: &ResourceFacts, faults: &mut Vec<PolicyFault>) -> Record
             continue;
         }
         if record.0.insert(name.clone(), Attribute { shape, required }).is_some() {
-            faults.push(PolicyFault::new(format!("attribute `{name}` of `{owner}` is listed twice")));
+            faults
+                .push(PolicyFault::new(format!("attribute `{name}` of `{owner}` is listed twice")));
         }
     }
     record
@@ -94,20 +95,21 @@ fn attributes(resource: &ResourceFacts, faults: &mut Vec<PolicyFault>) -> Record
 
 /// An action and a group of one id would be one entity: whoever has the permission would have the tool.
 fn check_names(facts: &[ActionFacts], faults: &mut Vec<PolicyFault>) {
-    let groups: BTreeSet<&str> = Act::ALL
-        .iter()
-        .flat_map(|act| facts.iter().filter_map(|f| f.group(*act).flatten()))
-        .collect();
+    let groups: BTreeSet<&str> =
+        Act::ALL.iter().flat_map(|act| facts.iter().filter_map(|f| f.group(*act))).collect();
     let mut ids = BTreeSet::new();
     for fact in facts {
         for act in Act::ALL {
-            if fact.group(act).is_none() {
+            if !fact.has(act) {
                 continue;
             }
             let id = act.id(&fact.tool);
             if groups.contains(id.as_str()) {
                 let text = format!("`{id}` is both a tool and a permission");
-                faults.push(PolicyFault::new(text).help("policies could not tell them apart; rename the tool"));
+                faults.push(
+                    PolicyFault::new(text)
+                        .help("policies could not tell them apart; rename the tool"),
+                );
             }
             if !ids.insert(id.clone()) {
                 faults.push(PolicyFault::new(format!("two tools are called `{}`", fact.tool)));
@@ -146,15 +148,18 @@ fn actions(facts: &[ActionFacts]) -> Value {
     for fact in facts {
         let arguments = Record::of_arguments(&fact.arguments).to_schema();
         for act in Act::ALL {
-            let Some(group) = fact.group(act) else { continue };
+            if !fact.has(act) {
+                continue;
+            }
+            let group = fact.group(act);
             let mut context = json!({
                 "args": arguments,
                 "client": {"type": "String"},
                 "risk": {"type": "String"},
                 "now": {"type": "Extension", "name": "datetime"},
             });
-            if act.has_requester() {
-                context["requester"] = entities::requester_shape().to_schema();
+            if let (true, Some(context)) = (act.has_requester(), context.as_object_mut()) {
+                context.insert("requester".to_owned(), entities::requester_shape().to_schema());
             }
             let resource = fact.resource.as_ref().map_or("Application", |r| r.type_name.as_str());
             let member_of: Vec<Value> = group.into_iter().map(|g| json!({"id": g})).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cedar_policy::RestrictedExpression;
 use serde_json::{Map, Value, json};
 
-/// How deep a JSON Schema is followed. Deeper values, and recursive ones, are left out of what policies see.
+/// How deep a JSON Schema is followed, so that a recursive one ends. What lies deeper is left out of what policies see.
 const MAX_DEPTH: usize = 8;
 
 /// A type that Cedar can express.
@@ -220,7 +220,6 @@ impl Reader<'_> {
 
 fn scalar(value: &Value) -> Found {
     match value {
-        Value::Null => None,
         Value::Bool(_) => Some((Shape::Bool, false)),
         Value::Number(n) if n.is_i64() => Some((Shape::Long, false)),
         Value::String(_) => Some((Shape::String, false)),

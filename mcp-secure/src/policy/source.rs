@@ -48,7 +48,6 @@ impl Policies {
 
     /// A text, under a name that faults and records show.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "it takes a name too and cannot fail")]
     pub fn from_str(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self::none().and_str(name, text)
     }
@@ -79,7 +78,9 @@ impl Policies {
             if let [a, b] = pair
                 && a.name == b.name
             {
-                faults.push(PolicyFault::new("two sources of policies have this name").in_file(&a.name));
+                faults.push(
+                    PolicyFault::new("two sources of policies have this name").in_file(&a.name),
+                );
             }
         }
         if faults.is_empty() { Ok(sources) } else { Err(faults) }
@@ -113,7 +114,9 @@ fn read_dir(
         Ok(entries) => entries,
         Err(e) => {
             let fault = PolicyFault::new(format!("the policy folder cannot be read: {e}"));
-            faults.push(fault.in_file(&here).help("name a folder that is there in `Policies::from_dir`"));
+            faults.push(
+                fault.in_file(&here).help("name a folder that is there in `Policies::from_dir`"),
+            );
             return;
         }
     };

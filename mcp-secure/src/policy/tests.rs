@@ -95,7 +95,8 @@ pub(super) fn paid(tenant: &str) -> LoadedResource {
 }
 
 pub(super) fn arguments(amount: i64) -> Map<String, Value> {
-    let value = json!({"order_id": "ord_1", "amount_cents": amount, "reason": "damaged", "tags": ["a"]});
+    let value =
+        json!({"order_id": "ord_1", "amount_cents": amount, "reason": "damaged", "tags": ["a"]});
     value.as_object().unwrap().clone()
 }
 

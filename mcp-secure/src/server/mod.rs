@@ -4,18 +4,26 @@
 //! application can register a handler of the protocol beside it.
 
 mod answer;
+mod application;
+mod boot;
+mod builder;
+mod checks;
 mod face;
 mod gate;
 mod handler;
 mod http;
 mod list;
+mod opening;
 mod stdio;
 
 #[cfg(test)]
 mod testkit;
 
+pub use boot::Boot;
+pub use builder::{Server, ServerBuilder};
 pub(crate) use face::Face;
 pub(crate) use http::{HttpServer, HttpSettings};
+pub(crate) use opening::AUDIT_FOLDER;
 pub(crate) use stdio::Stdio;
 
 /// The largest message a transport takes, in bytes, unless the server says otherwise.

@@ -1,1 +1,264 @@
 //! A local client that drives the whole pipeline without a network.
+//!
+//! It is the server of the application, with its tools, its policies, a real store and a real record in a folder of
+//! your choice; only the transport is missing. See [`LocalServer`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::approval::{Approval, ApprovalId, Verdict};
+use crate::audit::{Durability, Options};
+use crate::catalog::StartFault;
+use crate::clock::Clock;
+use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
+use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, Target, Transport};
+use crate::server::ServerBuilder;
+use crate::store::ApprovalFilter;
+use crate::tool::State;
+
+/// A server within this process.
+///
+/// ```
+/// use mcp_secure::prelude::*;
+/// use mcp_secure::testing::LocalServer;
+/// use serde_json::json;
+///
+/// /// Says hello to somebody.
+/// #[tool(risk = "low", permission = "greeting.read", read_only)]
+/// async fn greet(#[arg(max_len = 40)] name: String) -> Content {
+///     Content::text(format!("hello {name}"))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let server = Server::builder(|_| Ok::<(), String>(()))
+///     .info("greeter", "1.0.0")
+///     .owner("greetings-team")
+///     .tools(tools![greet])
+///     .people(People::new().with(Person::new("alice", "acme").roles(["guest"])))
+///     .policies(Policies::from_str(
+///         "greeter.cedar",
+///         r#"permit (principal in Role::"guest", action in Action::"greeting.read", resource);"#,
+///     ));
+/// let folder = tempfile::tempdir().unwrap();
+/// let local = LocalServer::open(server, folder.path()).await.unwrap();
+/// let reply = local.connect("alice").unwrap().call("greet", json!({"name": "Bob"})).await;
+/// assert_eq!(reply.text(), Some("hello Bob"));
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct LocalServer {
+    gate: Arc<Gate>,
+    people: Directory,
+    data: DataDir,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for LocalServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalServer").field("data", &self.data.path()).finish_non_exhaustive()
+    }
+}
+
+impl LocalServer {
+    /// Opens the server in `folder`, which becomes a `sandbox` data folder.
+    pub async fn open<S: State>(
+        server: ServerBuilder<S>,
+        folder: &Path,
+    ) -> Result<Self, Vec<StartFault>> {
+        Self::open_with(server, folder, Clock::system(), true).await
+    }
+
+    /// The same with a clock of the test's own, and, where `durable` is false, a record that no call waits for.
+    pub async fn open_with<S: State>(
+        server: ServerBuilder<S>,
+        folder: &Path,
+        clock: Clock,
+        durable: bool,
+    ) -> Result<Self, Vec<StartFault>> {
+        let one = |error: &dyn std::fmt::Display| vec![StartFault::server(error.to_string())];
+        let data = DataDir::open_or_create(folder.join("data"), DataDirKind::Sandbox).map_err(|e| one(&e))?;
+        let people = server.directory().map_err(|error| one(&error))?;
+        let nobody = JwtAuthenticator::new([], clock.clone()).map_err(|error| one(&error))?;
+        let durability = if durable { Durability::Strict } else { Durability::Relaxed };
+        let options = Options { durability, ..Options::default() };
+        let gate = server.open_gate(&data, Arc::new(nobody), clock.clone(), options).await?;
+        gate.keep_up();
+        Ok(Self { gate, people, data, clock })
+    }
+
+    /// A client of the person called `name`.
+    pub fn connect(&self, name: &str) -> Result<LocalClient, String> {
+        Ok(LocalClient { gate: Arc::clone(&self.gate), caller: self.person(name, "local-client")? })
+    }
+
+    /// The clock the server goes by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The folder with the record and the store.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The folder of the record, once everything queued is written.
+    pub async fn audit_dir(&self) -> std::path::PathBuf {
+        drop(self.gate.audit().flush().await);
+        self.data.path().join(crate::server::AUDIT_FOLDER)
+    }
+
+    /// The requests for approval of the tenant of the person called `name`, newest first.
+    pub async fn approvals(&self, name: &str) -> Result<Vec<Approval>, String> {
+        let tenant = self.person(name, "local-desk")?.principal().tenant.clone();
+        let filter = ApprovalFilter { tenant: Some(tenant), state: None };
+        self.gate.store().approvals(filter, 1000).await.map_err(|error| error.to_string())
+    }
+
+    /// The decision of the person called `name` on the request called `id`, as it stands now.
+    pub async fn decide(&self, name: &str, id: &str, verdict: Verdict) -> Result<Approval, DecideRefused> {
+        let decider = self.person(name, "local-desk").map_err(|_| DecideRefused::NotFound)?;
+        let id: ApprovalId = id.parse().map_err(|_| DecideRefused::NotFound)?;
+        let shown = self.gate.approval_for_decider(&decider, &id).await?;
+        let made = self.gate.decide(&decider, &id, shown.effect, verdict, None).await?;
+        Ok(made.approval)
+    }
+
+    /// Writes the record to its end and closes it.
+    pub async fn close(self) -> Result<(), String> {
+        self.gate.drain().await;
+        self.gate.audit().close().await.map_err(|error| error.to_string())
+    }
+
+    fn person(&self, name: &str, client: &str) -> Result<Authenticated, String> {
+        let sandbox = self.data.sandbox().map_err(|error| error.to_string())?;
+        self.people.assert(name, client, sandbox).map_err(|error| error.to_string())
+    }
+}
+
+/// A client of one person.
+#[derive(Clone)]
+pub struct LocalClient {
+    gate: Arc<Gate>,
+    caller: Authenticated,
+}
+
+impl std::fmt::Debug for LocalClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalClient").field("subject", &self.caller.principal().subject).finish_non_exhaustive()
+    }
+}
+
+impl LocalClient {
+    /// The names of the tools this person is shown.
+    #[must_use]
+    pub fn tools(&self) -> Vec<&'static str> {
+        self.gate.tools(&self.caller).iter().map(|served| served.spec.name).collect()
+    }
+
+    /// Calls a tool. `arguments` that are no object are sent as none.
+    pub async fn call(&self, tool: &str, arguments: Value) -> LocalReply {
+        self.call_with(tool, arguments, CancellationToken::new()).await
+    }
+
+    /// Calls a tool with a token that gives the call up when it is cancelled.
+    pub async fn call_with(&self, tool: &str, arguments: Value, give_up: CancellationToken) -> LocalReply {
+        self.send(Target::Tool(tool.to_owned()), arguments, Vec::new(), give_up).await
+    }
+
+    /// Calls a tool with keys under this crate's prefix in `_meta`.
+    pub async fn call_with_meta(&self, tool: &str, arguments: Value, meta: Vec<String>) -> LocalReply {
+        self.send(Target::Tool(tool.to_owned()), arguments, meta, CancellationToken::new()).await
+    }
+
+    /// Reads a resource.
+    pub async fn read(&self, uri: &str) -> LocalReply {
+        self.send(Target::Resource(uri.to_owned()), Value::Null, Vec::new(), CancellationToken::new()).await
+    }
+
+    /// Gets a prompt.
+    pub async fn prompt(&self, name: &str, arguments: Value) -> LocalReply {
+        self.send(Target::Prompt(name.to_owned()), arguments, Vec::new(), CancellationToken::new()).await
+    }
+
+    async fn send(
+        &self,
+        target: Target,
+        arguments: Value,
+        own_meta: Vec<String>,
+        cancelled: CancellationToken,
+    ) -> LocalReply {
+        let arguments = match arguments {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        };
+        let answer = self
+            .gate
+            .call(Incoming {
+                caller: self.caller.clone(),
+                target,
+                arguments,
+                own_meta,
+                transport: Transport::Local,
+                client_info: None,
+                trace: None,
+                cancelled,
+                progress: None,
+            })
+            .await;
+        LocalReply::from(answer)
+    }
+}
+
+/// What a client got.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalReply {
+    /// False where the call was refused or failed.
+    pub ok: bool,
+    /// The structured content; for a refusal `{executed, code, reason, request_id, ..}`, for an unknown name `null`.
+    pub structured: Value,
+    text: Option<String>,
+}
+
+impl LocalReply {
+    /// The first block of text of a success.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    /// The code of a refusal, `unknown` for a name that is not there for this caller.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        if self.ok {
+            return None;
+        }
+        self.structured.get("code").and_then(Value::as_str).or(Some("unknown"))
+    }
+
+    /// The id of the request for approval that a refusal tells of.
+    #[must_use]
+    pub fn approval_id(&self) -> Option<&str> {
+        self.structured.get("approval_id").and_then(Value::as_str)
+    }
+}
+
+impl From<Answer> for LocalReply {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Done { output, .. } => Self {
+                ok: true,
+                text: output.first_text(),
+                structured: output.structured.unwrap_or_default(),
+            },
+            Answer::Refused { request_id, refusal } => {
+                Self { ok: false, structured: refusal.to_json(&request_id), text: None }
+            }
+            Answer::Unknown => Self { ok: false, structured: Value::Null, text: None },
+        }
+    }
+}

@@ -60,7 +60,7 @@ pub struct Draft<S: State, A> {
 /// A tool as a served table holds it before the state is there. Made by `#[tool]`.
 pub struct Entry<S: State> {
     common: Common,
-    bind: Box<dyn FnOnce(Arc<S>) -> Box<dyn BoundCall>>,
+    bind: Box<dyn Fn(&Arc<S>) -> Box<dyn BoundCall> + Send + Sync>,
 }
 
 impl<S: State> Entry<S> {
@@ -73,7 +73,7 @@ impl<S: State> Entry<S> {
         output: OutputType,
     ) -> Draft<S, A>
     where
-        A: Send + 'static,
+        A: Send + Sync + 'static,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
         B: Fn(Cleared<A>, Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>>
             + Send
@@ -99,7 +99,7 @@ impl<S: State> Entry<S> {
         output: OutputType,
     ) -> Draft<S, A>
     where
-        A: Send + 'static,
+        A: Send + Sync + 'static,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
         B: Fn(Cleared<A>, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>>
             + Send
@@ -134,12 +134,12 @@ impl<S: State> Entry<S> {
     }
 
     /// Joins the state, after which nothing depends on its type.
-    pub(crate) fn bind(self, state: Arc<S>) -> BoundTool {
+    pub(crate) fn bind(&self, state: &Arc<S>) -> BoundTool {
         BoundTool((self.bind)(state))
     }
 }
 
-impl<S: State, A: Send + 'static> Draft<S, A> {
+impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
     /// The permission is checked on the resource `R`, which the input that `pick` picks names.
     #[must_use]
     pub fn resource<R, I>(mut self, pick: for<'a> fn(&'a A) -> &'a I) -> Self
@@ -192,10 +192,11 @@ impl<S: State, A: Send + 'static> Draft<S, A> {
     #[must_use]
     pub fn finish(self) -> Entry<S> {
         let Self { common, extract, body, load, when, preview } = self;
+        let parts = Arc::new(Parts { extract, body, load, when, preview });
         Entry {
             common,
             bind: Box::new(move |state| {
-                Box::new(Bound(Arc::new(Parts { state, extract, body, load, when, preview })))
+                Box::new(Bound { parts: Arc::clone(&parts), state: Arc::clone(state) })
             }),
         }
     }
@@ -232,7 +233,7 @@ trait BoundCall: Send + Sync {
 }
 
 /// One call's typed arguments. The body is reached by giving up a [`Clearance`].
-pub(crate) trait PreparedCall: Send {
+pub(crate) trait PreparedCall: Send + Sync {
     /// Loads what the permission is checked on; `None` inside stands for an id that names nothing.
     fn load(
         &self,
@@ -262,7 +263,6 @@ pub(crate) trait PreparedCall: Send {
 }
 
 struct Parts<S: State, A> {
-    state: Arc<S>,
     extract: Extract<A>,
     body: Body<S, A>,
     load: Option<Load<S, A>>,
@@ -271,10 +271,6 @@ struct Parts<S: State, A> {
 }
 
 impl<S: State, A> Parts<S, A> {
-    fn lender(&self, caller: &Caller) -> Lender<S> {
-        Lender::new(Arc::clone(&self.state), Arc::clone(&caller.principal), caller.context.clone())
-    }
-
     /// The same inputs once more, out of the same canonical arguments, for a companion function.
     fn again(&self, args: &Map<String, Value>) -> Result<A, ToolError> {
         (self.extract)(&mut Fields::new(args))
@@ -282,34 +278,52 @@ impl<S: State, A> Parts<S, A> {
     }
 }
 
-struct Bound<S: State, A>(Arc<Parts<S, A>>);
+struct Bound<S: State, A> {
+    parts: Arc<Parts<S, A>>,
+    state: Arc<S>,
+}
 
 struct Prepared<S: State, A> {
     parts: Arc<Parts<S, A>>,
+    state: Arc<S>,
     args: A,
 }
 
-impl<S: State, A: Send + 'static> BoundCall for Bound<S, A> {
+impl<S: State, A> Prepared<S, A> {
+    fn reader(&self, caller: &Caller) -> Reader<S> {
+        Reader::new(lender(&self.state, caller))
+    }
+}
+
+fn lender<S: State>(state: &Arc<S>, caller: &Caller) -> Lender<S> {
+    Lender::new(Arc::clone(state), Arc::clone(&caller.principal), caller.context.clone())
+}
+
+impl<S: State, A: Send + Sync + 'static> BoundCall for Bound<S, A> {
     fn prepare(&self, args: &Map<String, Value>) -> Result<Box<dyn PreparedCall>, Vec<Fault>> {
         let mut fields = Fields::new(args);
-        let taken = (self.0.extract)(&mut fields);
+        let taken = (self.parts.extract)(&mut fields);
         let faults = fields.into_faults();
         match taken {
             Some(args) if faults.is_empty() => {
-                Ok(Box::new(Prepared { parts: Arc::clone(&self.0), args }))
+                Ok(Box::new(Prepared {
+                parts: Arc::clone(&self.parts),
+                state: Arc::clone(&self.state),
+                args,
+            }))
             }
             _ => Err(faults),
         }
     }
 }
 
-impl<S: State, A: Send + 'static> PreparedCall for Prepared<S, A> {
+impl<S: State, A: Send + Sync + 'static> PreparedCall for Prepared<S, A> {
     fn load(
         &self,
         caller: &Caller,
     ) -> Option<BoxFuture<'_, Result<Vec<Option<LoadedResource>>, ToolError>>> {
         let load = self.parts.load.as_ref()?;
-        Some(load(&self.args, Reader::new(self.parts.lender(caller))))
+        Some(load(&self.args, self.reader(caller)))
     }
 
     fn needs_approval(
@@ -319,7 +333,7 @@ impl<S: State, A: Send + 'static> PreparedCall for Prepared<S, A> {
     ) -> Option<BoxFuture<'static, Result<bool, ToolError>>> {
         let ask = self.parts.when.as_ref()?;
         Some(match self.parts.again(args) {
-            Ok(args) => ask(args, Reader::new(self.parts.lender(caller))),
+            Ok(args) => ask(args, self.reader(caller)),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         })
     }
@@ -331,7 +345,7 @@ impl<S: State, A: Send + 'static> PreparedCall for Prepared<S, A> {
     ) -> Option<BoxFuture<'static, Result<Output, ToolError>>> {
         let preview = self.parts.preview.as_ref()?;
         Some(match self.parts.again(args) {
-            Ok(args) => preview(args, Reader::new(self.parts.lender(caller))),
+            Ok(args) => preview(args, self.reader(caller)),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         })
     }
@@ -341,8 +355,8 @@ impl<S: State, A: Send + 'static> PreparedCall for Prepared<S, A> {
         clearance: Clearance,
         caller: Caller,
     ) -> BoxFuture<'static, Result<Output, ToolError>> {
-        let Self { parts, args } = *self;
-        let lender = parts.lender(&caller);
+        let Self { parts, state, args } = *self;
+        let lender = lender(&state, &caller);
         (parts.body)(Cleared::seal(clearance, args), lender)
     }
 }

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
     label = "an owned parameter is an input",
     note = "derive `serde::Deserialize` and `schemars::JsonSchema`, or borrow it (`&{Self}`) if the server lends it"
 )]
-pub trait ToolInput: DeserializeOwned + JsonSchema + Send + 'static {}
+pub trait ToolInput: DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> ToolInput for T {}
+impl<T: DeserializeOwned + JsonSchema + Send + Sync + 'static> ToolInput for T {}
 
 /// How the schema of one input is made.
 #[derive(Debug, Clone, Copy)]

@@ -23,6 +23,14 @@ impl Output {
         }
     }
 
+    /// The text of the first block that is text.
+    pub(crate) fn first_text(&self) -> Option<String> {
+        self.blocks.iter().find_map(|block| match block {
+            Block::Text { text } => Some(text.clone()),
+            _ => None,
+        })
+    }
+
     /// The bytes all blocks hold.
     pub(crate) fn block_bytes(&self) -> usize {
         self.blocks.iter().map(Block::bytes).fold(0, usize::saturating_add)

@@ -37,7 +37,14 @@ impl std::ops::Deref for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        // A writer that was just dropped may still be closing its file.
+        for _ in 0..20 {
+            let _ = std::fs::remove_dir_all(&self.0);
+            std::thread::sleep(Duration::from_millis(1));
+            if !self.0.exists() {
+                break;
+            }
+        }
     }
 }
 

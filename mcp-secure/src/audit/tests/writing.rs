@@ -180,18 +180,20 @@ async fn hostile_text_stays_inside_its_line() {
     assert_eq!(read[1].record.tool.as_deref(), Some(hostile));
 }
 
-#[tokio::test]
-async fn time_in_a_chain_never_goes_back() {
+#[test]
+fn time_in_a_chain_never_goes_back_when_records_overtake_each_other() {
+    use crate::audit::chain::{About, Chain};
     let dir = Scratch::new();
-    let clock = Clock::fixed(Timestamp::from_millis(1_800_000_000_000));
-    let audit = Audit::open_with(&dir, key(), clock.clone(), quick()).unwrap();
-    for _ in 0..3 {
-        clock.advance_millis(1500);
-        audit.durable(Record::new(Event::Read)).await.unwrap();
-    }
-    let times: Vec<_> =
-        entries(&dir).iter().map(|e| e.time_ms.millis() - 1_800_000_000_000).collect();
-    assert_eq!(times, [0, 1500, 3000, 4500]);
+    let mut disk = Disk::open(&dir, true).unwrap();
+    let at = Timestamp::from_millis;
+    let about = About { key_id: "k1".into(), durability: "strict" };
+    let mut chain = Chain::create(&mut disk, at(5000), about, None).unwrap();
+    let record = Record::new(Event::Read);
+    chain.commit(&[(at(5000), &record), (at(7000), &record), (at(6500), &record)]).unwrap();
+    chain.commit(&[(at(6900), &record), (at(8000), &record)]).unwrap();
+    let times: Vec<_> = entries(&dir).iter().map(|e| e.time_ms.millis()).collect();
+    assert_eq!(times, [5000, 5000, 7000, 7000, 7000, 8000]);
+    assert_eq!(verify(&dir).unwrap().problems, []);
 }
 
 #[cfg(unix)]
@@ -203,4 +205,45 @@ async fn folder_and_files_are_private() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&dir.join("a/b")), 0o700);
     assert_eq!(mode(&only_file(&dir.join("a/b"))), 0o600);
+}
+
+#[tokio::test]
+async fn a_backlog_of_several_groups_is_written_whole_and_in_order() {
+    let dir = Scratch::new();
+    let (audit, faults) = open_faulty(&dir, quick());
+    faults.lock().unwrap().hang = true;
+    for n in 0..5000 {
+        audit.queued(Record::new(Event::Read).request_id(n.to_string())).unwrap();
+    }
+    faults.lock().unwrap().hang = false;
+    audit.close().await.unwrap();
+    let ids = entries(&dir).into_iter().filter_map(|e| e.record.request_id);
+    assert!(ids.eq((0..5000).map(|n| n.to_string())));
+    assert!(verify(&dir).unwrap().writers[0].closed);
+}
+
+#[test]
+fn both_ways_to_a_canonical_body_agree_byte_for_byte() {
+    use crate::audit::line::{Stamp, by_value, genesis};
+    let stamp = Stamp {
+        writer: "0123456789abcdef",
+        seq: 7,
+        time: Timestamp::from_millis(1_800_000_000_120),
+        pid: 42,
+        prev: genesis("w"),
+    };
+    let every_character: String = (0..0x3000).filter_map(char::from_u32).collect();
+    let plain = json!({ "b": [1, -9_007_199_254_740_991_i64, null, true], "a": { "z": "", "Y": every_character } });
+    for record in [full(), full().arguments(plain.clone()).detail(plain), Record::new(Event::Read)]
+    {
+        let direct = crate::audit::direct::body(&record, &stamp).unwrap();
+        assert_eq!(
+            String::from_utf8(direct),
+            String::from_utf8(by_value(&record, &stamp).unwrap())
+        );
+    }
+    for other in [json!(0.5), json!(10.0), json!([u64::MAX]), json!({ "\u{e9}": 1 })] {
+        let record = Record::new(Event::Read).detail(other.clone());
+        assert_eq!(crate::audit::direct::body(&record, &stamp), None, "{other}");
+    }
 }

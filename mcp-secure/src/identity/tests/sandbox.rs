@@ -83,6 +83,16 @@ fn a_folder_of_other_things_never_becomes_a_data_folder() {
 }
 
 #[test]
+fn nothing_is_written_into_a_folder_that_others_may_open() {
+    let temp = TempDir::new();
+    let open = temp.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(DataDir::open_or_create(&open, DataDirKind::Sandbox).is_err());
+    assert_eq!(fs::read_dir(&open).unwrap().count(), 0);
+}
+
+#[test]
 fn a_folder_of_unknown_kind_or_format_is_refused() {
     let temp = TempDir::new();
     let dir = sandbox(&temp);

@@ -11,7 +11,9 @@ fn faults(policies: &str) -> Vec<String> {
 #[test]
 fn b13_a_policy_that_could_never_match_keeps_the_server_from_starting() {
     let when = |condition: &str| {
-        format!("permit(principal, action == Action::\"request_refund\", resource)\nwhen {{ {condition} }};")
+        format!(
+            "permit(principal, action == Action::\"request_refund\", resource)\nwhen {{ {condition} }};"
+        )
     };
     for (policy, words) in [
         (when("context.args.amount_cent > 1"), "amount_cent"),
@@ -24,13 +26,25 @@ fn b13_a_policy_that_could_never_match_keeps_the_server_from_starting() {
         (when("principal.role == \"x\""), "role"),
         (when("context.requester.subject == \"x\""), "requester"),
         (when("principal.tenant == 7"), "p.cedar:2:"),
-        (r#"permit(principal, action == Action::"request_refunds", resource);"#.to_owned(), "request_refund"),
-        (r#"permit(principal, action in Action::"refund.requests", resource);"#.to_owned(), "refund.request"),
+        (
+            r#"permit(principal, action == Action::"request_refunds", resource);"#.to_owned(),
+            "request_refund",
+        ),
+        (
+            r#"permit(principal, action in Action::"refund.requests", resource);"#.to_owned(),
+            "refund.request",
+        ),
         (r#"permit(principal in Rolle::"x", action, resource);"#.to_owned(), "Role"),
-        (r#"permit(principal, action == Action::"refund.request", resource);"#.to_owned(), "p.cedar:1:"),
-        (r#"permit(principal, action == Action::"ping", resource is Order);"#.to_owned(), "p.cedar:1:"),
-        (r#"permit(principal is Role, action, resource);"#.to_owned(), "p.cedar:1:"),
-        (r#"permit(principal, action, resource == ?resource);"#.to_owned(), "template"),
+        (
+            r#"permit(principal, action == Action::"refund.request", resource);"#.to_owned(),
+            "p.cedar:1:",
+        ),
+        (
+            r#"permit(principal, action == Action::"ping", resource is Order);"#.to_owned(),
+            "p.cedar:1:",
+        ),
+        ("permit(principal is Role, action, resource);".to_owned(), "p.cedar:1:"),
+        ("permit(principal, action, resource == ?resource);".to_owned(), "template"),
         ("permit(principal, action, resource) when { 1 };".to_owned(), "p.cedar:1:"),
         ("permit(principal, action resource);".to_owned(), "p.cedar:1:"),
     ] {
@@ -46,16 +60,17 @@ fn a_misspelt_action_gets_a_suggestion_and_a_position() {
     let found = build(text, &[refund()]).unwrap_err();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].file.as_deref(), Some("p.cedar"));
-    assert_eq!(found[0].position.map(|p| p.0), Some(3), "{found:?}");
+    assert_eq!(found[0].position, Some((4, 13)), "{found:?}");
     let text = found[0].to_string();
     assert!(text.contains("did you mean") && text.contains("request_refund"), "{text}");
 }
 
 #[test]
 fn all_faults_of_all_sources_are_told_at_once() {
-    let policies = Policies::from_str("a.cedar", "permit(principal, action, resource) when { nonsense };")
-        .and_str("b.cedar", r#"forbid(principal, action == Action::"x", resource);"#)
-        .and_str("c.cedar", r#"forbid(principal, action == Action::"ping", resource);"#);
+    let policies =
+        Policies::from_str("a.cedar", "permit(principal, action, resource) when { nonsense };")
+            .and_str("b.cedar", r#"forbid(principal, action == Action::"x", resource);"#)
+            .and_str("c.cedar", r#"forbid(principal, action == Action::"ping", resource);"#);
     let found = PolicyEngine::build(&policies, "desk", &[tool("ping", None)]).unwrap_err();
     let files: Vec<_> = found.iter().filter_map(|f| f.file.as_deref()).collect();
     assert!(files.contains(&"a.cedar") && files.contains(&"b.cedar"), "{found:?}");
@@ -80,7 +95,13 @@ fn resource_types_that_policies_could_not_tell_apart_are_refused() {
         }),
         ..tool("t", Some("x.y"))
     };
-    for (type_name, kind) in [("User", "Long"), ("Action", "Long"), ("a b", "Long"), ("A::B", "Long"), ("Order", "Float")] {
+    for (type_name, kind) in [
+        ("User", "Long"),
+        ("Action", "Long"),
+        ("a b", "Long"),
+        ("A::B", "Long"),
+        ("Order", "Float"),
+    ] {
         assert!(build("", &[with(type_name, kind)]).is_err(), "{type_name} {kind}");
     }
     let mut other = with("Order", "String");
@@ -110,14 +131,18 @@ fn a_policy_folder_that_is_missing_or_unreadable_is_a_fault_and_never_no_policie
 fn every_policy_file_in_the_folder_counts() {
     let temp = TempDir::new();
     std::fs::create_dir(temp.path().join("more")).unwrap();
-    let text = |id: &str| format!("@id(\"{id}\") permit(principal, action == Action::\"get_health\", resource);");
+    let text = |id: &str| {
+        format!("@id(\"{id}\") permit(principal, action == Action::\"get_health\", resource);")
+    };
     std::fs::write(temp.path().join("a.cedar"), text("a")).unwrap();
     std::fs::write(temp.path().join("B.CEDAR"), text("b")).unwrap();
     std::fs::write(temp.path().join("more/c.cedar"), text("c")).unwrap();
     std::fs::write(temp.path().join("notes.md"), "no policy").unwrap();
-    let engine = PolicyEngine::build(&Policies::from_dir(temp.path()), "desk", &[health()]).unwrap();
+    let engine =
+        PolicyEngine::build(&Policies::from_dir(temp.path()), "desk", &[health()]).unwrap();
     let (who, none) = (principal("a", "acme", &[]), Map::new());
-    let Verdict::Permit { policies, .. } = engine.authorize(&plain(&who, "get_health", &none)) else {
+    let Verdict::Permit { policies, .. } = engine.authorize(&plain(&who, "get_health", &none))
+    else {
         panic!("denied");
     };
     assert_eq!(policies, ["a", "b", "c"]);
@@ -128,7 +153,8 @@ fn the_version_changes_with_the_text_and_with_nothing_else() {
     let a = Policies::from_str("a", "// one").and_str("b", "// two");
     let b = Policies::from_str("b", "// two").and_str("a", "// one");
     let c = Policies::from_str("a", "// one").and_str("b", "// two ");
-    let version = |p: &Policies, tools: &[ActionFacts]| PolicyEngine::build(p, "d", tools).unwrap().version();
+    let version =
+        |p: &Policies, tools: &[ActionFacts]| PolicyEngine::build(p, "d", tools).unwrap().version();
     assert_eq!(version(&a, &[]), version(&b, &[health()]));
     assert_ne!(version(&a, &[]), version(&c, &[]));
 }
@@ -142,7 +168,10 @@ fn an_action_no_policy_can_permit_is_told() {
     );
     let told: Vec<_> = engine.unwrap().warnings().iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("decide:request_refund") && told[1].contains("get_health"), "{told:?}");
+    assert!(
+        told[0].contains("decide:request_refund") && told[1].contains("get_health"),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -19,7 +19,9 @@ fn a_permit_names_its_policy_and_the_version() {
 
 #[test]
 fn b12_no_policies_deny_every_call_that_is_not_public() {
-    let engine = PolicyEngine::build(&Policies::none(), "desk", &[refund(), health(), tool("ping", None)]).unwrap();
+    let engine =
+        PolicyEngine::build(&Policies::none(), "desk", &[refund(), health(), tool("ping", None)])
+            .unwrap();
     let who = principal("root", "acme", &["admin"]);
     assert_eq!(reason(ask(&engine, &who, &paid("acme"), &arguments(1))), DenyReason::NoPermit);
     let none = Map::new();
@@ -80,7 +82,7 @@ fn a_permit_that_cannot_be_evaluated_denies_even_beside_one_that_can() {
 
 #[test]
 fn a_value_of_another_type_than_its_schema_says_denies() {
-    let engine = engine(r#"permit(principal, action, resource);"#);
+    let engine = engine("permit(principal, action, resource);");
     for (name, bad) in [
         ("amount_cents", json!("100")),
         ("amount_cents", json!(1.5)),
@@ -148,7 +150,8 @@ fn a_public_tool_needs_no_permit_but_a_forbid_still_denies() {
     let who = alice();
     let none = Map::new();
     assert!(engine(SUPPORT).authorize(&plain(&who, "ping", &none)).is_permit());
-    let shut = engine(r#"forbid(principal in Tenant::"acme", action == Action::"ping", resource);"#);
+    let shut =
+        engine(r#"forbid(principal in Tenant::"acme", action == Action::"ping", resource);"#);
     assert!(matches!(
         reason(shut.authorize(&plain(&who, "ping", &none))),
         DenyReason::Forbidden(_)
@@ -189,10 +192,7 @@ fn the_permission_to_request_is_none_to_decide() {
 fn unknown_tools_and_acts_are_denied() {
     let engine = engine("permit(principal, action, resource);");
     let (who, none) = (alice(), Map::new());
-    assert!(matches!(
-        reason(engine.authorize(&plain(&who, "other", &none))),
-        DenyReason::Error(_)
-    ));
+    assert!(matches!(reason(engine.authorize(&plain(&who, "other", &none))), DenyReason::Error(_)));
     let decide = Question { act: Act::Decide, ..plain(&who, "get_health", &none) };
     assert!(!engine.authorize(&decide).is_permit());
     assert!(!engine.could_permit(&who, Act::Decide, "get_health"));

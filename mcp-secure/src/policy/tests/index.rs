@@ -24,7 +24,10 @@ fn tools() -> Vec<ActionFacts> {
     });
     TOOLS
         .iter()
-        .map(|(name, permission)| ActionFacts { arguments: limit.clone(), ..tool(name, *permission) })
+        .map(|(name, permission)| ActionFacts {
+            arguments: limit.clone(),
+            ..tool(name, *permission)
+        })
         .collect()
 }
 
@@ -114,10 +117,9 @@ fn the_index_and_the_full_set_always_agree_and_listing_never_hides_what_is_permi
 fn policies_over_other_actions_are_not_even_asked() {
     let many: Vec<ActionFacts> =
         (0..100).map(|n| tool(&format!("t{n}"), Some(&format!("p.n{n}")))).collect();
-    let text = |count: usize| -> String {
-        (0..count)
-            .map(|n| format!("permit(principal, action in Action::\"p.n{n}\", resource);\n"))
-            .collect()
+    let text = |count: usize| {
+        let one = |n| format!("permit(principal, action in Action::\"p.n{n}\", resource);\n");
+        (0..count).map(one).collect::<Vec<_>>().concat()
     };
     for count in [10, 100] {
         let engine = build(&text(count), &many).unwrap();
@@ -137,7 +139,8 @@ fn listing_shows_nobody_what_the_scopes_rule_out() {
     let alice = principal("alice", "acme", &["support"]);
     let bob = principal("bob", "acme", &[]);
     let listed = |who: &Principal| {
-        ["get_health", "request_refund", "ping"].map(|tool| engine.could_permit(who, Act::Call, tool))
+        ["get_health", "request_refund", "ping"]
+            .map(|tool| engine.could_permit(who, Act::Call, tool))
     };
     assert_eq!(listed(&alice), [true, false, true]);
     assert_eq!(listed(&bob), [false, true, true]);
@@ -148,7 +151,9 @@ fn listing_shows_nobody_what_the_scopes_rule_out() {
 
 #[test]
 fn what_is_asked_always_fits_the_schema_the_policies_were_checked_against() {
-    let engine = engine(r#"permit(principal, action, resource) when { context.now > datetime("2000-01-01") };"#);
+    let engine = engine(
+        r#"permit(principal, action, resource) when { context.now > datetime("2000-01-01") };"#,
+    );
     let who = principal("alice", "acme", &["support"]);
     let (order, arguments) = (paid("acme"), arguments(3));
     let requester = Requester::from(&who);

@@ -53,6 +53,8 @@ pub(super) fn party(name: &str, client: &str) -> Party {
         actors: Vec::new(),
         client: client.to_owned(),
         method: Method::Bearer,
+        roles: std::collections::BTreeSet::new(),
+        scopes: std::collections::BTreeSet::new(),
     }
 }
 

@@ -1,0 +1,162 @@
+//! The declared server as the command line drives it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::builder::ServerBuilder;
+use super::face::Face;
+use super::http::HttpSettings;
+use crate::approval::{Approval, ApprovalId, Verdict};
+use crate::audit::{Event, Options, Record};
+use crate::canon::Digest;
+use crate::catalog::StartFault;
+use crate::cli::{App, CheckReport, Opened, Opening};
+use crate::clock::Clock;
+use crate::identity::{
+    Authenticated, Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator, LocalIssuer,
+};
+use crate::manifest::Manifest;
+use crate::pipeline::{Gate, ServerInfo};
+use crate::store::Store;
+use crate::tool::{BoxFuture, State};
+
+/// The client that people who decide on the command line use. It is not the one that agents call through.
+const DESK_CLIENT: &str = "command-line";
+/// The client of a process that a host started.
+const STDIO_CLIENT: &str = "stdio";
+
+pub(super) struct Application<S: State> {
+    builder: ServerBuilder<S>,
+    people: Directory,
+    clock: Clock,
+}
+
+impl<S: State> Application<S> {
+    pub(super) fn new(builder: ServerBuilder<S>) -> Self {
+        // A fault in it is told by every check; until then there is nobody.
+        let people = builder.people.clone().build().unwrap_or_default();
+        Self { builder, people, clock: Clock::system() }
+    }
+
+    fn authenticator(
+        &self,
+        data: &DataDir,
+        opening: &Opening,
+    ) -> Result<Arc<dyn Authenticator>, String> {
+        let words = |error: &dyn std::fmt::Display| error.to_string();
+        Ok(match opening {
+            Opening::Stdio { person: Some(name) } => {
+                let sandbox = data.sandbox().map_err(|error| words(&error))?;
+                let local = LocalAuthenticator::asserted(&self.people, name, STDIO_CLIENT, sandbox);
+                Arc::new(local.map_err(|error| words(&error))?)
+            }
+            Opening::Stdio { person: None } => {
+                let local = LocalAuthenticator::system_user(&self.people, STDIO_CLIENT);
+                Arc::new(local.map_err(|error| words(&error))?)
+            }
+            Opening::Http => {
+                let issuers = if self.builder.issuers.is_empty() {
+                    let local = self.local_issuer(data)?;
+                    vec![local.issuer().map_err(|error| words(&error))?]
+                } else {
+                    self.builder.issuers.clone()
+                };
+                let jwt = JwtAuthenticator::new(issuers, self.clock.clone());
+                Arc::new(jwt.map_err(|error| words(&error))?)
+            }
+            // Deciders are authenticated one by one; nobody calls.
+            Opening::Desk => Arc::new(JwtAuthenticator::new([], self.clock.clone()).map_err(|error| words(&error))?),
+        })
+    }
+}
+
+impl<S: State> App for Application<S> {
+    fn info(&self) -> &ServerInfo {
+        &self.builder.info
+    }
+
+    fn manifest(&self) -> Result<Manifest, Vec<StartFault>> {
+        self.builder.manifest()
+    }
+
+    fn check<'a>(&'a self, _data: &'a Path) -> BoxFuture<'a, Result<CheckReport, Vec<StartFault>>> {
+        Box::pin(async move {
+            let (described, policy) = self.builder.checked()?;
+            let notes = policy.warnings().iter().map(ToString::to_string).collect();
+            Ok(CheckReport { tools: described.len(), policies: policy.count(), notes })
+        })
+    }
+
+    fn people(&self) -> &Directory {
+        &self.people
+    }
+
+    fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String> {
+        if !self.builder.issuers.is_empty() {
+            return Err("an issuer of real people is set, so there is no local one; sign in with that issuer".to_owned());
+        }
+        LocalIssuer::open(data, self.builder.info.name.clone()).map_err(|error| error.to_string())
+    }
+
+    fn http(&self, addr: SocketAddr) -> HttpSettings {
+        let mut settings = HttpSettings::new(addr);
+        settings.public.clone_from(&self.builder.public);
+        settings.real_issuer = !self.builder.issuers.is_empty();
+        settings
+    }
+
+    fn open<'a>(
+        &'a self,
+        data: DataDir,
+        opening: Opening,
+    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>> {
+        Box::pin(async move {
+            let authenticator =
+                self.authenticator(&data, &opening).map_err(|why| vec![StartFault::server(why)])?;
+            let gate = self.builder.open_gate(&data, authenticator, self.clock.clone(), Options::default()).await?;
+            if opening != Opening::Desk {
+                gate.keep_up();
+            }
+            Ok(Arc::new(OpenedServer(gate)) as Arc<dyn Opened>)
+        })
+    }
+}
+
+struct OpenedServer(Arc<Gate>);
+
+impl Opened for OpenedServer {
+    fn face(&self) -> Arc<dyn Face> {
+        Arc::clone(&self.0) as Arc<dyn Face>
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.0.store().as_ref()
+    }
+
+    fn decide<'a>(
+        &'a self,
+        decider: Authenticated,
+        id: &'a ApprovalId,
+        digest: Digest,
+        verdict: Verdict,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Result<Approval, String>> {
+        Box::pin(async move {
+            let made = self.0.decide(&decider, id, digest, verdict, reason).await;
+            made.map(|made| made.approval).map_err(|refused| refused.to_string())
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.0.drain().await;
+            if let Err(error) = self.0.audit().durable(Record::new(Event::Shutdown)).await {
+                tracing::error!(%error, "the shutdown could not be recorded");
+            }
+            if let Err(error) = self.0.audit().close().await {
+                tracing::error!(%error, "the record did not close in order");
+            }
+        })
+    }
+}

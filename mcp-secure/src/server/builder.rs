@@ -1,0 +1,206 @@
+//! The server as an application declares it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::boot::Boot;
+use super::http::PublicHttp;
+use crate::catalog::StartFault;
+use crate::identity::{Directory, Issuer, People, PeopleError};
+use crate::manifest::Manifest;
+use crate::pipeline::{ServerInfo, Settings};
+use crate::policy::Policies;
+use crate::tool::{Entry, State, ToolSet};
+
+/// Opens the application's state.
+pub(super) type Open<S> = Box<dyn Fn(&Boot) -> Result<S, String> + Send + Sync>;
+
+/// The way in: [`Server::builder`].
+///
+/// There is no other way to serve a tool, and no way to put a handler of the protocol beside the pipeline.
+#[derive(Debug)]
+pub struct Server(());
+
+impl Server {
+    /// Declares a server. `open` opens the application's state; it is called only by commands that need the state.
+    ///
+    /// ```no_run
+    /// use mcp_secure::prelude::*;
+    ///
+    /// #[derive(State)]
+    /// struct App {}
+    ///
+    /// impl App {
+    ///     fn open(data_dir: &std::path::Path) -> Result<Self, std::io::Error> {
+    ///         Ok(Self {})
+    ///     }
+    /// }
+    ///
+    /// /// Says hello to somebody.
+    /// #[tool(risk = "low", permission = "greeting.read", read_only)]
+    /// async fn greet(#[arg(max_len = 40)] name: String) -> Content {
+    ///     Content::text(format!("hello {name}"))
+    /// }
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> std::process::ExitCode {
+    ///     Server::builder(|boot| App::open(boot.data_dir()))
+    ///         .info("greeter", env!("CARGO_PKG_VERSION"))
+    ///         .owner("greetings-team")
+    ///         .tools(tools![greet])
+    ///         .policies(Policies::from_dir("policies"))
+    ///         .cli()
+    ///         .await
+    /// }
+    /// ```
+    pub fn builder<S, E>(
+        open: impl Fn(&Boot) -> Result<S, E> + Send + Sync + 'static,
+    ) -> ServerBuilder<S>
+    where
+        S: State,
+        E: std::fmt::Display,
+    {
+        ServerBuilder {
+            open: Box::new(move |boot| open(boot).map_err(|error| error.to_string())),
+            info: ServerInfo {
+                name: "mcp-server".to_owned(),
+                version: "0.0.0".to_owned(),
+                owner: None,
+                instructions: None,
+            },
+            entries: Vec::new(),
+            policies: Policies::none(),
+            people: People::new(),
+            issuers: Vec::new(),
+            public: None,
+            settings: Settings::default(),
+            house: None,
+        }
+    }
+}
+
+/// A server while it is declared.
+pub struct ServerBuilder<S: State> {
+    pub(super) open: Open<S>,
+    pub(super) info: ServerInfo,
+    pub(super) entries: Vec<Entry<S>>,
+    pub(super) policies: Policies,
+    pub(super) people: People,
+    pub(super) issuers: Vec<Issuer>,
+    pub(super) public: Option<PublicHttp>,
+    pub(super) settings: Settings,
+    pub(super) house: Option<String>,
+}
+
+impl<S: State> std::fmt::Debug for ServerBuilder<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerBuilder").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+impl<S: State> ServerBuilder<S> {
+    /// The name and version that clients are told.
+    #[must_use]
+    pub fn info(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.info.name = name.into();
+        self.info.version = version.into();
+        self
+    }
+
+    /// Who answers for the tools that name no owner of their own.
+    #[must_use]
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {
+        self.info.owner = Some(owner.into());
+        self
+    }
+
+    /// What clients are told about the server as a whole. It is advice to a model and enforces nothing.
+    #[must_use]
+    pub fn instructions(mut self, text: impl Into<String>) -> Self {
+        self.info.instructions = Some(text.into());
+        self
+    }
+
+    /// The tools. Called again, it adds to them.
+    #[must_use]
+    pub fn tools(mut self, tools: ToolSet<S>) -> Self {
+        self.entries.extend(tools.into_entries());
+        self
+    }
+
+    /// The policies. Without any, every call of a tool that is not `public` is denied.
+    #[must_use]
+    pub fn policies(mut self, policies: Policies) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// The people of a `sandbox` data folder, for development: who `--as` and `token` may name.
+    #[must_use]
+    pub fn people(mut self, people: People) -> Self {
+        self.people = people;
+        self
+    }
+
+    /// An issuer of real people's tokens. The local issuer is then not even loaded.
+    #[must_use]
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// Lets the server be reached from other machines, under these host names. It takes an [`issuer`](Self::issuer).
+    #[must_use]
+    pub fn public(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let hosts = hosts.into_iter().map(Into::into).collect();
+        self.public = Some(PublicHttp { hosts, origins: Vec::new() });
+        self
+    }
+
+    /// Bounds on every call.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The house rules (the text of `mcp-secure.toml`), applied at start-up to every tool, those of other crates included.
+    #[must_use]
+    pub fn house_rules(mut self, text: impl Into<String>) -> Self {
+        self.house = Some(text.into());
+        self
+    }
+
+    /// The manifest of what is declared so far.
+    pub fn manifest(&self) -> Result<Manifest, Vec<StartFault>> {
+        let described = self.describe()?;
+        let info = &self.info;
+        Ok(Manifest::from_described(&info.name, &info.version, info.owner.as_deref(), &described))
+    }
+
+    /// Every check that start-up makes, without opening the state: declarations, schemas, policies.
+    pub fn check(&self) -> Result<(), Vec<StartFault>> {
+        self.checked().map(drop)
+    }
+
+    /// The people of the sandbox, once their names are checked.
+    pub(crate) fn directory(&self) -> Result<Directory, PeopleError> {
+        self.people.clone().build()
+    }
+
+    /// Runs the command line of this process: `serve`, `token`, `manifest`, `check`, `approvals`, `audit`.
+    pub async fn cli(self) -> ExitCode {
+        let code = crate::cli::run(Arc::new(super::application::Application::new(self)), std::env::args_os()).await;
+        // A read of standard input may still be pending; it would keep the process alive for as long as the host does.
+        std::process::exit(exit_number(code))
+    }
+}
+
+/// `ExitCode` can be compared and not read.
+fn exit_number(code: ExitCode) -> i32 {
+    match code {
+        code if code == ExitCode::SUCCESS => 0,
+        code if code == ExitCode::from(2) => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,103 @@
+//! What is looked at before anything is served. All causes are told at once.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::catalog::{Described, StartFault};
+use crate::policy::{ActionFacts, Policies, PolicyEngine, PolicyFault, ResourceFacts};
+use crate::tool::spec::{Access, ToolSpec};
+
+/// A control that is declared has to be enforced; one that this version can not enforce keeps the server from starting.
+pub(super) fn unenforced(spec: &ToolSpec) -> Vec<StartFault> {
+    let mut missing = Vec::new();
+    if spec.dry_run.is_some() {
+        missing.push("dry_run");
+    }
+    if spec.idempotency.is_some() {
+        missing.push("idempotency");
+    }
+    if spec.rollback.is_some() {
+        missing.push("rollback");
+    }
+    if !spec.rate_limits.is_empty() {
+        missing.push("rate_limit");
+    }
+    missing
+        .into_iter()
+        .map(|control| {
+            StartFault::tool(
+                spec.name,
+                format!(
+                    "`{control}` is declared, and this version of mcp-secure can not enforce it yet; \
+                     take it out of the declaration, or wait for the version that can"
+                ),
+            )
+        })
+        .collect()
+}
+
+/// A decider's permission that is also the permission of a tool could be given away with the tool.
+pub(super) fn deciders(tools: &[Described]) -> Vec<StartFault> {
+    let permissions: BTreeSet<&str> = tools
+        .iter()
+        .filter_map(|tool| match tool.spec.access {
+            Access::Permission(permission) => Some(permission),
+            Access::Public => None,
+        })
+        .collect();
+    tools
+        .iter()
+        .filter_map(|tool| {
+            let by = tool.decide_permission.as_deref()?;
+            permissions.contains(by).then(|| {
+                StartFault::tool(
+                    tool.spec.name,
+                    format!("`{by}` decides on this tool and is a tool's own permission; give deciders one of their own"),
+                )
+            })
+        })
+        .collect()
+}
+
+/// Loads the policies and checks them against the tools.
+pub(super) fn policies(
+    policies: &Policies,
+    server: &str,
+    tools: &[Described],
+) -> Result<PolicyEngine, Vec<StartFault>> {
+    let facts: Vec<ActionFacts> = tools.iter().map(facts).collect();
+    PolicyEngine::build(policies, server, &facts)
+        .map_err(|faults| faults.iter().map(policy_fault).collect())
+}
+
+fn policy_fault(fault: &PolicyFault) -> StartFault {
+    StartFault::server(format!("policies: {fault}"))
+}
+
+fn facts(tool: &Described) -> ActionFacts {
+    let permission = match tool.spec.access {
+        Access::Public => None,
+        Access::Permission(permission) => Some(permission.to_owned()),
+    };
+    ActionFacts {
+        tool: tool.spec.name.to_owned(),
+        rollback: tool.spec.rollback.and_then(|rollback| {
+            let own = permission.as_ref().map(|p| format!("{p}.rollback"));
+            rollback.permission.map(ToOwned::to_owned).or(own)
+        }),
+        resolve: tool.spec.approval.and(permission.as_ref()).map(|p| format!("{p}.resolve")),
+        decide: tool.decide_permission.clone(),
+        permission,
+        resource: tool.resource.map(|resource| ResourceFacts {
+            type_name: resource.type_name.to_owned(),
+            attributes: resource
+                .attributes
+                .iter()
+                .map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned()))
+                .collect(),
+        }),
+        arguments: Value::Object((*tool.input_schema).clone()),
+        risk: tool.spec.risk,
+    }
+}

@@ -1,0 +1,103 @@
+//! From a declaration to an open gate: describe, check, load policies, open store and record, recover.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::boot::Boot;
+use super::builder::ServerBuilder;
+use super::checks;
+use crate::audit::{Audit, AuditKey, Event, Options, Record};
+use crate::catalog::{Described, StartFault, describe};
+use crate::clock::Clock;
+use crate::identity::{Authenticator, DataDir};
+use crate::pipeline::{Gate, GateParts, Table};
+use crate::policy::PolicyEngine;
+use crate::store::Sqlite;
+use crate::tool::State;
+
+/// Where things lie in the data folder.
+pub(crate) const AUDIT_FOLDER: &str = "audit";
+const AUDIT_KEY: &str = "audit.key";
+const STORE_FILE: &str = "mcp-secure.sqlite";
+
+impl<S: State> ServerBuilder<S> {
+    pub(super) fn describe(&self) -> Result<Vec<Described>, Vec<StartFault>> {
+        describe(&self.entries, self.info.owner.as_deref(), self.house.as_deref())
+    }
+
+    /// Everything that can be found wrong without opening anything.
+    pub(super) fn checked(&self) -> Result<(Vec<Described>, PolicyEngine), Vec<StartFault>> {
+        let mut faults = Vec::new();
+        for entry in &self.entries {
+            faults.extend(checks::unenforced(entry.spec()));
+        }
+        if let Err(error) = self.people.clone().build() {
+            faults.push(StartFault::server(error.to_string()));
+        }
+        if self.entries.is_empty() {
+            faults.push(StartFault::server("nothing is served; give the server its tools with `tools![..]`"));
+        }
+        let described = match self.describe() {
+            Ok(described) => described,
+            Err(found) => {
+                faults.extend(found);
+                return Err(faults);
+            }
+        };
+        faults.extend(checks::deciders(&described));
+        match checks::policies(&self.policies, &self.info.name, &described) {
+            Ok(policy) if faults.is_empty() => Ok((described, policy)),
+            Ok(_) => Err(faults),
+            Err(found) => {
+                faults.extend(found);
+                Err(faults)
+            }
+        }
+    }
+
+    /// Opens everything. The caller decides what proves who calls.
+    pub(crate) async fn open_gate(
+        &self,
+        data: &DataDir,
+        authenticator: Arc<dyn Authenticator>,
+        clock: Clock,
+        audit: Options,
+    ) -> Result<Arc<Gate>, Vec<StartFault>> {
+        let one = |what: &str, error: &dyn std::fmt::Display| vec![StartFault::server(format!("{what}: {error}"))];
+        let (described, policy) = self.checked()?;
+        for warning in policy.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let state = (self.open)(&Boot::new(data.path().to_owned()))
+            .map_err(|error| one("the application's state does not open", &error))?;
+        let key = AuditKey::load_or_create(&data.path().join(AUDIT_KEY))
+            .map_err(|error| one("the record's key", &error))?;
+        let audit = Audit::open_with(&data.path().join(AUDIT_FOLDER), key, clock.clone(), audit)
+            .map_err(|error| one("the record does not open", &error))?;
+        let store = Sqlite::open(&data.path().join(STORE_FILE), clock.clone())
+            .map_err(|error| one("the store does not open", &error))?;
+        let started = Record::new(Event::Startup).detail(json!({
+            "server": self.info.name,
+            "version": self.info.version,
+            "policy_version": policy.version(),
+            "tools": described.iter().map(|d| (d.spec.name, d.fingerprint)).collect::<std::collections::BTreeMap<_, _>>(),
+        }));
+        audit.durable(started).await.map_err(|error| one("the record can not be written", &error))?;
+        let state = Arc::new(state);
+        let bound = described.into_iter().zip(&self.entries).map(|(d, entry)| (d, entry.bind(&state)));
+        let table = Table::build(bound.collect(), self.settings.max_concurrent)?;
+        let gate = Gate::new(GateParts {
+            info: self.info.clone(),
+            table,
+            policy,
+            store: Arc::new(store),
+            audit,
+            clock,
+            authenticator,
+            settings: self.settings.clone(),
+        });
+        gate.recover().await.map_err(|error| one("lost runs can not be looked up", &error))?;
+        Ok(gate)
+    }
+}
