@@ -57,11 +57,11 @@ pub(crate) trait App: Send + Sync {
         data.path().join(crate::server::AUDIT_FOLDER)
     }
 
-    fn open<'a>(
-        &'a self,
+    fn open(
+        &self,
         data: DataDir,
         opening: Opening,
-    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>>;
+    ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>>;
 }
 
 /// An application with its store, its audit and its pipeline open.

@@ -97,7 +97,7 @@ async fn show(context: &Context, id: &str, person: &str) -> Result<(), Failure> 
     let found = desk.find(&id).await;
     desk.opened.close().await;
     let approval = found?;
-    if json { context.output.json(&view(&approval)) } else { context.output.raw(&described(&approval)) }
+    if json { context.output.json(&view(&approval)) } else { Output::raw(&described(&approval)) }
 }
 
 async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(), Failure> {
@@ -116,7 +116,7 @@ async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(),
         Verdict::Deny => "denied",
     };
     let (have, need) = (approval.approvals(), approval.quorum.max(1));
-    context.output.note(&format!(
+    Output::note(&format!(
         "{word} by {}; the request is `{}` ({have} of {need} approvals)",
         super::escape::escaped(&args.person),
         approval.state.kind()
@@ -133,7 +133,7 @@ async fn decide_at(
     reason: Option<String>,
 ) -> Result<Approval, Failure> {
     let shown = desk.find(id).await?;
-    context.output.note(described(&shown).trim_end());
+    Output::note(described(&shown).trim_end());
     let digest = named.unwrap_or(shown.effect);
     desk.opened.decide(desk.who.clone(), id, digest, verdict, reason).await.map_err(Failure::because)
 }

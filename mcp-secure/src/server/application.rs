@@ -21,8 +21,6 @@ use crate::pipeline::{Gate, ServerInfo};
 use crate::store::Store;
 use crate::tool::{BoxFuture, State};
 
-/// The client that people who decide on the command line use. It is not the one that agents call through.
-const DESK_CLIENT: &str = "command-line";
 /// The client of a process that a host started.
 const STDIO_CLIENT: &str = "stdio";
 
@@ -106,11 +104,11 @@ impl<S: State> App for Application<S> {
         settings
     }
 
-    fn open<'a>(
-        &'a self,
+    fn open(
+        &self,
         data: DataDir,
         opening: Opening,
-    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>> {
+    ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>> {
         Box::pin(async move {
             let authenticator =
                 self.authenticator(&data, &opening).map_err(|why| vec![StartFault::server(why)])?;
