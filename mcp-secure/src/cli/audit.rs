@@ -31,7 +31,7 @@ fn chains(context: &Context, json: bool, report: &crate::audit::VerifyReport) ->
         if let Some(members) = value.as_object_mut() {
             members.insert("intact".to_owned(), intact.into());
         }
-        context.output.json(&value)?;
+        Output::json(&value)?;
     } else {
         let rows: Vec<[String; 4]> = report
             .writers

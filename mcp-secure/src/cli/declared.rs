@@ -54,7 +54,7 @@ pub(super) async fn check(context: &Context) -> Result<(), Failure> {
                 Output::note(note);
             }
             if json {
-                return context.output.json(&json!({
+                return Output::json(&json!({
                     "ok": true, "tools": report.tools, "policies": report.policies, "notes": report.notes,
                     "faults": [],
                 }));
@@ -65,7 +65,7 @@ pub(super) async fn check(context: &Context) -> Result<(), Failure> {
         }
         Err(faults) => {
             if json {
-                context.output.json(&json!({"ok": false, "faults": faults}))?;
+                Output::json(&json!({"ok": false, "faults": faults}))?;
             }
             Err(Failure::all(&faults))
         }

@@ -10,7 +10,7 @@ use super::args::{Color, Format};
 use super::escape::{escaped, escaped_to};
 
 /// The widest cell of a table, in characters.
-const WIDEST: usize = 60;
+const WIDEST: usize = 72;
 /// What is logged unless `RUST_LOG` says. rmcp calls a client that went away an error.
 const QUIET: &str = "warn,rmcp=off";
 
@@ -70,7 +70,7 @@ impl Output {
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| Failure::Told)
     }
 
-    pub(super) fn json(self, value: &Value) -> Result<(), Failure> {
+    pub(super) fn json(value: &Value) -> Result<(), Failure> {
         Self::raw(&format!("{value:#}\n"))
     }
 
