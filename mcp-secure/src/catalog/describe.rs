@@ -15,7 +15,6 @@ use crate::tool::{Entry, ResourceType, State, default_arguments, input_schema, o
 #[derive(Debug, Clone)]
 pub(crate) struct Described {
     pub(crate) spec: &'static ToolSpec,
-    pub(crate) owner: String,
     pub(crate) input_schema: Arc<Map<String, Value>>,
     pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
     pub(crate) defaults: Vec<(&'static str, Value)>,
@@ -85,7 +84,6 @@ fn describe_one<S: State>(
     };
     Ok(Described {
         spec,
-        owner,
         fingerprint: digest(&description)?,
         contract: digest(&contract)?,
         description,

@@ -17,7 +17,9 @@ const CLIENT: &str = "command-line";
 
 pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Failure> {
     match command {
-        Approvals::List { person, state, limit } => list(context, &person, state.as_deref(), limit).await,
+        Approvals::List { person, state, limit } => {
+            list(context, &person, state.as_deref(), limit).await
+        }
         Approvals::Show { id, person } => show(context, &id, &person).await,
         Approvals::Approve(args) => decide(context, args, Verdict::Approve).await,
         Approvals::Deny(args) => decide(context, args, Verdict::Deny).await,
@@ -34,7 +36,8 @@ impl Desk {
     async fn open(context: &Context, person: &str) -> Result<Self, Failure> {
         let data = context.data()?;
         let who = identify(context, &data, person)?;
-        let opened = context.app.open(data, Opening::Desk).await.map_err(|faults| Failure::all(&faults))?;
+        let opened =
+            context.app.open(data, Opening::Desk).await.map_err(|faults| Failure::all(&faults))?;
         Ok(Self { who, opened })
     }
 
@@ -57,7 +60,12 @@ fn parse_id(text: &str) -> Result<ApprovalId, Failure> {
     text.parse().map_err(|error: crate::approval::NotAnId| Failure::Usage(error.to_string()))
 }
 
-async fn list(context: &Context, person: &str, state: Option<&str>, limit: u32) -> Result<(), Failure> {
+async fn list(
+    context: &Context,
+    person: &str,
+    state: Option<&str>,
+    limit: u32,
+) -> Result<(), Failure> {
     let json = context.output.wants_json()?;
     let state = state.map(parse_state).transpose()?;
     let desk = Desk::open(context, person).await?;
@@ -134,12 +142,18 @@ async fn decide_at(
     let shown = desk.find(id).await?;
     Output::note(described(&shown).trim_end());
     let digest = named.unwrap_or(shown.effect);
-    desk.opened.decide(desk.who.clone(), id, digest, verdict, reason).await.map_err(Failure::because)
+    desk.opened
+        .decide(desk.who.clone(), id, digest, verdict, reason)
+        .await
+        .map_err(Failure::because)
 }
 
 fn parse_digest(text: &str) -> Result<Digest, Failure> {
-    Digest::from_hex(text)
-        .ok_or_else(|| Failure::Usage("a digest is 64 hexadecimal digits, as `approvals show` prints it".to_owned()))
+    Digest::from_hex(text).ok_or_else(|| {
+        Failure::Usage(
+            "a digest is 64 hexadecimal digits, as `approvals show` prints it".to_owned(),
+        )
+    })
 }
 
 fn resource(approval: &Approval) -> String {
@@ -184,7 +198,9 @@ fn view(approval: &Approval) -> Value {
 /// What the state adds to its name.
 fn detail(state: &State) -> Option<String> {
     match state {
-        State::Denied { person, reason: Some(reason), .. } => Some(format!("by {person}: {reason}")),
+        State::Denied { person, reason: Some(reason), .. } => {
+            Some(format!("by {person}: {reason}"))
+        }
         State::Denied { person, .. } => Some(format!("by {person}")),
         State::Failed { error, .. } => Some(error.clone()),
         State::InDoubt { why, .. } | State::Void { why, .. } => Some(why.clone()),
@@ -206,7 +222,9 @@ fn described(approval: &Approval) -> String {
         pairs.push(("detail", detail));
     }
     if let Some(arguments) = approval.arguments.as_object() {
-        pairs.extend(arguments.iter().map(|(name, value)| ("argument", format!("{name} = {value}"))));
+        pairs.extend(
+            arguments.iter().map(|(name, value)| ("argument", format!("{name} = {value}"))),
+        );
     }
     if let Some(preview) = &approval.preview {
         pairs.push(("preview", preview.to_string()));

@@ -13,10 +13,13 @@ pub(super) fn run(context: &Context, command: Audit) -> Result<(), Failure> {
     let folder = context.app.audit_folder(&context.data()?);
     match command {
         Audit::Verify => chains(context, json, &verify(&folder).map_err(Failure::because)?),
-        Audit::Tail { lines } => show(context, json, tail(&folder, lines).map_err(Failure::because)?),
+        Audit::Tail { lines } => {
+            show(context, json, tail(&folder, lines).map_err(Failure::because)?)
+        }
         Audit::Query { user, tool, outcome, since, tenant } => {
             let now = Clock::system().now();
-            let since = since.map(|text| span::since(&text, now)).transpose().map_err(Failure::Usage)?;
+            let since =
+                since.map(|text| span::since(&text, now)).transpose().map_err(Failure::Usage)?;
             let filter = Filter { user, tool, outcome, since, tenant };
             let records: Result<_, AuditError> = query(&folder, &filter);
             show(context, json, records.map_err(Failure::because)?)
@@ -24,7 +27,11 @@ pub(super) fn run(context: &Context, command: Audit) -> Result<(), Failure> {
     }
 }
 
-fn chains(context: &Context, json: bool, report: &crate::audit::VerifyReport) -> Result<(), Failure> {
+fn chains(
+    context: &Context,
+    json: bool,
+    report: &crate::audit::VerifyReport,
+) -> Result<(), Failure> {
     let intact = report.is_intact();
     if json {
         let mut value = serde_json::to_value(report).map_err(Failure::because)?;
@@ -45,7 +52,9 @@ fn chains(context: &Context, json: bool, report: &crate::audit::VerifyReport) ->
         context.output.table(["file", "records", "end", "head"], &rows)?;
         for torn in &report.torn_tails {
             let (file, bytes) = (super::escape::escaped(&torn.file), torn.bytes);
-            Output::note(&format!("{file}: a crash left {bytes} bytes of a record that was never acknowledged"));
+            Output::note(&format!(
+                "{file}: a crash left {bytes} bytes of a record that was never acknowledged"
+            ));
         }
     }
     let files = report.writers.len();

@@ -17,7 +17,9 @@ pub(super) fn manifest(context: &Context, args: &Args) -> Result<(), Failure> {
         None | Some(Format::Json) => manifest.to_json(),
         Some(Format::Markdown) => manifest.to_markdown(),
         Some(Format::Table) => {
-            return Err(Failure::Usage("`manifest` has the formats `json` and `markdown`".to_owned()));
+            return Err(Failure::Usage(
+                "`manifest` has the formats `json` and `markdown`".to_owned(),
+            ));
         }
     };
     match &args.write {
@@ -31,7 +33,11 @@ pub(super) fn manifest(context: &Context, args: &Args) -> Result<(), Failure> {
     }
 }
 
-fn compare(context: &Context, manifest: &crate::manifest::Manifest, path: &Path) -> Result<(), Failure> {
+fn compare(
+    context: &Context,
+    manifest: &crate::manifest::Manifest,
+    path: &Path,
+) -> Result<(), Failure> {
     let failed = |error| Failure::because(format!("`{}`: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(failed)?;
     match manifest.difference(&text) {
@@ -41,7 +47,10 @@ fn compare(context: &Context, manifest: &crate::manifest::Manifest, path: &Path)
         }
         Some(difference) => Err(Failure::Failed(vec![
             format!("`{}` differs: {difference}", path.display()),
-            format!("look at the change, then: {}", context.hint(&format!("manifest --write {}", path.display()))),
+            format!(
+                "look at the change, then: {}",
+                context.hint(&format!("manifest --write {}", path.display()))
+            ),
         ])),
     }
 }

@@ -56,9 +56,9 @@ impl Output {
         match self.format {
             Some(Format::Json) => Ok(true),
             Some(Format::Table) => Ok(false),
-            Some(Format::Markdown) => {
-                Err(Failure::Usage("`markdown` is a format of `manifest` alone; use `table` or `json`".to_owned()))
-            }
+            Some(Format::Markdown) => Err(Failure::Usage(
+                "`markdown` is a format of `manifest` alone; use `table` or `json`".to_owned(),
+            )),
             None => Ok(!self.terminal),
         }
     }
@@ -75,7 +75,11 @@ impl Output {
     }
 
     /// A table with a heading. Every cell is escaped and held to one line.
-    pub(super) fn table<const N: usize>(self, heading: [&str; N], rows: &[[String; N]]) -> Result<(), Failure> {
+    pub(super) fn table<const N: usize>(
+        self,
+        heading: [&str; N],
+        rows: &[[String; N]],
+    ) -> Result<(), Failure> {
         let rows: Vec<[String; N]> =
             rows.iter().map(|row| row.clone().map(|cell| escaped_to(&cell, WIDEST))).collect();
         let mut widths = heading.map(|title| title.chars().count());

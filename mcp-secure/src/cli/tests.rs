@@ -23,13 +23,19 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let info = ServerInfo { name: "desk".into(), version: "1.2.3".into(), owner: None, instructions: None };
+        let info = ServerInfo {
+            name: "desk".into(),
+            version: "1.2.3".into(),
+            owner: None,
+            instructions: None,
+        };
         let people = People::new().with(Person::new("alice", "acme")).build().unwrap();
         Self { info, people, faults: vec![] }
     }
 
     async fn run(self, arguments: &[&str]) -> ExitCode {
-        let arguments = std::iter::once("desk").chain(arguments.iter().copied()).map(OsString::from);
+        let arguments =
+            std::iter::once("desk").chain(arguments.iter().copied()).map(OsString::from);
         run(Arc::new(self), arguments).await
     }
 }
@@ -143,7 +149,9 @@ fn b30_a_decision_names_who_decides() {
         panic!()
     };
     assert_eq!((decide.person.as_str(), decide.digest), ("bob", None));
-    let Some(Command::Audit(Audit::Tail { lines })) = parsed("desk audit tail").command else { panic!() };
+    let Some(Command::Audit(Audit::Tail { lines })) = parsed("desk audit tail").command else {
+        panic!()
+    };
     assert_eq!(lines, 20);
 }
 
@@ -162,8 +170,14 @@ async fn exit_codes_tell_done_refused_and_wrong_usage() {
     // Nothing there is a refusal, and does not make a folder.
     assert_eq!(Desk::new().run(&["--data", data, "audit", "verify"]).await, ExitCode::from(1));
     assert!(!Path::new(data).exists());
-    assert_eq!(Desk::new().run(&["--data", data, "token", "--as", "nobody"]).await, ExitCode::from(1));
-    assert_eq!(Desk::new().run(&["--data", data, "token", "--as", "alice"]).await, ExitCode::SUCCESS);
+    assert_eq!(
+        Desk::new().run(&["--data", data, "token", "--as", "nobody"]).await,
+        ExitCode::from(1)
+    );
+    assert_eq!(
+        Desk::new().run(&["--data", data, "token", "--as", "alice"]).await,
+        ExitCode::SUCCESS
+    );
     let ids = ["approvals", "show", "not-an-id", "--as", "alice"];
     assert_eq!(Desk::new().run(&[&["--data", data], &ids[..]].concat()).await, ExitCode::from(2));
 }

@@ -78,7 +78,17 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(parts: GateParts) -> Arc<Self> {
         let GateParts { info, table, policy, store, audit, clock, authenticator, settings } = parts;
-        Arc::new(Self { info, table, policy, store, audit, clock, authenticator, settings, running: TaskTracker::new() })
+        Arc::new(Self {
+            info,
+            table,
+            policy,
+            store,
+            audit,
+            clock,
+            authenticator,
+            settings,
+            running: TaskTracker::new(),
+        })
     }
 
     pub(crate) fn info(&self) -> &ServerInfo {
@@ -120,7 +130,8 @@ impl Gate {
     /// Waits for the bodies that may write to end, for as long as their own timeouts allow.
     pub(crate) async fn drain(&self) {
         self.running.close();
-        let longest = self.table.iter().map(|served| served.spec.limits.timeout_ms).max().unwrap_or(0);
+        let longest =
+            self.table.iter().map(|served| served.spec.limits.timeout_ms).max().unwrap_or(0);
         drop(tokio::time::timeout(Duration::from_millis(longest), self.running.wait()).await);
     }
 

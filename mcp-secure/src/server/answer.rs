@@ -2,7 +2,7 @@
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolResult, CacheScope, ContentBlock, ErrorCode, GetPromptResult, PromptMessage,
+    CacheScope, CallToolResult, ContentBlock, ErrorCode, GetPromptResult, PromptMessage,
     ReadResourceResult, Resource, ResourceContents, Role,
 };
 use serde_json::Value;
@@ -117,7 +117,9 @@ pub(super) fn to_resource_result(
                 }
                 Block::Link { uri, .. } => text(uri),
             }));
-            Ok(ReadResourceResult::new(contents).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
+            Ok(ReadResourceResult::new(contents)
+                .with_ttl_ms(0)
+                .with_cache_scope(CacheScope::Private))
         }
         Answer::Refused { request_id, refusal } => Err(as_error(&refusal, &request_id)),
         Answer::Unknown => Err(unknown_resource()),
@@ -164,7 +166,10 @@ mod tests {
             let structured = result.structured_content.unwrap();
             assert_eq!(structured["executed"], said);
             assert_eq!(structured["request_id"], "req_1");
-            assert_eq!(serde_json::from_str::<Value>(text(&result.content[0])).unwrap(), structured);
+            assert_eq!(
+                serde_json::from_str::<Value>(text(&result.content[0])).unwrap(),
+                structured
+            );
             assert!(text(&result.content[1]).starts_with(opening), "{}", text(&result.content[1]));
         }
     }
@@ -193,9 +198,11 @@ mod tests {
 
     #[test]
     fn b15_a_resource_is_nobody_elses_to_cache() {
-        let output = Output { structured: None, blocks: vec![Block::Text { text: "# Refunds".into() }] };
+        let output =
+            Output { structured: None, blocks: vec![Block::Text { text: "# Refunds".into() }] };
         let answer = Answer::Done { request_id: "req_1".into(), output };
-        let result = to_resource_result(answer, "kb://articles/refunds", Some("text/markdown")).unwrap();
+        let result =
+            to_resource_result(answer, "kb://articles/refunds", Some("text/markdown")).unwrap();
         assert_eq!(result.cache_scope, Some(CacheScope::Private));
         let wire = serde_json::to_value(&result).unwrap();
         assert_eq!(wire["contents"][0]["mimeType"], "text/markdown");

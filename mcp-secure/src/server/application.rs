@@ -14,7 +14,8 @@ use crate::catalog::StartFault;
 use crate::cli::{App, CheckReport, Opened, Opening};
 use crate::clock::Clock;
 use crate::identity::{
-    Authenticated, Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator, LocalIssuer,
+    Authenticated, Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator,
+    LocalIssuer,
 };
 use crate::manifest::Manifest;
 use crate::pipeline::{Gate, ServerInfo};
@@ -64,7 +65,9 @@ impl<S: State> Application<S> {
                 Arc::new(jwt.map_err(|error| words(&error))?)
             }
             // Deciders are authenticated one by one; nobody calls.
-            Opening::Desk => Arc::new(JwtAuthenticator::new([], self.clock.clone()).map_err(|error| words(&error))?),
+            Opening::Desk => Arc::new(
+                JwtAuthenticator::new([], self.clock.clone()).map_err(|error| words(&error))?,
+            ),
         })
     }
 }
@@ -112,7 +115,10 @@ impl<S: State> App for Application<S> {
         Box::pin(async move {
             let authenticator =
                 self.authenticator(&data, &opening).map_err(|why| vec![StartFault::server(why)])?;
-            let gate = self.builder.open_gate(&data, authenticator, self.clock.clone(), Options::default()).await?;
+            let gate = self
+                .builder
+                .open_gate(&data, authenticator, self.clock.clone(), Options::default())
+                .await?;
             if opening != Opening::Desk {
                 gate.keep_up();
             }

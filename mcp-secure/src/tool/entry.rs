@@ -338,13 +338,11 @@ impl<S: State, A: Send + Sync + 'static> BoundCall for Bound<S, A> {
         let taken = (self.parts.extract)(&mut fields);
         let faults = fields.into_faults();
         match taken {
-            Some(args) if faults.is_empty() => {
-                Ok(Box::new(Prepared {
+            Some(args) if faults.is_empty() => Ok(Box::new(Prepared {
                 parts: Arc::clone(&self.parts),
                 state: Arc::clone(&self.state),
                 args,
-            }))
-            }
+            })),
             _ => Err(faults),
         }
     }
