@@ -54,14 +54,14 @@ pub(crate) trait App: Send + Sync {
 
     /// Where the audit record lies.
     fn audit_folder(&self, data: &DataDir) -> PathBuf {
-        data.path().join("audit")
+        data.path().join(crate::server::AUDIT_FOLDER)
     }
 
-    fn open<'a>(
-        &'a self,
+    fn open(
+        &self,
         data: DataDir,
         opening: Opening,
-    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>>;
+    ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>>;
 }
 
 /// An application with its store, its audit and its pipeline open.

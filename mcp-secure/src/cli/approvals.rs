@@ -74,7 +74,7 @@ async fn list(
     desk.opened.close().await;
     let found = found?;
     if json {
-        return context.output.json(&Value::Array(found.iter().map(view).collect()));
+        return Output::json(&Value::Array(found.iter().map(view).collect()));
     }
     let row = |approval: &Approval| {
         [
@@ -105,11 +105,7 @@ async fn show(context: &Context, id: &str, person: &str) -> Result<(), Failure> 
     let found = desk.find(&id).await;
     desk.opened.close().await;
     let approval = found?;
-    if json {
-        context.output.json(&view(&approval))
-    } else {
-        context.output.raw(&described(&approval))
-    }
+    if json { Output::json(&view(&approval)) } else { Output::raw(&described(&approval)) }
 }
 
 async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(), Failure> {
@@ -117,18 +113,18 @@ async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(),
     let id = parse_id(&args.id)?;
     let named = args.digest.as_deref().map(parse_digest).transpose()?;
     let desk = Desk::open(context, &args.person).await?;
-    let decided = decide_at(context, &desk, &id, named, verdict, args.reason).await;
+    let decided = decide_at(&desk, &id, named, verdict, args.reason).await;
     desk.opened.close().await;
     let approval = decided?;
     if json {
-        return context.output.json(&view(&approval));
+        return Output::json(&view(&approval));
     }
     let word = match verdict {
         Verdict::Approve => "approved",
         Verdict::Deny => "denied",
     };
     let (have, need) = (approval.approvals(), approval.quorum.max(1));
-    context.output.note(&format!(
+    Output::note(&format!(
         "{word} by {}; the request is `{}` ({have} of {need} approvals)",
         super::escape::escaped(&args.person),
         approval.state.kind()
@@ -137,7 +133,6 @@ async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(),
 }
 
 async fn decide_at(
-    context: &Context,
     desk: &Desk,
     id: &ApprovalId,
     named: Option<Digest>,
@@ -145,7 +140,7 @@ async fn decide_at(
     reason: Option<String>,
 ) -> Result<Approval, Failure> {
     let shown = desk.find(id).await?;
-    context.output.note(described(&shown).trim_end());
+    Output::note(described(&shown).trim_end());
     let digest = named.unwrap_or(shown.effect);
     desk.opened
         .decide(desk.who.clone(), id, digest, verdict, reason)
@@ -168,6 +163,7 @@ fn resource(approval: &Approval) -> String {
             let part = |name: &str| map.get(name).map(plain).unwrap_or_default();
             format!("{} {}", part("type"), part("id")).trim().to_owned()
         }
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => plain(other),
     }
 }
