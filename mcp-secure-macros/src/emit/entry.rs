@@ -10,7 +10,7 @@ use syn::spanned::Spanned as _;
 use crate::model::{Declaration, Param, Shape};
 use crate::paths::{
     AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, DryRun, Entry, InputOf, Lender,
-    Lent, LentRead, NotAResourceId, OutputOf, Probe, Reader, Present, Reply, ReplyOf, Resource, Rollback, State, StdVec,
+    Lent, LentRead, NotAResourceId, OutputOf, Probe, Reader, Present, Reply, ReplyOf, Resource, ResourceIds, Rollback, State, StdVec,
     Tool, ToolMeta, When, WholeInputOf,
 };
 
@@ -71,8 +71,9 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
     let mut steps = Vec::new();
     if let Some(resource) = &declared.resource {
         let ty = &resource.ty;
-        bounds.push(quote_spanned!(ty.span()=> #ty: #Resource<__S>));
-        steps.push(pick(declared, ty, &resource.input, args, &tuple));
+        let (bound, step) = scope(declared, ty, &resource.input, args, &tuple);
+        bounds.push(bound);
+        steps.push(step);
     }
     if let Some(path) = &declared.dry_run {
         bounds.push(quote_spanned!(path.span()=> #path: #DryRun<__S, #tuple>));
@@ -138,16 +139,22 @@ fn extract(declared: &Declaration, locals: &Locals) -> TokenStream {
     quote!(|#args| { #(#takes)* #Present((#(#each?,)*)) })
 }
 
-/// The step that says which input names the resource.
-fn pick(declared: &Declaration, ty: &Type, input: &Ident, args: &Ident, tuple: &TokenStream) -> TokenStream {
+/// The bound on the resource's type, and the step that says which input names it.
+fn scope(declared: &Declaration, ty: &Type, input: &Ident, args: &Ident, tuple: &TokenStream) -> (TokenStream, TokenStream) {
     let named = declared.shape.inputs().enumerate().find(|(_, (name, _))| name.unraw() == input.unraw());
     match named {
         Some((index, (_, id))) => {
             let index = Literal::usize_unsuffixed(index);
-            quote_spanned!(input.span()=> .resource::<#ty, #id>(|#args: &#tuple| &#args.#index))
+            (
+                quote_spanned!(ty.span()=> #ty: #Resource<__S, Id = <#id as #ResourceIds>::Id>),
+                quote_spanned!(input.span()=> .resource::<#ty, #id>(|#args: &#tuple| &#args.#index)),
+            )
         }
-        // A field of the whole input.
-        None => quote_spanned!(input.span()=> .resource::<#ty, _>(|#args: &#tuple| &#args.0.#input)),
+        // A field of the whole input: its type cannot be named here, so the runtime compares it.
+        None => (
+            quote_spanned!(ty.span()=> #ty: #Resource<__S>),
+            quote_spanned!(input.span()=> .resource_field::<#ty, _>(|#args: &#tuple| &#args.0.#input)),
+        ),
     }
 }
 

@@ -67,6 +67,10 @@ fn describe_one<S: State>(
     else {
         return Err(faults);
     };
+    if entry.resource_type().is_some_and(|resource| !resource.id_fits) {
+        let why = "the field named by `resource` is not of that resource's id type";
+        return Err(vec![StartFault::tool(spec.name, why)]);
+    }
     let owner = spec.owner.or(owner).unwrap_or_default().to_owned();
     let input = Value::Object(input);
     let description = json::description(spec, &owner, &input, output.as_ref());

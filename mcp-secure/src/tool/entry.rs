@@ -1,3 +1,4 @@
+use std::any::{Any, TypeId};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -37,6 +38,8 @@ type Preview<S, A> =
 pub(crate) struct ResourceType {
     pub(crate) type_name: &'static str,
     pub(crate) attributes: &'static [(&'static str, &'static str)],
+    /// Whether the input named by `resource` holds this type's ids.
+    pub(crate) id_fits: bool,
 }
 
 /// What does not depend on the type of the arguments.
@@ -142,17 +145,47 @@ impl<S: State> Entry<S> {
 impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
     /// The permission is checked on the resource `R`, which the input that `pick` picks names.
     #[must_use]
-    pub fn resource<R, I>(mut self, pick: for<'a> fn(&'a A) -> &'a I) -> Self
+    pub fn resource<R, I>(self, pick: for<'a> fn(&'a A) -> &'a I) -> Self
     where
         R: Resource<S>,
         I: ResourceIds<Id = R::Id> + 'static,
     {
-        self.common.resource = Some(ResourceType { type_name: R::TYPE, attributes: R::ATTRIBUTES });
+        self.scoped::<R, I>(pick, |id| Some(id))
+    }
+
+    /// The same for a field of a whole input, whose type the macro cannot name and so cannot prove to be `R`'s id. A
+    /// field of another id type is a fault at start-up, and no call with it is ever permitted.
+    #[must_use]
+    pub fn resource_field<R, I>(self, pick: for<'a> fn(&'a A) -> &'a I) -> Self
+    where
+        R: Resource<S>,
+        I: ResourceIds + 'static,
+    {
+        self.scoped::<R, I>(pick, |id| (id as &dyn Any).downcast_ref())
+    }
+
+    fn scoped<R, I>(
+        mut self,
+        pick: for<'a> fn(&'a A) -> &'a I,
+        own: for<'a> fn(&'a I::Id) -> Option<&'a R::Id>,
+    ) -> Self
+    where
+        R: Resource<S>,
+        I: ResourceIds + 'static,
+    {
+        self.common.resource = Some(ResourceType {
+            type_name: R::TYPE,
+            attributes: R::ATTRIBUTES,
+            id_fits: TypeId::of::<I::Id>() == TypeId::of::<R::Id>(),
+        });
         self.load = Some(Box::new(move |args, reader| {
             let ids = pick(args).each();
             Box::pin(async move {
                 let mut loaded = Vec::with_capacity(ids.len());
                 for id in ids {
+                    let id = own(id).ok_or_else(|| {
+                        ToolError::internal("the field named by `resource` holds another id type")
+                    })?;
                     loaded.push(R::load(&reader, id).await?.map(|resource| LoadedResource {
                         type_name: R::TYPE,
                         id: id.id_text(),
