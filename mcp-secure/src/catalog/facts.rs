@@ -22,7 +22,9 @@ pub(super) fn check(
     let house = match house.map(HouseRules::parse).transpose() {
         Ok(house) => house,
         Err(found) => {
-            faults.extend(found.into_iter().map(|fault| StartFault::server(format!("house rules: {fault}"))));
+            faults.extend(
+                found.into_iter().map(|fault| StartFault::server(format!("house rules: {fault}"))),
+            );
             None
         }
     };

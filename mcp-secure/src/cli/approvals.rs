@@ -10,7 +10,6 @@ use super::{Context, Failure, Opened, Opening};
 use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
 use crate::canon::Digest;
 use crate::identity::{Authenticated, DataDir};
-use crate::store::ApprovalFilter;
 
 /// The client that decisions made here are carried by. Never one that a tool is called through.
 const CLIENT: &str = "command-line";
@@ -41,12 +40,8 @@ impl Desk {
         Ok(Self { who, opened })
     }
 
-    /// The request, if it is of the looker's tenant; another tenant's does not exist.
     async fn find(&self, id: &ApprovalId) -> Result<Approval, Failure> {
-        let found = self.opened.store().approval(id).await.map_err(Failure::because)?;
-        found
-            .filter(|approval| approval.requester.tenant == self.who.tenant)
-            .ok_or_else(|| Failure::because("there is no such request"))
+        self.opened.approval(&self.who, id).await.map_err(Failure::because)
     }
 }
 
@@ -69,8 +64,7 @@ async fn list(
     let json = context.output.wants_json()?;
     let state = state.map(parse_state).transpose()?;
     let desk = Desk::open(context, person).await?;
-    let filter = ApprovalFilter { tenant: Some(desk.who.tenant.clone()), state };
-    let found = desk.opened.store().approvals(filter, limit).await.map_err(Failure::because);
+    let found = desk.opened.approvals(&desk.who, state, limit).await.map_err(Failure::because);
     desk.opened.close().await;
     let found = found?;
     if json {

@@ -7,7 +7,7 @@ use super::table::{Served, Table};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, Authenticator};
-use crate::policy::PolicyEngine;
+use crate::policy::{PolicyEngine, PolicyFault};
 use crate::store::Store;
 use crate::tool::spec::Kind;
 
@@ -103,8 +103,9 @@ impl Gate {
         &self.audit
     }
 
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    /// What in the policies is no fault but surely not meant.
+    pub(crate) fn policy_warnings(&self) -> &[PolicyFault] {
+        self.policy.warnings()
     }
 
     /// The tools that some call of this caller could be permitted to use.
