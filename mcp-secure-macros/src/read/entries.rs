@@ -155,12 +155,11 @@ pub(crate) fn unknown_key(
 ) -> Option<&'static str> {
     let name = entry.name();
     let near = nearest(&name, known.iter().copied());
-    let message = match near {
-        Some(near) => format!("`{owner}` has no key `{name}`, did you mean `{near}`?"),
-        None => {
-            let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-            format!("`{owner}` has no key `{name}`: it takes {}", list.join(", "))
-        }
+    let message = if let Some(near) = near {
+        format!("`{owner}` has no key `{name}`, did you mean `{near}`?")
+    } else {
+        let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+        format!("`{owner}` has no key `{name}`: it takes {}", list.join(", "))
     };
     faults.push(Code::KEY_UNKNOWN, entry.key.span(), message);
     near.and_then(|near| known.iter().copied().find(|key| *key == near))
