@@ -1,1 +1,1 @@
-
+//! Nothing to build here: this package exists for its tests.

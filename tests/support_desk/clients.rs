@@ -1,0 +1,136 @@
+//! The whole story, told by each official client over each transport.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Desk, every_client, refund_arguments, refusal_code, structured};
+
+/// The tools of the support role.
+const SUPPORT: [&str; 7] = [
+    "close_account",
+    "create_support_ticket_draft",
+    "get_account_health_summary",
+    "notify_account_manager",
+    "request_customer_status_change",
+    "request_refund",
+    "search_customers",
+];
+
+#[test]
+fn what_is_listed_depends_on_who_asks() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    for (name, expected) in [("alice", &SUPPORT[1..]), ("bob", &SUPPORT[..]), ("mallory", &[])] {
+        for client in every_client(&desk, &server, name) {
+            assert_eq!(client.tool_names(), expected, "{client:?}");
+        }
+    }
+}
+
+#[test]
+fn a_read_answers_what_the_output_schema_says_and_the_same_as_text() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    for client in every_client(&desk, &server, "alice") {
+        let result = client.call("get_account_health_summary", &json!({"customer_id": "cus_1001"}));
+        assert_ne!(result["isError"], json!(true), "{client:?}: {result:#}");
+        let expected = json!({
+            "customer_id": "cus_1001", "name": "Adler Optics", "plan": "team", "status": "active",
+            "open_tickets": 0, "lifetime_value_cents": 12_000, "health": "good",
+        });
+        assert_eq!(structured(&result), &expected, "{client:?}");
+        let text: Value =
+            serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+        assert_eq!(text, expected, "{client:?}");
+    }
+}
+
+#[test]
+fn a_search_finds_the_own_tenants_customers_only() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    for (name, expected) in [("alice", "cus_1001"), ("dave", "cus_2001")] {
+        for client in every_client(&desk, &server, name) {
+            let result =
+                client.call("search_customers", &json!({"name_prefix": "adler", "limit": 1}));
+            let found = &structured(&result)["customers"];
+            assert_eq!(found[0]["customer_id"], json!(expected), "{client:?}");
+            assert_eq!(found.as_array().unwrap().len(), 1, "{client:?}");
+        }
+    }
+}
+
+#[test]
+fn another_tenants_customer_is_refused() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    for client in every_client(&desk, &server, "alice") {
+        let result = client.call("get_account_health_summary", &json!({"customer_id": "cus_2001"}));
+        assert_eq!(refusal_code(&result), "permission_denied", "{client:?}");
+        assert_eq!(structured(&result)["executed"], json!(false), "{client:?}");
+        assert!(!result.to_string().contains("globex"), "{client:?}: {result:#}");
+    }
+}
+
+#[test]
+fn resources_and_prompts_are_served_by_the_same_rules() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    for client in every_client(&desk, &server, "alice") {
+        let read = client.read("kb://articles/refund-policy");
+        assert!(
+            read["contents"][0]["text"].as_str().unwrap().contains("lead"),
+            "{client:?}: {read:#}"
+        );
+        let prompt = client.prompt("refund_review", "order_id", "ord_5001");
+        let text = prompt["messages"][0]["content"]["text"].as_str().unwrap();
+        assert!(text.contains("12000 cents"), "{client:?}: {prompt:#}");
+    }
+}
+
+#[test]
+fn a_refund_waits_for_a_lead_runs_once_and_repeats_its_answer() {
+    // One order a client, all in one folder, as on a working day.
+    let desk = Desk::new();
+    let server = desk.serve();
+    for (index, client) in every_client(&desk, &server, "alice").into_iter().enumerate() {
+        refund_story(&desk, &client, &format!("ord_{}", 5010 + index), index as i64);
+    }
+    desk.audit_holds();
+}
+
+fn refund_story(desk: &Desk, client: &Client, order: &str, paid_before: i64) {
+    let mut arguments = refund_arguments();
+    arguments["order_id"] = json!(order);
+    arguments["amount_cents"] = json!(1_500);
+
+    let asked = client.call("request_refund", &arguments);
+    assert_eq!(refusal_code(&asked), "approval_required", "{client:?}");
+    let asked = structured(&asked);
+    assert_eq!(asked["executed"], json!(false), "{client:?}");
+    let approval =
+        asked["approval_id"].as_str().unwrap_or_else(|| panic!("no approval in {asked:#}"));
+    assert!(asked["expires_at"].is_string(), "{asked:#}");
+
+    // Asking again asks nobody twice.
+    let again = client.call("request_refund", &arguments);
+    assert_eq!(structured(&again)["approval_id"], asked["approval_id"], "{client:?}");
+    assert_eq!(desk.effects("refund.paid"), paid_before, "{client:?}");
+
+    desk.approve(approval, "bob");
+    assert_eq!(
+        desk.effects("refund.paid"),
+        paid_before,
+        "a decision runs nothing by itself: {client:?}"
+    );
+
+    let paid = client.call("request_refund", &arguments);
+    assert_ne!(paid["isError"], json!(true), "{client:?}: {paid:#}");
+    let receipt = structured(&paid);
+    assert_eq!(receipt["order_id"], json!(order), "{client:?}");
+    assert_eq!(receipt["amount_cents"], json!(1_500), "{client:?}");
+    assert_eq!(receipt["status"], json!("refunded"), "{client:?}");
+
+    let repeated = client.call("request_refund", &arguments);
+    assert_eq!(structured(&repeated), receipt, "{client:?}");
+    assert_eq!(desk.effects("refund.paid"), paid_before + 1, "{client:?}");
+}

@@ -1,0 +1,224 @@
+//! A data folder, and the program run on it.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio as Pipe};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::tools::workspace;
+
+/// How long anything may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The `support-desk` program, built if it is not up to date.
+pub(crate) fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "support-desk", "--bin", "support-desk"])
+            .current_dir(workspace())
+            .status()
+            .unwrap();
+        assert!(built.success(), "`support-desk` does not build");
+        // This test is `<target>/debug/deps/support_desk-<hash>`.
+        let test = std::env::current_exe().unwrap();
+        let program = test.ancestors().nth(2).unwrap().join("support-desk");
+        assert!(program.exists(), "`{}` is missing after its build", program.display());
+        program
+    })
+}
+
+/// What a finished command left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Finished {
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).expect("standard output is text"),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Its standard output as JSON; it has to have succeeded.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        self.succeeded();
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("no JSON ({e}): {self:#?}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeded(&self) -> &Self {
+        assert!(self.status.success(), "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn exited_with(&self, code: i32) -> &Self {
+        assert_eq!(self.status.code(), Some(code), "{self:#?}");
+        self
+    }
+}
+
+/// A fresh data folder.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("support-desk-data")
+    }
+
+    /// The program on this folder, with nothing of this process's environment that could steer it.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.env_remove("MCP_SECURE_DATA").arg("--data").arg(self.data()).args(arguments);
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+        Finished::of(&mut self.command(arguments))
+    }
+
+    pub(crate) fn token(&self, name: &str) -> String {
+        let finished = self.run(&["token", "--as", name]);
+        finished.succeeded().stdout.trim().to_owned()
+    }
+
+    /// How often an effect happened in the world, which is the desk's own database.
+    pub(crate) fn effects(&self, kind: &str) -> i64 {
+        let desk = rusqlite::Connection::open(self.data().join("support-desk.sqlite")).unwrap();
+        desk.busy_timeout(PATIENCE).unwrap();
+        desk.query_row("SELECT count(*) FROM side_effects WHERE kind = ?1", [kind], |row| {
+            row.get(0)
+        })
+        .unwrap()
+    }
+
+    /// Bob, a support lead, approves a request on the command line.
+    #[track_caller]
+    pub(crate) fn approve(&self, approval_id: &str, by: &str) -> Finished {
+        let finished =
+            self.run(&["approvals", "approve", approval_id, "--as", by, "--format", "json"]);
+        finished.succeeded();
+        finished
+    }
+
+    /// Everything the audit holds is in order.
+    #[track_caller]
+    pub(crate) fn audit_holds(&self) {
+        self.run(&["audit", "verify"]).succeeded();
+    }
+
+    /// The records of the audit as JSON.
+    #[track_caller]
+    pub(crate) fn records(&self, arguments: &[&str]) -> Vec<Value> {
+        let finished = self.run(&[&["audit", "query", "--format", "json"], arguments].concat());
+        match finished.json() {
+            Value::Array(records) => records,
+            other => panic!("no list of records: {other:#}"),
+        }
+    }
+
+    pub(crate) fn serve(&self) -> Server {
+        Server::start(|address| self.command(&["serve", "--http", address]))
+    }
+}
+
+/// A running HTTP server. Killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts what `command` makes for a free address, and waits until it takes connections.
+    #[track_caller]
+    pub(crate) fn start(command: impl FnOnce(&str) -> Command) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut log = tempfile::tempfile().unwrap();
+        let mut child = command(&address.to_string())
+            .stdin(Pipe::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        let since = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended: {ended:?}\n{}", text(&mut log));
+            assert!(since.elapsed() < PATIENCE, "the server does not listen\n{}", text(&mut log));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { child, address }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/mcp", self.address)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`: no time for anything.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// What a supervisor does.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        ask_to_end(self.pid());
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(since.elapsed() < PATIENCE, "the server does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// `kill -TERM`, by the shell: not every system has the program.
+pub(crate) fn ask_to_end(pid: u32) {
+    let kill = format!("kill -TERM {pid}");
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn text(log: &mut File) -> String {
+    use std::io::Seek as _;
+    let mut text = String::new();
+    log.rewind().unwrap();
+    log.read_to_string(&mut text).unwrap();
+    text
+}

@@ -1,0 +1,13 @@
+//! support-desk driven from outside, as a stranger would: by the official clients, by hand-written bytes, and on the
+//! command line. Nothing here links the framework; what holds, holds for the program.
+
+mod harness;
+
+mod approvals;
+mod cli;
+mod clients;
+mod disk;
+mod hostile_http;
+mod hostile_stdio;
+mod processes;
+mod refusals;
