@@ -77,7 +77,10 @@ impl Faults {
 
 impl Drop for Faults {
     fn drop(&mut self) {
-        debug_assert!(self.read || self.found.is_empty() || std::thread::panicking(), "faults were not looked at");
+        debug_assert!(
+            self.read || self.found.is_empty() || std::thread::panicking(),
+            "faults were not looked at"
+        );
     }
 }
 

@@ -32,11 +32,20 @@ impl Expansion {
 }
 
 /// `#[tool]`, `#[resource]`, `#[prompt]`, `#[dry_run]`, `#[when]` or `#[rollback]` on an item.
-pub(crate) fn attribute(role: Role, attr: TokenStream, item: TokenStream, house: &House) -> Expansion {
+pub(crate) fn attribute(
+    role: Role,
+    attr: TokenStream,
+    item: TokenStream,
+    house: &House,
+) -> Expansion {
     let mut faults = Faults::default();
     match function::read(item.clone()) {
         Item::Other(what, place) => {
-            let message = format!("`#[{}]` stands on {what}: put it on a free function, `{}`", role.name(), role.legal());
+            let message = format!(
+                "`#[{}]` stands on {what}: put it on a free function, `{}`",
+                role.name(),
+                role.legal()
+            );
             faults.push(Code::ITEM_KIND, place, message);
             Expansion { tokens: item, faults: faults.take() }
         }
@@ -44,7 +53,13 @@ pub(crate) fn attribute(role: Role, attr: TokenStream, item: TokenStream, house:
     }
 }
 
-fn on_function(role: Role, attr: TokenStream, mut function: Function, house: &House, mut faults: Faults) -> Expansion {
+fn on_function(
+    role: Role,
+    attr: TokenStream,
+    mut function: Function,
+    house: &House,
+    mut faults: Faults,
+) -> Expansion {
     take_repeated(role, &mut function, &mut faults);
     let notes = function::take_notes(&mut function.sig, &mut faults);
     let written = emit::function(&function);
@@ -61,7 +76,11 @@ fn on_function(role: Role, attr: TokenStream, mut function: Function, house: &Ho
         Role::DryRun | Role::When | Role::Rollback => {
             let understood = check::companion(role, &attr, &function, notes, &mut faults);
             let inside = understood.inside || function.body.is_none();
-            (emit::companion(role, &understood.shape, &written), emit::companion_stub(role, &vis, &ident), inside)
+            (
+                emit::companion(role, &understood.shape, &written),
+                emit::companion_stub(role, &vis, &ident),
+                inside,
+            )
         }
     };
     let faults = faults.take();

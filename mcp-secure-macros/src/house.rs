@@ -21,7 +21,9 @@ impl House {
     ///
     /// The file is read for each declaration: it is small, and a long-lived editor process must not hold an old one.
     pub(crate) fn of_package() -> Self {
-        std::env::var_os("CARGO_MANIFEST_DIR").map(|folder| Self::from(Path::new(&folder))).unwrap_or_default()
+        std::env::var_os("CARGO_MANIFEST_DIR")
+            .map(|folder| Self::from(Path::new(&folder)))
+            .unwrap_or_default()
     }
 
     /// The rules for a package in `folder`. Every file between it and the workspace root holds, so that a member cannot
@@ -34,7 +36,9 @@ impl House {
             match fs::read_to_string(&file) {
                 Ok(text) => house.add(shown, &text),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => house.faults.push(format!("the house rules in `{shown}` cannot be read: {error}")),
+                Err(error) => house
+                    .faults
+                    .push(format!("the house rules in `{shown}` cannot be read: {error}")),
             }
         }
         house
@@ -45,7 +49,9 @@ impl House {
         match HouseRules::parse(text) {
             Ok(rules) => self.rules.push(rules),
             Err(faults) => {
-                let faults = faults.into_iter().map(|fault| format!("the house rules file `{FILE_NAME}` is at fault: {fault}"));
+                let faults = faults.into_iter().map(|fault| {
+                    format!("the house rules file `{FILE_NAME}` is at fault: {fault}")
+                });
                 self.faults.extend(faults);
             }
         }

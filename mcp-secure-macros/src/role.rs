@@ -35,12 +35,24 @@ impl Role {
     /// The signature that goes with it, for messages.
     pub(crate) const fn legal(self) -> &'static str {
         match self {
-            Self::Declaration(Kind::Tool) => "async fn name(lent: &Service, input: Input) -> Result<Output, Error>",
-            Self::Declaration(Kind::Resource) => "async fn name(lent: &Service, variable: Variable) -> Result<Content, Error>",
-            Self::Declaration(Kind::Prompt) => "async fn name(lent: &Service, argument: Argument) -> Result<Content, Error>",
-            Self::DryRun => "async fn name(lent: &Service, /* the tool's inputs */) -> Result<Preview, Error>",
-            Self::When => "async fn name(lent: &Service, /* the tool's inputs */) -> Result<bool, Error>",
-            Self::Rollback => "async fn name(lent: &Service, done: Output) -> Result<Undone, Error>",
+            Self::Declaration(Kind::Tool) => {
+                "async fn name(lent: &Service, input: Input) -> Result<Output, Error>"
+            }
+            Self::Declaration(Kind::Resource) => {
+                "async fn name(lent: &Service, variable: Variable) -> Result<Content, Error>"
+            }
+            Self::Declaration(Kind::Prompt) => {
+                "async fn name(lent: &Service, argument: Argument) -> Result<Content, Error>"
+            }
+            Self::DryRun => {
+                "async fn name(lent: &Service, /* the tool's inputs */) -> Result<Preview, Error>"
+            }
+            Self::When => {
+                "async fn name(lent: &Service, /* the tool's inputs */) -> Result<bool, Error>"
+            }
+            Self::Rollback => {
+                "async fn name(lent: &Service, done: Output) -> Result<Undone, Error>"
+            }
         }
     }
 }

@@ -28,7 +28,8 @@ pub(crate) fn name(ty: &Type) -> Option<String> {
 
 /// The types written between the angle brackets of the last part.
 pub(crate) fn arguments(ty: &Type) -> Vec<&Type> {
-    let Some(PathSegment { arguments: PathArguments::AngleBracketed(list), .. }) = last_segment(ty) else {
+    let Some(PathSegment { arguments: PathArguments::AngleBracketed(list), .. }) = last_segment(ty)
+    else {
         return Vec::new();
     };
     list.args
@@ -122,7 +123,8 @@ pub(crate) fn free_json(ty: &Type) -> Option<Free<'_>> {
 
 fn is_json_value(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return false };
-    let segments: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    let segments: Vec<String> =
+        path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
     match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["Value" | "RawValue" | "JsonObject"] => true,
         [.., "serde_json" | "value", "Value" | "RawValue"] => true,
@@ -137,7 +139,9 @@ pub(crate) fn has_lifetime(ty: &Type) -> bool {
     while let Some(tokens) = open.pop() {
         for token in tokens {
             match token {
-                proc_macro2::TokenTree::Punct(quote) if quote.as_char() == '\'' => after_quote = true,
+                proc_macro2::TokenTree::Punct(quote) if quote.as_char() == '\'' => {
+                    after_quote = true
+                }
                 proc_macro2::TokenTree::Ident(name) if after_quote => {
                     if name != "static" {
                         return true;
@@ -184,7 +188,10 @@ pub(crate) enum Class {
 pub(crate) fn class(ty: &Type) -> Class {
     match name(unwrap_option(ty)).as_deref() {
         Some(text) if TEXT_TYPES.contains(&text) => Class::Text,
-        Some("u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize") => Class::Int,
+        Some(
+            "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128"
+            | "isize",
+        ) => Class::Int,
         Some("f32" | "f64") => Class::Float,
         Some("bool") => Class::Bool,
         Some("Vec" | "VecDeque" | "HashSet" | "BTreeSet") => Class::List,
@@ -195,5 +202,12 @@ pub(crate) fn class(ty: &Type) -> Class {
 /// A type as text, the way people write it.
 pub(crate) fn text(tokens: &impl quote::ToTokens) -> String {
     let written = tokens.to_token_stream().to_string();
-    written.replace(" :: ", "::").replace(":: ", "::").replace(" <", "<").replace("< ", "<").replace(" >", ">").replace(" ,", ",").replace("& ", "&")
+    written
+        .replace(" :: ", "::")
+        .replace(":: ", "::")
+        .replace(" <", "<")
+        .replace("< ", "<")
+        .replace(" >", ">")
+        .replace(" ,", ",")
+        .replace("& ", "&")
 }

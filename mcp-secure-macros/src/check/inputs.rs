@@ -45,19 +45,30 @@ pub(crate) fn check(
 fn power(tool: &Ident, tool_name: &str, inputs: &[(Ident, Type, ParamNotes)], faults: &mut Faults) {
     let is_open = |ty: &Type, notes: &ParamNotes| {
         // A closed list of values is an enum, whatever its Rust type.
-        types::is_bare_text(ty) && !notes.arg.as_ref().is_some_and(|(arg, _)| arg.one_of.is_given() || arg.one_of.is_faulty())
+        types::is_bare_text(ty)
+            && !notes
+                .arg
+                .as_ref()
+                .is_some_and(|(arg, _)| arg.one_of.is_given() || arg.one_of.is_faulty())
     };
     let mut raw = false;
     for (name, ty, notes) in inputs {
-        if notes.input.is_none() && is_open(ty, notes) && is_raw_input(tool_name, &name.unraw().to_string()) {
-            let message = format!("`{name}` as bare text is raw power in the hands of a model: use an enum or a narrow type of its own, or say why with `broad = \"...\"`");
+        if notes.input.is_none()
+            && is_open(ty, notes)
+            && is_raw_input(tool_name, &name.unraw().to_string())
+        {
+            let message = format!(
+                "`{name}` as bare text is raw power in the hands of a model: use an enum or a narrow type of its own, or say why with `broad = \"...\"`"
+            );
             faults.push(Code::RAW_INPUT, name.span(), message);
             raw = true;
         }
     }
     // One mistake, one message: a raw input explains the raw tool.
     if !raw && is_raw_tool(tool_name) && inputs.iter().any(|(_, ty, notes)| is_open(ty, notes)) {
-        let message = format!("`{tool_name}` over bare text is raw power in the hands of a model: offer one narrow action, or say why with `broad = \"...\"`");
+        let message = format!(
+            "`{tool_name}` over bare text is raw power in the hands of a model: offer one narrow action, or say why with `broad = \"...\"`"
+        );
         faults.push(Code::RAW_TOOL, tool.span(), message);
     }
 }
@@ -66,14 +77,21 @@ fn whole(inputs: &[(Ident, Type, ParamNotes)], faults: &mut Faults) {
     for (name, ty, notes) in inputs {
         let Some(place) = notes.input else { continue };
         if inputs.len() > 1 {
-            let message = format!("`#[input]` makes `{name}` the whole arguments object, but there are {} owned parameters: keep one, or remove `#[input]`", inputs.len());
+            let message = format!(
+                "`#[input]` makes `{name}` the whole arguments object, but there are {} owned parameters: keep one, or remove `#[input]`",
+                inputs.len()
+            );
             faults.push(Code::WHOLE_INPUT, place, message);
         } else if types::class(ty) != Class::Unknown {
-            let message = format!("`#[input]` makes `{name}` the whole arguments object, which is a struct of yours and not `{}`", types::text(ty));
+            let message = format!(
+                "`#[input]` makes `{name}` the whole arguments object, which is a struct of yours and not `{}`",
+                types::text(ty)
+            );
             faults.push(Code::WHOLE_INPUT, Place::of(ty), message);
         }
         if let Some((_, place)) = &notes.arg {
-            let message = format!("the fields of `{name}` are bounded in their own struct: remove `#[arg]`");
+            let message =
+                format!("the fields of `{name}` are bounded in their own struct: remove `#[arg]`");
             faults.push(Code::ARG_MISPLACED, *place, message);
         }
     }
@@ -82,11 +100,15 @@ fn whole(inputs: &[(Ident, Type, ParamNotes)], faults: &mut Faults) {
 fn free(name: &Ident, ty: &Type, faults: &mut Faults) {
     match types::free_json(ty) {
         Some(Free::Json(json)) => {
-            let message = format!("`{name}` would accept any JSON at all: use a struct with named fields, or say why with `broad = \"...\"`");
+            let message = format!(
+                "`{name}` would accept any JSON at all: use a struct with named fields, or say why with `broad = \"...\"`"
+            );
             faults.push(Code::FREE_JSON, Place::of(json), message);
         }
         Some(Free::Map(map)) => {
-            let message = format!("`{name}` would accept any keys with any JSON: use a struct with named fields, or say why with `broad = \"...\"`");
+            let message = format!(
+                "`{name}` would accept any keys with any JSON: use a struct with named fields, or say why with `broad = \"...\"`"
+            );
             faults.push(Code::FREE_MAP, Place::of(map), message);
         }
         None => {}
@@ -101,15 +123,39 @@ fn bounds(arg: &Arg, ty: &Type, faults: &mut Faults) {
             && class != Class::Unknown
             && !fits.contains(&class)
         {
-            faults.push(Code::BOUND_MISFIT, place, format!("`{key}` does not fit `{shown}`: {instead}"));
+            faults.push(
+                Code::BOUND_MISFIT,
+                place,
+                format!("`{key}` does not fit `{shown}`: {instead}"),
+            );
         }
     };
     let numbers = [Class::Int, Class::Float];
     let key = |span: Option<proc_macro2::Span>| span.map(Place::from);
-    misfit("min", key(arg.min.key()), &numbers, "it bounds numbers; texts and lists take `min_len`");
-    misfit("max", key(arg.max.key()), &numbers, "it bounds numbers; texts and lists take `max_len`");
-    misfit("min_len", key(arg.min_len.key()), &[Class::Text, Class::List], "it bounds texts and lists; numbers take `min`");
-    misfit("max_len", key(arg.max_len.key()), &[Class::Text, Class::List], "it bounds texts and lists; numbers take `max`");
+    misfit(
+        "min",
+        key(arg.min.key()),
+        &numbers,
+        "it bounds numbers; texts and lists take `min_len`",
+    );
+    misfit(
+        "max",
+        key(arg.max.key()),
+        &numbers,
+        "it bounds numbers; texts and lists take `max_len`",
+    );
+    misfit(
+        "min_len",
+        key(arg.min_len.key()),
+        &[Class::Text, Class::List],
+        "it bounds texts and lists; numbers take `min`",
+    );
+    misfit(
+        "max_len",
+        key(arg.max_len.key()),
+        &[Class::Text, Class::List],
+        "it bounds texts and lists; numbers take `max`",
+    );
     misfit("pattern", key(arg.pattern.key()), &[Class::Text], "it bounds texts");
     let fits = |value: &Scalar| match class {
         Class::Unknown => true,
@@ -121,13 +167,21 @@ fn bounds(arg: &Arg, ty: &Type, faults: &mut Faults) {
     };
     for (value, place) in arg.one_of.get().into_iter().flatten() {
         if !fits(value) {
-            faults.push(Code::BOUND_MISFIT, *place, format!("`{}` is no value of `{shown}`", value.json()));
+            faults.push(
+                Code::BOUND_MISFIT,
+                *place,
+                format!("`{}` is no value of `{shown}`", value.json()),
+            );
         }
     }
     if let (Some(value), Some(place)) = (arg.default.get(), arg.default.place())
         && !fits(value)
     {
-        faults.push(Code::BOUND_MISFIT, place, format!("the default `{}` is no value of `{shown}`", value.json()));
+        faults.push(
+            Code::BOUND_MISFIT,
+            place,
+            format!("the default `{}` is no value of `{shown}`", value.json()),
+        );
         return;
     }
     crossed(arg, faults);
@@ -139,13 +193,19 @@ fn crossed(arg: &Arg, faults: &mut Faults) {
     if let (Some(min), Some(max), Some(place)) = (arg.min.get(), arg.max.get(), arg.min.place())
         && less(max, min)
     {
-        let message = format!("`min = {}` is above `max = {}`: no value satisfies both", min.json(), max.json());
+        let message = format!(
+            "`min = {}` is above `max = {}`: no value satisfies both",
+            min.json(),
+            max.json()
+        );
         faults.push(Code::BOUNDS_CROSSED, place, message);
     }
-    if let (Some(min), Some(max), Some(place)) = (arg.min_len.get(), arg.max_len.get(), arg.min_len.place())
+    if let (Some(min), Some(max), Some(place)) =
+        (arg.min_len.get(), arg.max_len.get(), arg.min_len.place())
         && max < min
     {
-        let message = format!("`min_len = {min}` is above `max_len = {max}`: no value satisfies both");
+        let message =
+            format!("`min_len = {min}` is above `max_len = {max}`: no value satisfies both");
         faults.push(Code::BOUNDS_CROSSED, place, message);
     }
 }
@@ -169,7 +229,10 @@ fn outside(arg: &Arg, faults: &mut Faults) {
     } else {
         return;
     };
-    let message = format!("the default `{}` is {broken}: a call that leaves the input out would be refused", value.json());
+    let message = format!(
+        "the default `{}` is {broken}: a call that leaves the input out would be refused",
+        value.json()
+    );
     faults.push(Code::DEFAULT_OUTSIDE, place, message);
 }
 
@@ -177,7 +240,11 @@ fn values(arg: &Arg, faults: &mut Faults) {
     let listed = arg.one_of.get().map(Vec::as_slice).unwrap_or_default();
     for (index, (value, place)) in listed.iter().enumerate() {
         if listed.iter().take(index).any(|(earlier, _)| earlier == value) {
-            faults.push(Code::KEY_REPEATED, *place, format!("`{}` is listed twice: keep one", value.json()));
+            faults.push(
+                Code::KEY_REPEATED,
+                *place,
+                format!("`{}` is listed twice: keep one", value.json()),
+            );
         }
         texts::value(value, *place, faults);
     }
@@ -200,7 +267,10 @@ fn less(left: &Scalar, right: &Scalar) -> bool {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "whole numbers here are at most 2^53, which a double holds exactly")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "whole numbers here are at most 2^53, which a double holds exactly"
+)]
 fn number(value: &Scalar) -> Option<f64> {
     match value {
         Scalar::Int(number) => Some(*number as f64),

@@ -80,7 +80,10 @@ fn build(
         description: docs.text.clone(),
         risk,
         permission: text(&raw.permission),
-        resource: raw.resource.get().map(|resource| Resource { ty: resource.ty.clone(), input: resource.input.clone() }),
+        resource: raw
+            .resource
+            .get()
+            .map(|resource| Resource { ty: resource.ty.clone(), input: resource.input.clone() }),
         approval: raw.approval.get().map(|approval| Approval {
             by: text(&approval.by),
             quorum: approval.quorum.get().copied().unwrap_or(1),
@@ -116,20 +119,26 @@ fn build(
 fn named(raw: &Raw, understood: &Understood, faults: &mut Faults) {
     // The fields of a whole input are checked by the compiler, in generated code.
     let whole = understood.inputs.iter().any(|(_, _, notes)| notes.input.is_some());
-    let owned: Vec<String> = understood.inputs.iter().map(|(name, ..)| name.unraw().to_string()).collect();
+    let owned: Vec<String> =
+        understood.inputs.iter().map(|(name, ..)| name.unraw().to_string()).collect();
     let refuse = |code: Code, key: &str, name: &Ident, faults: &mut Faults| {
         let text = name.unraw().to_string();
         if whole || owned.contains(&text) {
             return;
         }
         let message = if understood.lent.contains(&text) {
-            format!("`{key}` names `{text}`, which is borrowed from the server: name an owned parameter, which the call carries")
+            format!(
+                "`{key}` names `{text}`, which is borrowed from the server: name an owned parameter, which the call carries"
+            )
         } else if understood.names.contains(&text) {
             // The parameter has a fault of its own.
             return;
         } else {
             let near = suggestion(&text, owned.iter().map(String::as_str));
-            format!("`{key}` names `{text}`, which is no input{}", if near.is_empty() { ": name an owned parameter" } else { &near })
+            format!(
+                "`{key}` names `{text}`, which is no input{}",
+                if near.is_empty() { ": name an owned parameter" } else { &near }
+            )
         };
         faults.push(code, name.span(), message);
     };
@@ -140,7 +149,11 @@ fn named(raw: &Raw, understood: &Understood, faults: &mut Faults) {
     let mut seen: Vec<&Ident> = Vec::new();
     for name in key.into_iter().flatten() {
         if seen.contains(&name) {
-            faults.push(Code::KEY_INPUT_REPEATED, name.span(), format!("`{name}` is in the key twice: name each input once"));
+            faults.push(
+                Code::KEY_INPUT_REPEATED,
+                name.span(),
+                format!("`{name}` is in the key twice: name each input once"),
+            );
         } else {
             refuse(Code::KEY_INPUT, "key", name, faults);
         }
@@ -158,7 +171,9 @@ fn address(raw: &Raw, understood: &Understood, ident: &Ident, faults: &mut Fault
     let absent = |key: &'static str, slot: &Slot<Text>| {
         matches!(slot, Slot::Absent) && !raw.unreadable && !raw.guessed.contains(&key)
     };
-    for (key, example, slot) in [("uri", "kb://articles/{slug}", &raw.uri), ("mime_type", "text/markdown", &raw.mime_type)] {
+    for (key, example, slot) in
+        [("uri", "kb://articles/{slug}", &raw.uri), ("mime_type", "text/markdown", &raw.mime_type)]
+    {
         if absent(key, slot) {
             let message = format!("resource `{ident}` has no `{key}`: add `{key} = \"{example}\"`");
             faults.push(Code::URI_MISSING, ident.span(), message);
@@ -186,7 +201,10 @@ pub(crate) fn companion(
     faults: &mut Faults,
 ) -> Understood {
     if !attr.is_empty() {
-        let message = format!("`#[{}]` takes no keys: its policy is that of the tool which names it", role.name());
+        let message = format!(
+            "`#[{}]` takes no keys: its policy is that of the tool which names it",
+            role.name()
+        );
         faults.push(Code::KEY_MISPLACED, Place::of(attr), message);
     }
     let understood = signature::check(role, function, notes, faults);
@@ -196,15 +214,26 @@ pub(crate) fn companion(
             (notes.input, "input", Code::WHOLE_INPUT),
         ] {
             if let Some(place) = place {
-                let message = format!("`#[{attribute}]` on `{name}` belongs to the tool, whose inputs these are: remove it here");
+                let message = format!(
+                    "`#[{attribute}]` on `{name}` belongs to the tool, whose inputs these are: remove it here"
+                );
                 faults.push(code, place, message);
             }
         }
     }
     // Parameters at fault have messages of their own.
-    if role == Role::Rollback && understood.inputs.len() != 1 && understood.names.len() == understood.inputs.len() + understood.lent.len() {
-        let place = understood.inputs.get(1).map_or_else(|| function.sig.ident.span().into(), |(name, ..)| Place::from(name.span()));
-        let message = format!("a rollback owns exactly one parameter, the tool's output, and borrows the rest: `{}`", role.legal());
+    if role == Role::Rollback
+        && understood.inputs.len() != 1
+        && understood.names.len() == understood.inputs.len() + understood.lent.len()
+    {
+        let place = understood.inputs.get(1).map_or_else(
+            || function.sig.ident.span().into(),
+            |(name, ..)| Place::from(name.span()),
+        );
+        let message = format!(
+            "a rollback owns exactly one parameter, the tool's output, and borrows the rest: `{}`",
+            role.legal()
+        );
         faults.push(Code::ROLLBACK_INPUT, place, message);
     }
     understood

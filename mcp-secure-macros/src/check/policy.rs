@@ -45,7 +45,14 @@ fn text(slot: &Slot<Text>) -> Option<&str> {
 }
 
 /// Judges the facts. `whole` is where a fault of the declaration as a whole is shown.
-pub(crate) fn check(raw: &Raw, docs: &Docs, facts: &Facts<'_>, house: &House, whole: Place, faults: &mut Faults) {
+pub(crate) fn check(
+    raw: &Raw,
+    docs: &Docs,
+    facts: &Facts<'_>,
+    house: &House,
+    whole: Place,
+    faults: &mut Faults,
+) {
     // A key that could not even be found may be the very one that is missing.
     if raw.unreadable {
         return;
@@ -94,13 +101,17 @@ fn place(raw: &Raw, key: &str) -> Option<Place> {
         "approval" => raw.approval.key().map(Place::from),
         "approval.by" => approval.and_then(|approval| approval.by.place()),
         "approval.when" => approval.and_then(|approval| approval.when.key().map(Place::from)),
-        "approval.allow_requester" => approval.and_then(|approval| approval.allow_requester.place()),
+        "approval.allow_requester" => {
+            approval.and_then(|approval| approval.allow_requester.place())
+        }
         "destructive" => raw.destructive.key().map(Place::from),
         "idempotent" => raw.idempotent.key().map(Place::from),
         "dry_run" => raw.dry_run.key().map(Place::from),
         "idempotency" => raw.idempotency.key().map(Place::from),
         "rollback" => raw.rollback.key().map(Place::from),
-        "rollback.permission" => raw.rollback.get().and_then(|rollback| rollback.permission.place()),
+        "rollback.permission" => {
+            raw.rollback.get().and_then(|rollback| rollback.permission.place())
+        }
         "irreversible" => raw.irreversible.place(),
         "name" => raw.name.place(),
         _ => None,

@@ -24,10 +24,15 @@ pub(crate) fn resource_id(input: &DeriveInput) -> Expansion {
         Data::Struct(_) | Data::Enum(_) | Data::Union(_) => None,
     };
     if member.is_none() {
-        let message = format!("`{name}` is no newtype: an id is a struct with exactly one field, as `struct {name}(String);`");
+        let message = format!(
+            "`{name}` is no newtype: an id is a struct with exactly one field, as `struct {name}(String);`"
+        );
         faults.push(Code::RESOURCE_ID_SHAPE, name.span(), message);
     }
-    let text = member.map_or_else(|| quote!(#Unreachable!()), |member| quote!(#StdToString::to_string(&self.#member)));
+    let text = member.map_or_else(
+        || quote!(#Unreachable!()),
+        |member| quote!(#StdToString::to_string(&self.#member)),
+    );
     let tokens = quote! {
         #[automatically_derived]
         impl #ResourceId for #name {

@@ -22,7 +22,13 @@ pub(crate) fn state(input: &DeriveInput) -> Expansion {
     let name = &input.ident;
     if is_generic(input) {
         let place = Place::of(&input.generics);
-        faults.push(Code::STATE_SHAPE, place, format!("the state `{name}` is one concrete type: write its types out instead of generics"));
+        faults.push(
+            Code::STATE_SHAPE,
+            place,
+            format!(
+                "the state `{name}` is one concrete type: write its types out instead of generics"
+            ),
+        );
         return Expansion { tokens: TokenStream::new(), faults: faults.take() };
     }
     let fields = match &input.data {
@@ -38,7 +44,11 @@ pub(crate) fn state(input: &DeriveInput) -> Expansion {
         impl #state for #name {}
     };
     let Some(fields) = fields else {
-        faults.push(Code::STATE_SHAPE, name.span(), format!("the state `{name}` is a struct with named fields, each lent by its type"));
+        faults.push(
+            Code::STATE_SHAPE,
+            name.span(),
+            format!("the state `{name}` is a struct with named fields, each lent by its type"),
+        );
         return Expansion { tokens, faults: faults.take() };
     };
     let mut seen: Vec<(String, &Field)> = Vec::new();
@@ -50,12 +60,17 @@ pub(crate) fn state(input: &DeriveInput) -> Expansion {
         let text = types::plain(&field.ty).to_token_stream().to_string();
         if let Some((_, first)) = seen.iter().find(|(earlier, _)| *earlier == text) {
             let first = first.ident.as_ref().map(ToString::to_string).unwrap_or_default();
-            let message = format!("`{}` is lent as `{first}` already: use a newtype for one of the two, or `#[state(skip)]`", types::text(&field.ty));
+            let message = format!(
+                "`{}` is lent as `{first}` already: use a newtype for one of the two, or `#[state(skip)]`",
+                types::text(&field.ty)
+            );
             faults.push(Code::STATE_FIELD_TWICE, Place::of(&field.ty), message);
             continue;
         }
         if let Some(own @ ("Principal" | "CallContext")) = types::name(&field.ty).as_deref() {
-            let message = format!("`{own}` is lent by the server itself, for each call anew: remove the field, or `#[state(skip)]` it");
+            let message = format!(
+                "`{own}` is lent by the server itself, for each call anew: remove the field, or `#[state(skip)]` it"
+            );
             faults.push(Code::STATE_FIELD_TWICE, Place::of(&field.ty), message);
             continue;
         }
@@ -78,7 +93,11 @@ fn options(field: &Field, faults: &mut Faults) -> Options {
             continue;
         };
         if list.tokens.is_empty() {
-            faults.push(Code::VALUE_EMPTY, Place::of(attr), "`#[state()]` says nothing: write `#[state(write)]` or `#[state(skip)]`");
+            faults.push(
+                Code::VALUE_EMPTY,
+                Place::of(attr),
+                "`#[state()]` says nothing: write `#[state(write)]` or `#[state(skip)]`",
+            );
         }
         for entry in entries(list.tokens.clone(), faults).0 {
             let slot = match entry.name().as_str() {
@@ -90,13 +109,21 @@ fn options(field: &Field, faults: &mut Faults) -> Options {
                 }
             };
             if std::mem::replace(slot, true) {
-                faults.push(Code::KEY_REPEATED, entry.key.span(), format!("`{}` is given twice: keep one", entry.key));
+                faults.push(
+                    Code::KEY_REPEATED,
+                    entry.key.span(),
+                    format!("`{}` is given twice: keep one", entry.key),
+                );
             }
             flag(&entry, faults);
         }
     }
     if let (true, true) = (options.write, options.skip) {
-        faults.push(Code::KEY_MISPLACED, Place::of(field), "a skipped field is not lent at all, so `write` has no meaning: keep one of the two");
+        faults.push(
+            Code::KEY_MISPLACED,
+            Place::of(field),
+            "a skipped field is not lent at all, so `write` has no meaning: keep one of the two",
+        );
     }
     options
 }

@@ -9,7 +9,8 @@ use super::is_generic;
 use crate::diagnostics::{Faults, Place};
 use crate::expand::Expansion;
 use crate::paths::{
-    Optional, Outcome, Output, Schema, SchemaGenerator, Structured, StructuredSchema, ToolError, ToolOutput, Unreachable,
+    Optional, Outcome, Output, Schema, SchemaGenerator, Structured, StructuredSchema, ToolError,
+    ToolOutput, Unreachable,
 };
 use crate::types;
 
@@ -18,7 +19,9 @@ pub(crate) fn tool_output(input: &DeriveInput) -> Expansion {
     let mut faults = Faults::default();
     let name = &input.ident;
     if is_generic(input) {
-        let message = format!("the output `{name}` has one schema, made from concrete types: write them out instead of generics");
+        let message = format!(
+            "the output `{name}` has one schema, made from concrete types: write them out instead of generics"
+        );
         faults.push(Code::OUTPUT_SHAPE, Place::of(&input.generics), message);
         return Expansion { tokens: TokenStream::new(), faults: faults.take() };
     }
@@ -48,19 +51,27 @@ fn shape(input: &DeriveInput, faults: &mut Faults) {
     let name = &input.ident;
     let serde = serde_words(&input.attrs);
     if serde.iter().any(|word| word == "transparent") {
-        let message = format!("`{name}` is transparent and serialises as what is inside it: derive `ToolOutput` on that, or remove `transparent`");
+        let message = format!(
+            "`{name}` is transparent and serialises as what is inside it: derive `ToolOutput` on that, or remove `transparent`"
+        );
         faults.push(Code::OUTPUT_SHAPE, name.span(), message);
         return;
     }
     match &input.data {
         Data::Struct(data) => {
             if !matches!(data.fields, Fields::Named(_)) {
-                let message = format!("`{name}` does not serialise as an object, which a client expects: give it named fields");
+                let message = format!(
+                    "`{name}` does not serialise as an object, which a client expects: give it named fields"
+                );
                 faults.push(Code::OUTPUT_SHAPE, name.span(), message);
             }
         }
         Data::Enum(data) => variants(input, data, &serde, faults),
-        Data::Union(_) => faults.push(Code::OUTPUT_SHAPE, name.span(), format!("`{name}` is a union, which does not serialise: use a struct")),
+        Data::Union(_) => faults.push(
+            Code::OUTPUT_SHAPE,
+            name.span(),
+            format!("`{name}` is a union, which does not serialise: use a struct"),
+        ),
     }
 }
 
@@ -68,7 +79,11 @@ fn variants(input: &DeriveInput, data: &DataEnum, serde: &[String], faults: &mut
     let name = &input.ident;
     let says = |word: &str| serde.iter().any(|found| found == word);
     if data.variants.is_empty() {
-        faults.push(Code::OUTPUT_SHAPE, name.span(), format!("`{name}` has no value at all: give it a variant"));
+        faults.push(
+            Code::OUTPUT_SHAPE,
+            name.span(),
+            format!("`{name}` has no value at all: give it a variant"),
+        );
     }
     for variant in &data.variants {
         let is_object = match &variant.fields {
@@ -78,7 +93,10 @@ fn variants(input: &DeriveInput, data: &DataEnum, serde: &[String], faults: &mut
             Fields::Unnamed(_) => !says("untagged"),
         };
         if !is_object {
-            let message = format!("`{}` does not serialise as an object, which a client expects: add `#[serde(tag = \"kind\")]` to `{name}`", variant.ident);
+            let message = format!(
+                "`{}` does not serialise as an object, which a client expects: add `#[serde(tag = \"kind\")]` to `{name}`",
+                variant.ident
+            );
             faults.push(Code::OUTPUT_SHAPE, variant.ident.span(), message);
         }
     }
@@ -109,8 +127,13 @@ fn secrets(input: &DeriveInput, faults: &mut Faults) {
     };
     for field in fields {
         if let Some(secret) = types::secret(&field.ty) {
-            let name = field.ident.as_ref().map_or_else(|| "this field".to_owned(), |name| format!("`{name}`"));
-            let message = format!("{name} would show a secret to the model and the client: leave it out, or return a masked form");
+            let name = field
+                .ident
+                .as_ref()
+                .map_or_else(|| "this field".to_owned(), |name| format!("`{name}`"));
+            let message = format!(
+                "{name} would show a secret to the model and the client: leave it out, or return a masked form"
+            );
             faults.push(Code::SECRET_FIELD, Place::of(secret), message);
         }
     }

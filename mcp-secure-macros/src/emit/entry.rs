@@ -9,9 +9,9 @@ use syn::spanned::Spanned as _;
 
 use crate::model::{Declaration, Param, Shape};
 use crate::paths::{
-    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, DryRun, Entry, InputOf, Lender,
-    Lent, LentRead, NotAResourceId, OutputOf, Probe, Reader, Present, Reply, ReplyOf, Resource, ResourceIds, Rollback, State, StdVec,
-    Tool, ToolMeta, When, WholeInputOf,
+    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, DryRun, Entry,
+    InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe, Reader, Reply,
+    ReplyOf, Resource, ResourceIds, Rollback, State, StdVec, Tool, ToolMeta, When, WholeInputOf,
 };
 
 /// Names of our own, which no name of the user's can meet.
@@ -24,7 +24,9 @@ pub(super) struct Locals {
 impl Locals {
     pub(super) fn of(shape: &Shape) -> Self {
         let local = |name: &str| Ident::new(name, Span::mixed_site());
-        let each = (0..shape.inputs().count()).map(|index| format_ident!("a{index}", span = Span::mixed_site())).collect();
+        let each = (0..shape.inputs().count())
+            .map(|index| format_ident!("a{index}", span = Span::mixed_site()))
+            .collect();
         Self { args: local("args"), from: local("from"), each }
     }
 }
@@ -40,7 +42,11 @@ pub(super) fn lends(shape: &Shape, read_only: bool) -> Vec<TokenStream> {
     shape
         .lent()
         .map(|ty| {
-            if read_only { quote_spanned!(ty.span()=> #ty: #LentRead<__S>) } else { quote_spanned!(ty.span()=> #ty: #Lent<__S>) }
+            if read_only {
+                quote_spanned!(ty.span()=> #ty: #LentRead<__S>)
+            } else {
+                quote_spanned!(ty.span()=> #ty: #Lent<__S>)
+            }
         })
         .collect()
 }
@@ -90,10 +96,18 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
         steps.push(quote_spanned!(path.span()=> .rollback::<#path, #done>()));
     }
     let inputs = shape.inputs().zip(&declared.inputs).map(|((_, ty), input)| {
-        if input.whole { quote_spanned!(ty.span()=> #WholeInputOf::<#ty>()) } else { quote_spanned!(ty.span()=> #InputOf::<#ty>()) }
+        if input.whole {
+            quote_spanned!(ty.span()=> #WholeInputOf::<#ty>())
+        } else {
+            quote_spanned!(ty.span()=> #InputOf::<#ty>())
+        }
     });
     let extract = extract(declared, &locals);
-    let (constructor, lender) = if read_only { (quote!(reading), quote!(#Reader)) } else { (quote!(mutating), quote!(#Lender)) };
+    let (constructor, lender) = if read_only {
+        (quote!(reading), quote!(#Reader))
+    } else {
+        (quote!(mutating), quote!(#Lender))
+    };
     let lending = if shape.lent().next().is_some() { quote!(#from) } else { quote!(_) };
     let call = call(shape, &locals);
     let returned = quote_spanned!(output.span()=> #OutputOf::<#output>());
@@ -128,20 +142,28 @@ fn extract(declared: &Declaration, locals: &Locals) -> TokenStream {
     if each.is_empty() {
         return quote!(|_| #Present(()));
     }
-    let takes = declared.shape.inputs().zip(&declared.inputs).zip(each).map(|(((_, ty), input), local)| {
-        let name = &input.name;
-        if input.whole {
-            quote_spanned!(ty.span()=> let #local = #args.whole::<#ty>();)
-        } else {
-            quote_spanned!(ty.span()=> let #local = #args.take::<#ty>(#name);)
-        }
-    });
+    let takes =
+        declared.shape.inputs().zip(&declared.inputs).zip(each).map(|(((_, ty), input), local)| {
+            let name = &input.name;
+            if input.whole {
+                quote_spanned!(ty.span()=> let #local = #args.whole::<#ty>();)
+            } else {
+                quote_spanned!(ty.span()=> let #local = #args.take::<#ty>(#name);)
+            }
+        });
     quote!(|#args| { #(#takes)* #Present((#(#each?,)*)) })
 }
 
 /// The bound on the resource's type, and the step that says which input names it.
-fn scope(declared: &Declaration, ty: &Type, input: &Ident, args: &Ident, tuple: &TokenStream) -> (TokenStream, TokenStream) {
-    let named = declared.shape.inputs().enumerate().find(|(_, (name, _))| name.unraw() == input.unraw());
+fn scope(
+    declared: &Declaration,
+    ty: &Type,
+    input: &Ident,
+    args: &Ident,
+    tuple: &TokenStream,
+) -> (TokenStream, TokenStream) {
+    let named =
+        declared.shape.inputs().enumerate().find(|(_, (name, _))| name.unraw() == input.unraw());
     match named {
         Some((index, (_, id))) => {
             let index = Literal::usize_unsuffixed(index);

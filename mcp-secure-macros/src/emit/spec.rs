@@ -8,8 +8,9 @@ use syn::ext::IdentExt as _;
 
 use crate::model::{Declaration, Input};
 use crate::paths::{
-    Access, AnnotationSpec, ApprovalSpec, Bound, IdempotencySpec, InputSpec, Kind, LimitSpec, Absent, RateLimitSpec,
-    RateScope, Present, ResourceSpec, Risk, RollbackSpec, SourceSpec, ToolSpec,
+    Absent, Access, AnnotationSpec, ApprovalSpec, Bound, IdempotencySpec, InputSpec, Kind,
+    LimitSpec, Present, RateLimitSpec, RateScope, ResourceSpec, Risk, RollbackSpec, SourceSpec,
+    ToolSpec,
 };
 use crate::read::value::Scalar;
 use crate::types;
@@ -30,7 +31,8 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
     }));
     let approval = approval(declared);
     let annotations = {
-        let crate::model::Annotations { read_only, destructive, idempotent, open_world } = declared.annotations;
+        let crate::model::Annotations { read_only, destructive, idempotent, open_world } =
+            declared.annotations;
         quote!(#AnnotationSpec {
             read_only: #read_only, destructive: #destructive, idempotent: #idempotent, open_world: #open_world,
         })
@@ -49,8 +51,11 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
     }));
     let rates = declared.rate_limits.iter().map(rate);
     let limits = limits(declared);
-    let (owner, version, broad) =
-        (option(declared.owner.as_ref()), option(declared.version.as_ref()), option(declared.broad.as_ref()));
+    let (owner, version, broad) = (
+        option(declared.owner.as_ref()),
+        option(declared.version.as_ref()),
+        option(declared.broad.as_ref()),
+    );
     let inputs = declared.inputs.iter().map(input);
     // The line is that of the function's name, also where a `macro_rules` macro made it.
     let source = quote_spanned! {declared.shape.ident.span()=>
@@ -152,7 +157,8 @@ fn limits(declared: &Declaration) -> TokenStream {
 
 fn input(input: &Input) -> TokenStream {
     let Input { name, description, whole, sensitive, .. } = input;
-    let (min, max) = (option(input.min.as_ref().and_then(bound)), option(input.max.as_ref().and_then(bound)));
+    let (min, max) =
+        (option(input.min.as_ref().and_then(bound)), option(input.max.as_ref().and_then(bound)));
     let (min_len, max_len) = (option(input.min_len), option(input.max_len));
     let pattern = option(input.pattern.as_ref());
     let one_of = input.one_of.iter().map(Scalar::json);

@@ -8,8 +8,8 @@ use syn::Visibility;
 use super::{marker, spec};
 use crate::model::{Annotations, Declaration, Param, Shape};
 use crate::paths::{
-    BoxFuture, CompanionResult, DryRun, DryRunFits, Entry, Lender, Outcome, Reader, Rollback, RollbackFits, State, Tool,
-    ToolError, ToolMeta, ToolSpec, Unreachable, When, WhenFits,
+    BoxFuture, CompanionResult, DryRun, DryRunFits, Entry, Lender, Outcome, Reader, Rollback,
+    RollbackFits, State, Tool, ToolError, ToolMeta, ToolSpec, Unreachable, When, WhenFits,
 };
 use crate::role::Role;
 
@@ -35,7 +35,12 @@ pub(crate) fn declaration_stub(vis: &Visibility, ident: &Ident) -> TokenStream {
 }
 
 fn harmless(vis: &Visibility, ident: &Ident) -> Declaration {
-    let shape = Shape { ident: ident.clone(), vis: vis.clone(), params: Vec::<Param>::new(), output: syn::parse_quote!(()) };
+    let shape = Shape {
+        ident: ident.clone(),
+        vis: vis.clone(),
+        params: Vec::<Param>::new(),
+        output: syn::parse_quote!(()),
+    };
     Declaration {
         kind: Kind::Tool,
         shape,
@@ -48,7 +53,12 @@ fn harmless(vis: &Visibility, ident: &Ident) -> Declaration {
         permission: Some("refused.declaration".to_owned()),
         resource: None,
         approval: None,
-        annotations: Annotations { read_only: true, destructive: false, idempotent: true, open_world: true },
+        annotations: Annotations {
+            read_only: true,
+            destructive: false,
+            idempotent: true,
+            open_world: true,
+        },
         dry_run: None,
         idempotency: None,
         rollback: None,

@@ -28,11 +28,19 @@ impl Arg {
         let tokens = match &attr.meta {
             Meta::List(list) if !list.tokens.is_empty() => list.tokens.clone(),
             Meta::Path(_) | Meta::List(_) => {
-                faults.push(Code::VALUE_EMPTY, Place::of(attr), "`#[arg]` says nothing: name a bound, as `#[arg(max_len = 80)]`, or remove it");
+                faults.push(
+                    Code::VALUE_EMPTY,
+                    Place::of(attr),
+                    "`#[arg]` says nothing: name a bound, as `#[arg(max_len = 80)]`, or remove it",
+                );
                 return arg;
             }
             Meta::NameValue(_) => {
-                faults.push(Code::VALUE_FORM, Place::of(attr), "this is not how `#[arg]` is written: write `#[arg(max_len = 80)]`");
+                faults.push(
+                    Code::VALUE_FORM,
+                    Place::of(attr),
+                    "this is not how `#[arg]` is written: write `#[arg(max_len = 80)]`",
+                );
                 return arg;
             }
         };
@@ -44,12 +52,21 @@ impl Arg {
                 continue;
             }
             if seen.contains(&name) {
-                faults.push(Code::KEY_REPEATED, entry.key.span(), format!("`{name}` is given twice: keep one"));
+                faults.push(
+                    Code::KEY_REPEATED,
+                    entry.key.span(),
+                    format!("`{name}` is given twice: keep one"),
+                );
                 continue;
             }
             match name.as_str() {
-                "min" => arg.min = Slot::of(&entry, number(scalar(&entry, "1", faults), &entry, faults)),
-                "max" => arg.max = Slot::of(&entry, number(scalar(&entry, "100", faults), &entry, faults)),
+                "min" => {
+                    arg.min = Slot::of(&entry, number(scalar(&entry, "1", faults), &entry, faults))
+                }
+                "max" => {
+                    arg.max =
+                        Slot::of(&entry, number(scalar(&entry, "100", faults), &entry, faults))
+                }
                 "min_len" => arg.min_len = Slot::of(&entry, count(&entry, 0, 1 << 32, faults)),
                 "max_len" => arg.max_len = Slot::of(&entry, count(&entry, 1, 1 << 32, faults)),
                 "pattern" => arg.pattern = Slot::of(&entry, text(&entry, "^ord_[0-9]+$", faults)),
@@ -63,11 +80,18 @@ impl Arg {
     }
 }
 
-fn number(value: Option<Scalar>, entry: &super::entries::Entry, faults: &mut Faults) -> Option<Scalar> {
+fn number(
+    value: Option<Scalar>,
+    entry: &super::entries::Entry,
+    faults: &mut Faults,
+) -> Option<Scalar> {
     match value {
         Some(Scalar::Int(_) | Scalar::Float(_)) | None => value,
         Some(Scalar::Text(_) | Scalar::Bool(_)) => {
-            let message = format!("`{}` is a number; the length of a text is bounded by `min_len` and `max_len`", entry.name());
+            let message = format!(
+                "`{}` is a number; the length of a text is bounded by `min_len` and `max_len`",
+                entry.name()
+            );
             faults.push(Code::VALUE_FORM, entry.value_place(), message);
             None
         }

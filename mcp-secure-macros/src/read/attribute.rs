@@ -8,7 +8,9 @@ use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 use super::entries::{Entry, Form, entries, segments, ungroup, unknown_key};
 use super::keys;
-use super::value::{Slot, Text, bracketed, count, flag, function_path, names, path, switch, text, unit};
+use super::value::{
+    Slot, Text, bracketed, count, flag, function_path, names, path, switch, text, unit,
+};
 use crate::diagnostics::{Faults, Place};
 
 /// `resource = Order(order_id)`.
@@ -87,11 +89,20 @@ impl Raw {
         for entry in &entries {
             let name = entry.name();
             if let Some(why) = keys::misplaced(kind, &name) {
-                faults.push(Code::KEY_MISPLACED, entry.key.span(), format!("`{name}` has no meaning here: {why}"));
+                faults.push(
+                    Code::KEY_MISPLACED,
+                    entry.key.span(),
+                    format!("`{name}` has no meaning here: {why}"),
+                );
                 continue;
             }
             if !known.contains(&name.as_str()) {
-                raw.guessed.extend(unknown_key(entry, &format!("#[{}]", kind.as_str()), &known, faults));
+                raw.guessed.extend(unknown_key(
+                    entry,
+                    &format!("#[{}]", kind.as_str()),
+                    &known,
+                    faults,
+                ));
                 continue;
             }
             if repeated(&mut seen, entry, faults) {
@@ -105,7 +116,9 @@ impl Raw {
     fn read_key(&mut self, entry: &Entry, faults: &mut Faults) {
         match entry.name().as_str() {
             "risk" => self.risk = Slot::of(entry, risk(entry, faults)),
-            "permission" => self.permission = Slot::of(entry, text(entry, "refund.request", faults)),
+            "permission" => {
+                self.permission = Slot::of(entry, text(entry, "refund.request", faults))
+            }
             "public" => self.public = Slot::of(entry, flag(entry, faults)),
             "resource" => self.resource = Slot::of(entry, resource(entry, faults)),
             "approval" => self.approval = Slot::of(entry, approval(entry, faults)),
@@ -118,9 +131,15 @@ impl Raw {
             "rollback" => self.rollback = Slot::of(entry, rollback(entry, faults)),
             "irreversible" => self.irreversible = Slot::of(entry, flag(entry, faults)),
             "rate_limit" => self.rate_limit = Slot::of(entry, rates(entry, faults)),
-            "timeout" => self.timeout = Slot::of(entry, unit(entry, "10s", units::duration_ms, faults)),
-            "max_output" => self.max_output = Slot::of(entry, unit(entry, "64KiB", units::size_bytes, faults)),
-            "max_concurrent" => self.max_concurrent = Slot::of(entry, count(entry, 1, 1_000_000, faults)),
+            "timeout" => {
+                self.timeout = Slot::of(entry, unit(entry, "10s", units::duration_ms, faults))
+            }
+            "max_output" => {
+                self.max_output = Slot::of(entry, unit(entry, "64KiB", units::size_bytes, faults))
+            }
+            "max_concurrent" => {
+                self.max_concurrent = Slot::of(entry, count(entry, 1, 1_000_000, faults))
+            }
             "owner" => self.owner = Slot::of(entry, text(entry, "payments", faults)),
             "title" => self.title = Slot::of(entry, text(entry, "Request a refund", faults)),
             "name" => self.name = Slot::of(entry, text(entry, "request_refund", faults)),
@@ -136,7 +155,11 @@ impl Raw {
 fn repeated(seen: &mut Vec<String>, entry: &Entry, faults: &mut Faults) -> bool {
     let name = entry.name();
     if seen.contains(&name) {
-        faults.push(Code::KEY_REPEATED, entry.key.span(), format!("`{name}` is given twice: keep one"));
+        faults.push(
+            Code::KEY_REPEATED,
+            entry.key.span(),
+            format!("`{name}` is given twice: keep one"),
+        );
         return true;
     }
     seen.push(name);
@@ -151,7 +174,11 @@ fn risk(entry: &Entry, faults: &mut Faults) -> Option<Risk> {
         let message = format!(
             "`{}` is no risk{}",
             word.value.escape_debug(),
-            if near.is_empty() { ": write `\"low\"`, `\"medium\"`, `\"high\"` or `\"critical\"`" } else { &near },
+            if near.is_empty() {
+                ": write `\"low\"`, `\"medium\"`, `\"high\"` or `\"critical\"`"
+            } else {
+                &near
+            },
         );
         faults.push(Code::RISK_UNKNOWN, word.place(), message);
     }
@@ -181,7 +208,12 @@ fn resource(entry: &Entry, faults: &mut Faults) -> Option<ResourceRef> {
 }
 
 /// The entries of `key(...)`, each known and given once; empty parentheses are a fault.
-fn inner(entry: &Entry, tokens: TokenStream, known: &[&'static str], faults: &mut Faults) -> Option<Vec<Entry>> {
+fn inner(
+    entry: &Entry,
+    tokens: TokenStream,
+    known: &[&'static str],
+    faults: &mut Faults,
+) -> Option<Vec<Entry>> {
     let owner = entry.name();
     let (found, mut sound) = entries(tokens, faults);
     let mut seen = Vec::new();
@@ -204,7 +236,8 @@ fn flag_or_list(entry: &Entry, example: &str, faults: &mut Faults) -> Option<Tok
     match &entry.form {
         Form::Flag => Some(TokenStream::new()),
         Form::List(group) if group.stream().is_empty() => {
-            let message = format!("`{name}()` says nothing: write `{name}`, or say something inside");
+            let message =
+                format!("`{name}()` says nothing: write `{name}`, or say something inside");
             faults.push(Code::VALUE_EMPTY, group.span(), message);
             None
         }
@@ -224,7 +257,9 @@ fn approval(entry: &Entry, faults: &mut Faults) -> Option<Approval> {
         match key.name().as_str() {
             "by" => approval.by = Slot::of(&key, text(&key, "refund.approve", faults)),
             "quorum" => approval.quorum = Slot::of(&key, count(&key, 1, 100, faults)),
-            "expires" => approval.expires = Slot::of(&key, unit(&key, "24h", units::duration_secs, faults)),
+            "expires" => {
+                approval.expires = Slot::of(&key, unit(&key, "24h", units::duration_secs, faults))
+            }
             "when" => approval.when = Slot::of(&key, path(&key, faults)),
             _ => approval.allow_requester = Slot::of(&key, flag(&key, faults)),
         }
@@ -248,12 +283,20 @@ fn idempotency(entry: &Entry, faults: &mut Faults) -> Option<Idempotency> {
 fn rollback(entry: &Entry, faults: &mut Faults) -> Option<Rollback> {
     let form = "write `rollback(path::to::function)`, then `permission = \"refund.cancel\"` and `within = \"7d\"` if wanted";
     let Form::List(group) = &entry.form else {
-        faults.push(Code::VALUE_FORM, entry.value_place(), format!("`rollback` names a function: {form}"));
+        faults.push(
+            Code::VALUE_FORM,
+            entry.value_place(),
+            format!("`rollback` names a function: {form}"),
+        );
         return None;
     };
     let mut parts = segments(group.stream(), faults).into_iter();
     let Some(first) = parts.next() else {
-        faults.push(Code::VALUE_EMPTY, group.span(), format!("`rollback()` names no function: {form}"));
+        faults.push(
+            Code::VALUE_EMPTY,
+            group.span(),
+            format!("`rollback()` names no function: {form}"),
+        );
         return None;
     };
     let place = Place::of(&first);
@@ -262,7 +305,8 @@ fn rollback(entry: &Entry, faults: &mut Faults) -> Option<Rollback> {
         return None;
     };
     let comma = proc_macro2::Punct::new(',', proc_macro2::Spacing::Alone);
-    let rest: TokenStream = parts.flat_map(|part| [part, TokenTree::Punct(comma.clone()).into()]).collect();
+    let rest: TokenStream =
+        parts.flat_map(|part| [part, TokenTree::Punct(comma.clone()).into()]).collect();
     let mut rollback = Rollback { path, permission: Slot::Absent, within: Slot::Absent };
     for key in inner(entry, rest, &keys::ROLLBACK, faults)? {
         if key.name() == "permission" {

@@ -18,7 +18,10 @@ pub(crate) struct Docs {
 
 impl Docs {
     /// Reads the doc attributes among `attrs`.
-    pub(crate) fn read<'a>(attrs: impl IntoIterator<Item = &'a Attribute>, faults: &mut Faults) -> Self {
+    pub(crate) fn read<'a>(
+        attrs: impl IntoIterator<Item = &'a Attribute>,
+        faults: &mut Faults,
+    ) -> Self {
         let mut lines: Vec<(String, Place)> = Vec::new();
         let mut faulty = false;
         for attr in attrs {
@@ -27,14 +30,18 @@ impl Docs {
                 continue;
             }
             let Some(text) = literal(&doc.value) else {
-                let message = "a text that a model reads is spelt out in the source: write a doc comment";
+                let message =
+                    "a text that a model reads is spelt out in the source: write a doc comment";
                 faults.push(Code::VALUE_FORM, Place::of(&doc.value), message);
                 faulty = true;
                 continue;
             };
             let place = text.span().into();
             for line in text.value().split('\n') {
-                lines.push((line.strip_prefix(' ').unwrap_or(line).trim_end_matches([' ', '\r']).to_owned(), place));
+                lines.push((
+                    line.strip_prefix(' ').unwrap_or(line).trim_end_matches([' ', '\r']).to_owned(),
+                    place,
+                ));
             }
         }
         let is_blank = |(line, _): &(String, Place)| line.is_empty();

@@ -48,7 +48,11 @@ pub(crate) fn segments(tokens: TokenStream, faults: &mut Faults) -> Vec<TokenStr
         match token {
             TokenTree::Punct(comma) if comma.as_char() == ',' => {
                 if current.is_empty() {
-                    faults.push(Code::ATTRIBUTE_UNREADABLE, comma.span(), "nothing stands before this comma: remove it");
+                    faults.push(
+                        Code::ATTRIBUTE_UNREADABLE,
+                        comma.span(),
+                        "nothing stands before this comma: remove it",
+                    );
                 } else {
                     segments.push(current.drain(..).collect());
                 }
@@ -66,7 +70,8 @@ pub(crate) fn segments(tokens: TokenStream, faults: &mut Faults) -> Vec<TokenStr
 pub(crate) fn entries(tokens: TokenStream, faults: &mut Faults) -> (Vec<Entry>, bool) {
     let segments = segments(tokens, faults);
     let written = segments.len();
-    let entries: Vec<Entry> = segments.into_iter().filter_map(|segment| entry(segment, faults)).collect();
+    let entries: Vec<Entry> =
+        segments.into_iter().filter_map(|segment| entry(segment, faults)).collect();
     let complete = entries.len() == written;
     (entries, complete)
 }
@@ -95,11 +100,15 @@ fn entry(segment: TokenStream, faults: &mut Faults) -> Option<Entry> {
             }
             Some(Entry { key, form: Form::Value(rest) })
         }
-        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis && rest.is_empty() => {
+        TokenTree::Group(group)
+            if group.delimiter() == Delimiter::Parenthesis && rest.is_empty() =>
+        {
             Some(Entry { key, form: Form::List(group) })
         }
         other => {
-            let message = format!("unexpected tokens after `{key}`: write `{key}`, `{key} = value` or `{key}(...)`, with a comma between two keys");
+            let message = format!(
+                "unexpected tokens after `{key}`: write `{key}`, `{key} = value` or `{key}(...)`, with a comma between two keys"
+            );
             faults.push(Code::ATTRIBUTE_UNREADABLE, other.span(), message);
             None
         }

@@ -106,7 +106,11 @@ fn notes(attrs: &[Attribute], faults: &mut Faults) -> ParamNotes {
     for attr in attrs {
         let place = Place::of(attr);
         let twice = |faults: &mut Faults, name| {
-            faults.push(Code::ATTRIBUTE_REPEATED, place, format!("`#[{name}]` is given twice: keep one"));
+            faults.push(
+                Code::ATTRIBUTE_REPEATED,
+                place,
+                format!("`#[{name}]` is given twice: keep one"),
+            );
         };
         if attr.path().is_ident("arg") {
             if notes.arg.is_some() {

@@ -21,8 +21,16 @@ const COMMON: [&str; 14] = [
 ];
 
 /// Keys that speak of an effect, which only a tool has.
-const EFFECTS: [&str; 8] =
-    ["approval", "read_only", "destructive", "idempotent", "dry_run", "idempotency", "rollback", "irreversible"];
+const EFFECTS: [&str; 8] = [
+    "approval",
+    "read_only",
+    "destructive",
+    "idempotent",
+    "dry_run",
+    "idempotency",
+    "rollback",
+    "irreversible",
+];
 
 /// Keys of a resource alone.
 const ADDRESS: [&str; 2] = ["uri", "mime_type"];
@@ -46,7 +54,9 @@ pub(crate) fn misplaced(kind: Kind, key: &str) -> Option<&'static str> {
         return Some("a prompt has no address, so this belongs to `#[resource]`");
     }
     if kind != Kind::Tool && EFFECTS.contains(&key) {
-        return Some("resources and prompts are read-only and have no effect to control, so this belongs to `#[tool]`");
+        return Some(
+            "resources and prompts are read-only and have no effect to control, so this belongs to `#[tool]`",
+        );
     }
     None
 }

@@ -80,7 +80,8 @@ impl Text {
         let source = self.literal.to_string();
         // Without escapes, the text stands in its source as it is.
         let offset = source.find(&self.value).filter(|_| !self.value.is_empty());
-        let span = offset.and_then(|offset| self.literal.subspan(range.start + offset..range.end + offset));
+        let span = offset
+            .and_then(|offset| self.literal.subspan(range.start + offset..range.end + offset));
         span.unwrap_or_else(|| self.literal.span()).into()
     }
 
@@ -105,7 +106,9 @@ fn refuse(entry: &Entry, expected: &str, faults: &mut Faults) {
     let name = entry.name();
     let message = match &entry.form {
         Form::Flag => format!("`{name}` lacks its value: write `{expected}`"),
-        Form::Value(_) | Form::List(_) => format!("this is not how `{name}` is written: write `{expected}`, spelt out here"),
+        Form::Value(_) | Form::List(_) => {
+            format!("this is not how `{name}` is written: write `{expected}`, spelt out here")
+        }
     };
     faults.push(Code::VALUE_FORM, entry.value_place(), message);
 }
@@ -141,7 +144,10 @@ pub(crate) fn text(entry: &Entry, example: &str, faults: &mut Faults) -> Option<
         return None;
     };
     if value.value().trim().is_empty() {
-        let message = format!("`{}` is empty: say something, as `\"{example}\"`, or leave the key out", entry.name());
+        let message = format!(
+            "`{}` is empty: say something, as `\"{example}\"`, or leave the key out",
+            entry.name()
+        );
         faults.push(Code::VALUE_EMPTY, entry.value_place(), message);
         return None;
     }
@@ -205,7 +211,8 @@ pub(crate) fn scalars(entry: &Entry, faults: &mut Faults) -> Option<Vec<(Scalar,
                 None => sound = false,
             },
             None => {
-                let message = format!("`{}` lists literals only: write the value out", entry.name());
+                let message =
+                    format!("`{}` lists literals only: write the value out", entry.name());
                 faults.push(Code::VALUE_FORM, place, message);
                 sound = false;
             }
@@ -224,7 +231,11 @@ pub(crate) fn names(entry: &Entry, faults: &mut Faults) -> Option<Vec<Ident>> {
         match single(item) {
             Some(TokenTree::Ident(name)) => names.push(name),
             _ => {
-                let message = format!("`{}` lists names of inputs: write `{} = [order_id]`", entry.name(), entry.name());
+                let message = format!(
+                    "`{}` lists names of inputs: write `{} = [order_id]`",
+                    entry.name(),
+                    entry.name()
+                );
                 faults.push(Code::VALUE_FORM, place, message);
                 sound = false;
             }
@@ -259,7 +270,11 @@ pub(crate) fn function_path(tokens: TokenStream) -> Option<syn::Path> {
 }
 
 /// The items of `key = [..]`; an empty list is a fault.
-pub(crate) fn bracketed(entry: &Entry, example: &str, faults: &mut Faults) -> Option<Vec<TokenStream>> {
+pub(crate) fn bracketed(
+    entry: &Entry,
+    example: &str,
+    faults: &mut Faults,
+) -> Option<Vec<TokenStream>> {
     let list = match &entry.form {
         Form::Value(tokens) => single(tokens.clone()),
         _ => None,
@@ -268,7 +283,10 @@ pub(crate) fn bracketed(entry: &Entry, example: &str, faults: &mut Faults) -> Op
         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
             let items = segments(group.stream(), faults);
             if items.is_empty() {
-                let message = format!("`{}` is an empty list: name something, or leave the key out", entry.name());
+                let message = format!(
+                    "`{}` is an empty list: name something, or leave the key out",
+                    entry.name()
+                );
                 faults.push(Code::VALUE_EMPTY, group.span(), message);
                 return None;
             }
@@ -305,7 +323,8 @@ fn scalar_of(value: &Lit, place: Place, faults: &mut Faults) -> Option<Scalar> {
         Lit::Int(number) => match number.base10_parse::<i64>() {
             Ok(number) if (-EXACT..=EXACT).contains(&number) => Some(Scalar::Int(number)),
             _ => {
-                let message = format!("a whole number in JSON is exact only from -{EXACT} to {EXACT}");
+                let message =
+                    format!("a whole number in JSON is exact only from -{EXACT} to {EXACT}");
                 faults.push(Code::NUMBER_RANGE, place, message);
                 return None;
             }
@@ -320,7 +339,11 @@ fn scalar_of(value: &Lit, place: Place, faults: &mut Faults) -> Option<Scalar> {
         _ => None,
     };
     if scalar.is_none() {
-        faults.push(Code::VALUE_FORM, place, "expected a text, a number, `true` or `false`, spelt out here");
+        faults.push(
+            Code::VALUE_FORM,
+            place,
+            "expected a text, a number, `true` or `false`, spelt out here",
+        );
     }
     scalar
 }

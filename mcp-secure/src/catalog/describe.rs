@@ -15,7 +15,6 @@ use crate::tool::{Entry, ResourceType, State, default_arguments, input_schema, o
 #[derive(Debug, Clone)]
 pub(crate) struct Described {
     pub(crate) spec: &'static ToolSpec,
-    pub(crate) owner: String,
     pub(crate) input_schema: Arc<Map<String, Value>>,
     pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
     pub(crate) defaults: Vec<(&'static str, Value)>,
@@ -71,6 +70,13 @@ fn describe_one<S: State>(
         let why = "the field named by `resource` is not of that resource's id type";
         return Err(vec![StartFault::tool(spec.name, why)]);
     }
+    facts::check_schema(spec.name, &Value::Object(input.clone()), &mut faults);
+    if let Some(output) = &output {
+        facts::check_schema(spec.name, output, &mut faults);
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let owner = spec.owner.or(owner).unwrap_or_default().to_owned();
     let input = Value::Object(input);
     let description = json::description(spec, &owner, &input, output.as_ref());
@@ -85,7 +91,6 @@ fn describe_one<S: State>(
     };
     Ok(Described {
         spec,
-        owner,
         fingerprint: digest(&description)?,
         contract: digest(&contract)?,
         description,

@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::approval::{Approval, ApprovalId, Verdict};
+use crate::approval::{Approval, ApprovalId, StateKind, Verdict};
 use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
 use crate::manifest::Manifest;
-use crate::pipeline::{Gate, ServerInfo};
+use crate::pipeline::ServerInfo;
 use crate::server::{Face, HttpSettings};
-use crate::store::Store;
 use crate::tool::BoxFuture;
 
 /// What an application is opened for.
@@ -54,14 +53,14 @@ pub(crate) trait App: Send + Sync {
 
     /// Where the audit record lies.
     fn audit_folder(&self, data: &DataDir) -> PathBuf {
-        data.path().join("audit")
+        data.path().join(crate::server::AUDIT_FOLDER)
     }
 
-    fn open<'a>(
-        &'a self,
+    fn open(
+        &self,
         data: DataDir,
         opening: Opening,
-    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>>;
+    ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>>;
 }
 
 /// An application with its store, its audit and its pipeline open.
@@ -69,7 +68,20 @@ pub(crate) trait Opened: Send + Sync {
     /// The pipeline, for a transport.
     fn face(&self) -> Arc<dyn Face>;
 
-    fn store(&self) -> &dyn Store;
+    /// The requests that `who` may see, newest first.
+    fn approvals<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        state: Option<StateKind>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Approval>, String>>;
+
+    /// The request called `id`, if `who` may see it.
+    fn approval<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, String>>;
 
     /// Takes a decision through policy, tenant and four eyes, and records it. Why not is said in words.
     fn decide<'a>(
@@ -83,39 +95,4 @@ pub(crate) trait Opened: Send + Sync {
 
     /// Lets mutating calls end, writes down what is queued, and closes.
     fn close(&self) -> BoxFuture<'_, ()>;
-}
-
-/// A gate that has been opened.
-pub(crate) struct OpenGate(pub(crate) Arc<Gate>);
-
-impl Opened for OpenGate {
-    fn face(&self) -> Arc<dyn Face> {
-        Arc::<Gate>::clone(&self.0)
-    }
-
-    fn store(&self) -> &dyn Store {
-        self.0.store().as_ref()
-    }
-
-    fn decide<'a>(
-        &'a self,
-        decider: Authenticated,
-        id: &'a ApprovalId,
-        digest: Digest,
-        verdict: Verdict,
-        reason: Option<String>,
-    ) -> BoxFuture<'a, Result<Approval, String>> {
-        Box::pin(async move {
-            let made = self.0.decide(&decider, id, digest, verdict, reason).await;
-            made.map(|made| made.approval).map_err(|refused| refused.to_string())
-        })
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            if let Err(error) = self.0.audit().close().await {
-                tracing::error!(%error, "the audit did not close in good order");
-            }
-        })
-    }
 }

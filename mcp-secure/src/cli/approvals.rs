@@ -10,14 +10,15 @@ use super::{Context, Failure, Opened, Opening};
 use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
 use crate::canon::Digest;
 use crate::identity::{Authenticated, DataDir};
-use crate::store::ApprovalFilter;
 
 /// The client that decisions made here are carried by. Never one that a tool is called through.
 const CLIENT: &str = "command-line";
 
 pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Failure> {
     match command {
-        Approvals::List { person, state, limit } => list(context, &person, state.as_deref(), limit).await,
+        Approvals::List { person, state, limit } => {
+            list(context, &person, state.as_deref(), limit).await
+        }
         Approvals::Show { id, person } => show(context, &id, &person).await,
         Approvals::Approve(args) => decide(context, args, Verdict::Approve).await,
         Approvals::Deny(args) => decide(context, args, Verdict::Deny).await,
@@ -34,16 +35,13 @@ impl Desk {
     async fn open(context: &Context, person: &str) -> Result<Self, Failure> {
         let data = context.data()?;
         let who = identify(context, &data, person)?;
-        let opened = context.app.open(data, Opening::Desk).await.map_err(|faults| Failure::all(&faults))?;
+        let opened =
+            context.app.open(data, Opening::Desk).await.map_err(|faults| Failure::all(&faults))?;
         Ok(Self { who, opened })
     }
 
-    /// The request, if it is of the looker's tenant; another tenant's does not exist.
     async fn find(&self, id: &ApprovalId) -> Result<Approval, Failure> {
-        let found = self.opened.store().approval(id).await.map_err(Failure::because)?;
-        found
-            .filter(|approval| approval.requester.tenant == self.who.tenant)
-            .ok_or_else(|| Failure::because("there is no such request"))
+        self.opened.approval(&self.who, id).await.map_err(Failure::because)
     }
 }
 
@@ -57,16 +55,20 @@ fn parse_id(text: &str) -> Result<ApprovalId, Failure> {
     text.parse().map_err(|error: crate::approval::NotAnId| Failure::Usage(error.to_string()))
 }
 
-async fn list(context: &Context, person: &str, state: Option<&str>, limit: u32) -> Result<(), Failure> {
+async fn list(
+    context: &Context,
+    person: &str,
+    state: Option<&str>,
+    limit: u32,
+) -> Result<(), Failure> {
     let json = context.output.wants_json()?;
     let state = state.map(parse_state).transpose()?;
     let desk = Desk::open(context, person).await?;
-    let filter = ApprovalFilter { tenant: Some(desk.who.tenant.clone()), state };
-    let found = desk.opened.store().approvals(filter, limit).await.map_err(Failure::because);
+    let found = desk.opened.approvals(&desk.who, state, limit).await.map_err(Failure::because);
     desk.opened.close().await;
     let found = found?;
     if json {
-        return context.output.json(&Value::Array(found.iter().map(view).collect()));
+        return Output::json(&Value::Array(found.iter().map(view).collect()));
     }
     let row = |approval: &Approval| {
         [
@@ -97,7 +99,7 @@ async fn show(context: &Context, id: &str, person: &str) -> Result<(), Failure> 
     let found = desk.find(&id).await;
     desk.opened.close().await;
     let approval = found?;
-    if json { context.output.json(&view(&approval)) } else { context.output.raw(&described(&approval)) }
+    if json { Output::json(&view(&approval)) } else { Output::raw(&described(&approval)) }
 }
 
 async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(), Failure> {
@@ -105,18 +107,18 @@ async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(),
     let id = parse_id(&args.id)?;
     let named = args.digest.as_deref().map(parse_digest).transpose()?;
     let desk = Desk::open(context, &args.person).await?;
-    let decided = decide_at(context, &desk, &id, named, verdict, args.reason).await;
+    let decided = decide_at(&desk, &id, named, verdict, args.reason).await;
     desk.opened.close().await;
     let approval = decided?;
     if json {
-        return context.output.json(&view(&approval));
+        return Output::json(&view(&approval));
     }
     let word = match verdict {
         Verdict::Approve => "approved",
         Verdict::Deny => "denied",
     };
     let (have, need) = (approval.approvals(), approval.quorum.max(1));
-    context.output.note(&format!(
+    Output::note(&format!(
         "{word} by {}; the request is `{}` ({have} of {need} approvals)",
         super::escape::escaped(&args.person),
         approval.state.kind()
@@ -125,7 +127,6 @@ async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(),
 }
 
 async fn decide_at(
-    context: &Context,
     desk: &Desk,
     id: &ApprovalId,
     named: Option<Digest>,
@@ -133,14 +134,20 @@ async fn decide_at(
     reason: Option<String>,
 ) -> Result<Approval, Failure> {
     let shown = desk.find(id).await?;
-    context.output.note(described(&shown).trim_end());
+    Output::note(described(&shown).trim_end());
     let digest = named.unwrap_or(shown.effect);
-    desk.opened.decide(desk.who.clone(), id, digest, verdict, reason).await.map_err(Failure::because)
+    desk.opened
+        .decide(desk.who.clone(), id, digest, verdict, reason)
+        .await
+        .map_err(Failure::because)
 }
 
 fn parse_digest(text: &str) -> Result<Digest, Failure> {
-    Digest::from_hex(text)
-        .ok_or_else(|| Failure::Usage("a digest is 64 hexadecimal digits, as `approvals show` prints it".to_owned()))
+    Digest::from_hex(text).ok_or_else(|| {
+        Failure::Usage(
+            "a digest is 64 hexadecimal digits, as `approvals show` prints it".to_owned(),
+        )
+    })
 }
 
 fn resource(approval: &Approval) -> String {
@@ -150,6 +157,7 @@ fn resource(approval: &Approval) -> String {
             let part = |name: &str| map.get(name).map(plain).unwrap_or_default();
             format!("{} {}", part("type"), part("id")).trim().to_owned()
         }
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => plain(other),
     }
 }
@@ -184,7 +192,9 @@ fn view(approval: &Approval) -> Value {
 /// What the state adds to its name.
 fn detail(state: &State) -> Option<String> {
     match state {
-        State::Denied { person, reason: Some(reason), .. } => Some(format!("by {person}: {reason}")),
+        State::Denied { person, reason: Some(reason), .. } => {
+            Some(format!("by {person}: {reason}"))
+        }
         State::Denied { person, .. } => Some(format!("by {person}")),
         State::Failed { error, .. } => Some(error.clone()),
         State::InDoubt { why, .. } | State::Void { why, .. } => Some(why.clone()),
@@ -206,7 +216,9 @@ fn described(approval: &Approval) -> String {
         pairs.push(("detail", detail));
     }
     if let Some(arguments) = approval.arguments.as_object() {
-        pairs.extend(arguments.iter().map(|(name, value)| ("argument", format!("{name} = {value}"))));
+        pairs.extend(
+            arguments.iter().map(|(name, value)| ("argument", format!("{name} = {value}"))),
+        );
     }
     if let Some(preview) = &approval.preview {
         pairs.push(("preview", preview.to_string()));

@@ -10,7 +10,7 @@ use super::span;
 
 /// An MCP server whose tools carry their policy.
 #[derive(Debug, Parser)]
-#[command(propagate_version = true, disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -82,7 +82,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDR")]
     pub(super) http: Option<SocketAddr>,
     /// The person at the other end of standard input, in a sandbox.
-    #[arg(long = "as", value_name = "NAME", requires = "stdio")]
+    #[arg(long = "as", value_name = "NAME", conflicts_with = "http")]
     pub(super) person: Option<String>,
 }
 

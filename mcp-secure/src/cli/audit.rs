@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::Audit;
+use super::output::Output;
 use super::{Context, Failure, span};
 use crate::audit::{AuditError, Entry, Filter, Problem, query, tail, verify};
 use crate::clock::Clock;
@@ -12,10 +13,13 @@ pub(super) fn run(context: &Context, command: Audit) -> Result<(), Failure> {
     let folder = context.app.audit_folder(&context.data()?);
     match command {
         Audit::Verify => chains(context, json, &verify(&folder).map_err(Failure::because)?),
-        Audit::Tail { lines } => show(context, json, tail(&folder, lines).map_err(Failure::because)?),
+        Audit::Tail { lines } => {
+            show(context, json, tail(&folder, lines).map_err(Failure::because)?)
+        }
         Audit::Query { user, tool, outcome, since, tenant } => {
             let now = Clock::system().now();
-            let since = since.map(|text| span::since(&text, now)).transpose().map_err(Failure::Usage)?;
+            let since =
+                since.map(|text| span::since(&text, now)).transpose().map_err(Failure::Usage)?;
             let filter = Filter { user, tool, outcome, since, tenant };
             let records: Result<_, AuditError> = query(&folder, &filter);
             show(context, json, records.map_err(Failure::because)?)
@@ -23,14 +27,18 @@ pub(super) fn run(context: &Context, command: Audit) -> Result<(), Failure> {
     }
 }
 
-fn chains(context: &Context, json: bool, report: &crate::audit::VerifyReport) -> Result<(), Failure> {
+fn chains(
+    context: &Context,
+    json: bool,
+    report: &crate::audit::VerifyReport,
+) -> Result<(), Failure> {
     let intact = report.is_intact();
     if json {
         let mut value = serde_json::to_value(report).map_err(Failure::because)?;
         if let Some(members) = value.as_object_mut() {
             members.insert("intact".to_owned(), intact.into());
         }
-        context.output.json(&value)?;
+        Output::json(&value)?;
     } else {
         let rows: Vec<[String; 4]> = report
             .writers
@@ -44,12 +52,14 @@ fn chains(context: &Context, json: bool, report: &crate::audit::VerifyReport) ->
         context.output.table(["file", "records", "end", "head"], &rows)?;
         for torn in &report.torn_tails {
             let (file, bytes) = (super::escape::escaped(&torn.file), torn.bytes);
-            context.output.note(&format!("{file}: a crash left {bytes} bytes of a record that was never acknowledged"));
+            Output::note(&format!(
+                "{file}: a crash left {bytes} bytes of a record that was never acknowledged"
+            ));
         }
     }
     let files = report.writers.len();
     if intact {
-        context.output.note(&format!("intact: {} records in {files} files", report.records));
+        Output::note(&format!("intact: {} records in {files} files", report.records));
         return Ok(());
     }
     Err(Failure::all(&report.problems))
@@ -76,13 +86,13 @@ fn show(
         };
         if json {
             // One array, one record a line, written as it is read: a log may be larger than memory.
-            context.output.raw(&format!("{}{value}", if first { "[" } else { ",\n" }))?;
+            Output::raw(&format!("{}{value}", if first { "[" } else { ",\n" }))?;
             first = false;
         }
         problems.extend(record.err());
     }
     if json {
-        context.output.raw(if first { "[]\n" } else { "]\n" })?;
+        Output::raw(if first { "[]\n" } else { "]\n" })?;
     } else {
         let heading = ["time", "event", "who", "tenant", "tool", "outcome", "executed", "request"];
         context.output.table(heading, &rows)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{Format, Manifest as Args};
+use super::output::Output;
 use super::{Context, Failure};
 
 pub(super) fn manifest(context: &Context, args: &Args) -> Result<(), Failure> {
@@ -16,31 +17,40 @@ pub(super) fn manifest(context: &Context, args: &Args) -> Result<(), Failure> {
         None | Some(Format::Json) => manifest.to_json(),
         Some(Format::Markdown) => manifest.to_markdown(),
         Some(Format::Table) => {
-            return Err(Failure::Usage("`manifest` has the formats `json` and `markdown`".to_owned()));
+            return Err(Failure::Usage(
+                "`manifest` has the formats `json` and `markdown`".to_owned(),
+            ));
         }
     };
     match &args.write {
-        None => context.output.raw(&text),
+        None => Output::raw(&text),
         Some(path) => {
             let failed = |error| Failure::because(format!("`{}`: {error}", path.display()));
             std::fs::write(path, text).map_err(failed)?;
-            context.output.note(&format!("wrote `{}`", path.display()));
+            Output::note(&format!("wrote `{}`", path.display()));
             Ok(())
         }
     }
 }
 
-fn compare(context: &Context, manifest: &crate::manifest::Manifest, path: &Path) -> Result<(), Failure> {
+fn compare(
+    context: &Context,
+    manifest: &crate::manifest::Manifest,
+    path: &Path,
+) -> Result<(), Failure> {
     let failed = |error| Failure::because(format!("`{}`: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(failed)?;
     match manifest.difference(&text) {
         None => {
-            context.output.note(&format!("`{}` says what the code says", path.display()));
+            Output::note(&format!("`{}` says what the code says", path.display()));
             Ok(())
         }
         Some(difference) => Err(Failure::Failed(vec![
             format!("`{}` differs: {difference}", path.display()),
-            format!("look at the change, then: {}", context.hint(&format!("manifest --write {}", path.display()))),
+            format!(
+                "look at the change, then: {}",
+                context.hint(&format!("manifest --write {}", path.display()))
+            ),
         ])),
     }
 }
@@ -50,21 +60,21 @@ pub(super) async fn check(context: &Context) -> Result<(), Failure> {
     match context.app.check(&context.data).await {
         Ok(report) => {
             for note in &report.notes {
-                context.output.note(note);
+                Output::note(note);
             }
             if json {
-                return context.output.json(&json!({
+                return Output::json(&json!({
                     "ok": true, "tools": report.tools, "policies": report.policies, "notes": report.notes,
                     "faults": [],
                 }));
             }
             let (tools, policies) = (report.tools, report.policies);
-            context.output.note(&format!("every check holds: {tools} tools, {policies} policies"));
+            Output::note(&format!("every check holds: {tools} tools, {policies} policies"));
             Ok(())
         }
         Err(faults) => {
             if json {
-                context.output.json(&json!({"ok": false, "faults": faults}))?;
+                Output::json(&json!({"ok": false, "faults": faults}))?;
             }
             Err(Failure::all(&faults))
         }

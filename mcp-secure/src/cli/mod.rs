@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
-pub(crate) use app::{App, CheckReport, OpenGate, Opened, Opening};
+pub(crate) use app::{App, CheckReport, Opened, Opening};
 use args::{Cli, Command};
 pub(crate) use escape::is_unsafe;
 use output::Output;
@@ -82,13 +82,20 @@ impl Context {
 
     /// A command of this program, as a hint.
     fn hint(&self, rest: &str) -> String {
-        let data = if self.data_named { format!(" --data {}", self.data.display()) } else { String::new() };
+        let data = if self.data_named {
+            format!(" --data {}", self.data.display())
+        } else {
+            String::new()
+        };
         format!("{}{data} {rest}", self.program)
     }
 }
 
 /// Runs the command line of `app`.
-pub(crate) async fn run(app: Arc<dyn App>, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub(crate) async fn run(
+    app: Arc<dyn App>,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match parse(&*app, &arguments) {
         Ok(cli) => cli,
@@ -100,7 +107,9 @@ pub(crate) async fn run(app: Arc<dyn App>, arguments: impl IntoIterator<Item = O
     };
     let output = Output::new(cli.format, cli.color);
     output.log_to_stderr();
-    let program = arguments.first().map_or_else(|| app.info().name.clone(), |p| p.to_string_lossy().into_owned());
+    let program = arguments
+        .first()
+        .map_or_else(|| app.info().name.clone(), |p| p.to_string_lossy().into_owned());
     let data_named = cli.data.is_some();
     let data = cli.data.unwrap_or_else(|| PathBuf::from(format!("{}-data", app.info().name)));
     let context = Context { app, output, program, data, data_named };
@@ -122,7 +131,8 @@ pub(crate) async fn run(app: Arc<dyn App>, arguments: impl IntoIterator<Item = O
 }
 
 fn parse(app: &dyn App, arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command().name(app.info().name.clone()).version(app.info().version.clone());
+    let mut command =
+        Cli::command().name(app.info().name.clone()).version(app.info().version.clone());
     let matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
@@ -143,5 +153,5 @@ fn completions(context: &Context, shell: clap_complete::Shell) -> Result<(), Fai
     let mut command = Cli::command();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, context.app.info().name.clone(), &mut script);
-    context.output.raw(&String::from_utf8_lossy(&script))
+    Output::raw(&String::from_utf8_lossy(&script))
 }

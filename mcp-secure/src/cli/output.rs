@@ -1,5 +1,6 @@
 //! Results on standard output, everything else on standard error.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
@@ -9,7 +10,9 @@ use super::args::{Color, Format};
 use super::escape::{escaped, escaped_to};
 
 /// The widest cell of a table, in characters.
-const WIDEST: usize = 60;
+const WIDEST: usize = 72;
+/// What is logged unless `RUST_LOG` says. rmcp calls a client that went away an error.
+const QUIET: &str = "warn,rmcp=off";
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
@@ -33,7 +36,7 @@ impl Output {
     /// The log of this process, on standard error like everything that is no result.
     pub(super) fn log_to_stderr(self) {
         let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(QUIET));
         // An application that has set up its own log keeps it.
         drop(
             tracing_subscriber::fmt()
@@ -53,26 +56,30 @@ impl Output {
         match self.format {
             Some(Format::Json) => Ok(true),
             Some(Format::Table) => Ok(false),
-            Some(Format::Markdown) => {
-                Err(Failure::Usage("`markdown` is a format of `manifest` alone; use `table` or `json`".to_owned()))
-            }
+            Some(Format::Markdown) => Err(Failure::Usage(
+                "`markdown` is a format of `manifest` alone; use `table` or `json`".to_owned(),
+            )),
             None => Ok(!self.terminal),
         }
     }
 
     /// Text as it is, for results that are no table.
-    pub(super) fn raw(self, text: &str) -> Result<(), Failure> {
+    pub(super) fn raw(text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         // Who reads has had enough; there is nobody to tell.
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| Failure::Told)
     }
 
-    pub(super) fn json(self, value: &Value) -> Result<(), Failure> {
-        self.raw(&format!("{value:#}\n"))
+    pub(super) fn json(value: &Value) -> Result<(), Failure> {
+        Self::raw(&format!("{value:#}\n"))
     }
 
     /// A table with a heading. Every cell is escaped and held to one line.
-    pub(super) fn table<const N: usize>(self, heading: [&str; N], rows: &[[String; N]]) -> Result<(), Failure> {
+    pub(super) fn table<const N: usize>(
+        self,
+        heading: [&str; N],
+        rows: &[[String; N]],
+    ) -> Result<(), Failure> {
         let rows: Vec<[String; N]> =
             rows.iter().map(|row| row.clone().map(|cell| escaped_to(&cell, WIDEST))).collect();
         let mut widths = heading.map(|title| title.chars().count());
@@ -88,17 +95,22 @@ impl Output {
         for row in &rows {
             text.push_str(&line(row, &widths));
         }
-        self.raw(&text)
+        Self::raw(&text)
     }
 
     /// Names and values, one a line; a value is escaped and never cut.
     pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
         let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-        pairs.iter().map(|(name, value)| format!("{name:<width$}  {}\n", escaped(value))).collect()
+        let mut text = String::new();
+        for (name, value) in pairs {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{name:<width$}  {}", escaped(value));
+        }
+        text
     }
 
     /// Something to know, on standard error.
-    pub(super) fn note(self, text: &str) {
+    pub(super) fn note(text: &str) {
         // Nobody may be reading.
         drop(writeln!(std::io::stderr().lock(), "{text}"));
     }

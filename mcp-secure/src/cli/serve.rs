@@ -5,23 +5,41 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio_util::sync::CancellationToken;
 
 use super::args::Serve;
+use super::output::Output;
 use super::{Context, Failure, Opening};
 use crate::identity::DataDir;
-use crate::server::{HttpServer, serve_stdio};
+use crate::server::{HttpServer, Stdio};
 
 /// Where the bare program serves.
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
+    if args.person.is_some() && !args.stdio {
+        return Err(Failure::Usage(
+            "`--as` goes with `--stdio`; over HTTP a token says who calls".to_owned(),
+        ));
+    }
     let stop = stop_on_signal();
-    if args.stdio { stdio(context, args.person, stop).await } else { http(context, args.http.unwrap_or(HERE), stop).await }
+    if args.stdio {
+        stdio(context, args.person, stop).await
+    } else {
+        http(context, args.http.unwrap_or(HERE), stop).await
+    }
 }
 
-async fn stdio(context: &Context, person: Option<String>, stop: CancellationToken) -> Result<(), Failure> {
+async fn stdio(
+    context: &Context,
+    person: Option<String>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let streams = Stdio::take().map_err(Failure::because)?;
     let data = context.data_or_new()?;
-    let opened =
-        context.app.open(data, Opening::Stdio { person }).await.map_err(|faults| Failure::all(&faults))?;
-    let served = serve_stdio(opened.face(), stop).await;
+    let opened = context
+        .app
+        .open(data, Opening::Stdio { person })
+        .await
+        .map_err(|faults| Failure::all(&faults))?;
+    let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
     let code = match served {
         Ok(()) => 0,
@@ -38,12 +56,15 @@ async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> R
     let data = context.data_or_new()?;
     // The address first: a second server on one folder should fail before it has written anything.
     let server = HttpServer::bind(context.app.http(addr)).await.map_err(Failure::because)?;
-    let opened =
-        context.app.open(data.clone(), Opening::Http).await.map_err(|faults| Failure::all(&faults))?;
-    context.output.note(&banner(context, &data, server.addr()));
+    let opened = context
+        .app
+        .open(data.clone(), Opening::Http)
+        .await
+        .map_err(|faults| Failure::all(&faults))?;
+    Output::note(&banner(context, &data, server.addr()));
     server.run(opened.face(), stop).await;
     opened.close().await;
-    context.output.note("stopped");
+    Output::note("stopped");
     Ok(())
 }
 

@@ -16,8 +16,6 @@ pub(crate) enum GuardFault {
     Schema { path: String, message: String },
     #[error("the output has no canonical form")]
     NotCanonical,
-    #[error("the output does not serialise")]
-    NotJson,
 }
 
 /// Lets `output` through if it is what the tool's declaration says.

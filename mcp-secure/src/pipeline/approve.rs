@@ -3,7 +3,7 @@
 //! A call is bound to its effect: who asks for what, with which arguments, on which resource, under which contract.
 //! The same call made again finds the request by that digest, so there is nothing for a model to carry or to forge.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::authorise::{Asked, Permitted};
@@ -26,7 +26,6 @@ use crate::tool::{Caller, Output, PreparedCall};
 pub(super) struct Approved {
     pub(super) caller: Caller,
     pub(super) cancelled: CancellationToken,
-    pub(super) arguments: Map<String, Value>,
     pub(super) prepared: Box<dyn PreparedCall>,
     pub(super) effect: Digest,
     /// The request whose approval this call consumes.
@@ -48,7 +47,7 @@ impl Gate {
         let mut replay = None;
         let mut approval = None;
         if let Some(rule) = tool.spec.approval
-            && self.needs_approval(tool, &permitted, trail).await
+            && self.needs_approval(tool, &permitted).await
         {
             match self.standing(&effect).await? {
                 Some(found) => {
@@ -64,17 +63,12 @@ impl Gate {
                 None => return Err(self.ask(tool, rule, &permitted, effect, trail).await),
             }
         }
-        let Permitted { caller, cancelled, arguments, prepared, .. } = permitted;
-        Ok(Approved { caller, cancelled, arguments, prepared, effect, approval, replay })
+        let Permitted { caller, cancelled, prepared, .. } = permitted;
+        Ok(Approved { caller, cancelled, prepared, effect, approval, replay })
     }
 
     /// Whether a person has to decide on this call. A predicate that fails or takes too long means yes.
-    async fn needs_approval(
-        &self,
-        tool: &Served,
-        permitted: &Permitted,
-        _trail: &mut Trail,
-    ) -> bool {
+    async fn needs_approval(&self, tool: &Served, permitted: &Permitted) -> bool {
         let asking = permitted.prepared.needs_approval(&permitted.arguments, &permitted.caller);
         let Some(asking) = asking else { return true };
         let limit = std::time::Duration::from_millis(tool.spec.limits.timeout_ms);

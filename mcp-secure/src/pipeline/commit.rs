@@ -20,7 +20,6 @@ pub(super) struct Running {
     pub(super) clearance: Clearance,
     pub(super) prepared: Box<dyn PreparedCall>,
     pub(super) caller: Caller,
-    pub(super) cancelled: tokio_util::sync::CancellationToken,
     pub(super) run: RunId,
     pub(super) fence: Fence,
     /// The room in the record that the intent reserved for the outcome.
@@ -47,7 +46,7 @@ impl Gate {
         approved: Approved,
         trail: &mut Trail,
     ) -> Result<Running, Refusal> {
-        let Approved { caller, cancelled, prepared, effect, approval, .. } = approved;
+        let Approved { caller, prepared, effect, approval, .. } = approved;
         let run = RunId::random();
         trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;
@@ -67,15 +66,9 @@ impl Gate {
             .await
             .map_err(|error| unavailable(&error))?;
         match committed {
-            Committed::Running { fence, .. } => Ok(Running {
-                clearance: Clearance::grant(),
-                prepared,
-                caller,
-                cancelled,
-                run,
-                fence,
-                room,
-            }),
+            Committed::Running { fence, .. } => {
+                Ok(Running { clearance: Clearance::grant(), prepared, caller, run, fence, room })
+            }
             Committed::Refused(why) => Err(self.not_committed(why, approval.as_ref()).await),
         }
     }

@@ -130,7 +130,7 @@ impl Gate {
         trail: Trail,
         begins: CancellationToken,
     ) -> Answer {
-        let Running { clearance, prepared, caller, cancelled: _, run, fence, room } = running;
+        let Running { clearance, prepared, caller, run, fence, room } = running;
         begins.cancel();
         let mut body = tokio::spawn(prepared.run(clearance, caller));
         let beat = self.settings.lease / 3;

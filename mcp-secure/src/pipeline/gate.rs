@@ -7,7 +7,7 @@ use super::table::{Served, Table};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, Authenticator};
-use crate::policy::PolicyEngine;
+use crate::policy::{PolicyEngine, PolicyFault};
 use crate::store::Store;
 use crate::tool::spec::Kind;
 
@@ -78,7 +78,17 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(parts: GateParts) -> Arc<Self> {
         let GateParts { info, table, policy, store, audit, clock, authenticator, settings } = parts;
-        Arc::new(Self { info, table, policy, store, audit, clock, authenticator, settings, running: TaskTracker::new() })
+        Arc::new(Self {
+            info,
+            table,
+            policy,
+            store,
+            audit,
+            clock,
+            authenticator,
+            settings,
+            running: TaskTracker::new(),
+        })
     }
 
     pub(crate) fn info(&self) -> &ServerInfo {
@@ -93,8 +103,9 @@ impl Gate {
         &self.audit
     }
 
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    /// What in the policies is no fault but surely not meant.
+    pub(crate) fn policy_warnings(&self) -> &[PolicyFault] {
+        self.policy.warnings()
     }
 
     /// The tools that some call of this caller could be permitted to use.
@@ -120,7 +131,8 @@ impl Gate {
     /// Waits for the bodies that may write to end, for as long as their own timeouts allow.
     pub(crate) async fn drain(&self) {
         self.running.close();
-        let longest = self.table.iter().map(|served| served.spec.limits.timeout_ms).max().unwrap_or(0);
+        let longest =
+            self.table.iter().map(|served| served.spec.limits.timeout_ms).max().unwrap_or(0);
         drop(tokio::time::timeout(Duration::from_millis(longest), self.running.wait()).await);
     }
 

@@ -41,10 +41,6 @@ impl Trail {
         Arc::clone(&self.request_id)
     }
 
-    pub(super) fn principal(&self) -> &Arc<Principal> {
-        &self.principal
-    }
-
     pub(super) fn found(&mut self, tool: &Served) {
         self.base.tool = Some(tool.spec.name.to_owned());
         self.base.fingerprint = Some(tool.fingerprint.clone());

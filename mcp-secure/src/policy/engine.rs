@@ -55,7 +55,15 @@ impl PolicyEngine {
         .index(tools)?;
         let warnings = warnings(&loaded, tools, &actions);
         let authorizer = Authorizer::new();
-        Ok(Self { authorizer, types, actions, version, schema: schema.json, warnings, count: loaded.len() })
+        Ok(Self {
+            authorizer,
+            types,
+            actions,
+            version,
+            schema: schema.json,
+            warnings,
+            count: loaded.len(),
+        })
     }
 
     /// The version of the policies: a digest of their names and texts.

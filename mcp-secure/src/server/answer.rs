@@ -2,13 +2,13 @@
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolResult, CacheScope, ContentBlock, ErrorCode, GetPromptResult, PromptMessage,
-    ReadResourceResult, Resource, ResourceContents, Role,
+    CacheScope, CallToolResult, ContentBlock, ErrorCode, GetPromptResult, MetaObject,
+    PromptMessage, ReadResourceResult, Resource, ResourceContents, Role,
 };
 use serde_json::Value;
 
 use crate::audit::Executed;
-use crate::pipeline::{Answer, Code, Refusal};
+use crate::pipeline::{Answer, Code, META_PREFIX, Refusal};
 use crate::tool::{Block, Output};
 
 /// The answer to a name that is not there for this caller, whether it exists or not. It repeats nothing of the request.
@@ -31,19 +31,26 @@ pub(super) fn unauthenticated() -> ErrorData {
 /// The answer to `tools/call`.
 pub(super) fn to_tool_result(answer: Answer) -> Result<CallToolResult, ErrorData> {
     match answer {
-        Answer::Done { output, .. } => Ok(done(output)),
+        Answer::Done { request_id, output } => Ok(done(output, &request_id)),
         Answer::Refused { request_id, refusal } => Ok(refused(&refusal, &request_id)),
         Answer::Unknown => Err(unknown_tool()),
     }
 }
 
-fn done(output: Output) -> CallToolResult {
+fn done(output: Output, request_id: &str) -> CallToolResult {
     let blocks = output.blocks.into_iter().map(to_content);
-    let Some(value) = output.structured else {
-        return CallToolResult::success(blocks.collect());
+    let mut result = match output.structured {
+        None => CallToolResult::success(blocks.collect()),
+        Some(value) => {
+            let mut result = CallToolResult::structured(value);
+            result.content.extend(blocks);
+            result
+        }
     };
-    let mut result = CallToolResult::structured(value);
-    result.content.extend(blocks);
+    // Names the call in the record, as refusals do.
+    let mut meta = MetaObject::default();
+    meta.0.insert(format!("{META_PREFIX}request_id"), request_id.into());
+    result.meta = Some(meta);
     result
 }
 
@@ -117,7 +124,9 @@ pub(super) fn to_resource_result(
                 }
                 Block::Link { uri, .. } => text(uri),
             }));
-            Ok(ReadResourceResult::new(contents).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
+            Ok(ReadResourceResult::new(contents)
+                .with_ttl_ms(0)
+                .with_cache_scope(CacheScope::Private))
         }
         Answer::Refused { request_id, refusal } => Err(as_error(&refusal, &request_id)),
         Answer::Unknown => Err(unknown_resource()),
@@ -164,7 +173,10 @@ mod tests {
             let structured = result.structured_content.unwrap();
             assert_eq!(structured["executed"], said);
             assert_eq!(structured["request_id"], "req_1");
-            assert_eq!(serde_json::from_str::<Value>(text(&result.content[0])).unwrap(), structured);
+            assert_eq!(
+                serde_json::from_str::<Value>(text(&result.content[0])).unwrap(),
+                structured
+            );
             assert!(text(&result.content[1]).starts_with(opening), "{}", text(&result.content[1]));
         }
     }
@@ -193,9 +205,11 @@ mod tests {
 
     #[test]
     fn b15_a_resource_is_nobody_elses_to_cache() {
-        let output = Output { structured: None, blocks: vec![Block::Text { text: "# Refunds".into() }] };
+        let output =
+            Output { structured: None, blocks: vec![Block::Text { text: "# Refunds".into() }] };
         let answer = Answer::Done { request_id: "req_1".into(), output };
-        let result = to_resource_result(answer, "kb://articles/refunds", Some("text/markdown")).unwrap();
+        let result =
+            to_resource_result(answer, "kb://articles/refunds", Some("text/markdown")).unwrap();
         assert_eq!(result.cache_scope, Some(CacheScope::Private));
         let wire = serde_json::to_value(&result).unwrap();
         assert_eq!(wire["contents"][0]["mimeType"], "text/markdown");

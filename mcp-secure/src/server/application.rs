@@ -7,22 +7,20 @@ use std::sync::Arc;
 use super::builder::ServerBuilder;
 use super::face::Face;
 use super::http::HttpSettings;
-use crate::approval::{Approval, ApprovalId, Verdict};
+use crate::approval::{Approval, ApprovalId, StateKind, Verdict};
 use crate::audit::{Event, Options, Record};
 use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::cli::{App, CheckReport, Opened, Opening};
 use crate::clock::Clock;
 use crate::identity::{
-    Authenticated, Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator, LocalIssuer,
+    Authenticated, Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator,
+    LocalIssuer,
 };
 use crate::manifest::Manifest;
 use crate::pipeline::{Gate, ServerInfo};
-use crate::store::Store;
 use crate::tool::{BoxFuture, State};
 
-/// The client that people who decide on the command line use. It is not the one that agents call through.
-const DESK_CLIENT: &str = "command-line";
 /// The client of a process that a host started.
 const STDIO_CLIENT: &str = "stdio";
 
@@ -66,7 +64,9 @@ impl<S: State> Application<S> {
                 Arc::new(jwt.map_err(|error| words(&error))?)
             }
             // Deciders are authenticated one by one; nobody calls.
-            Opening::Desk => Arc::new(JwtAuthenticator::new([], self.clock.clone()).map_err(|error| words(&error))?),
+            Opening::Desk => Arc::new(
+                JwtAuthenticator::new([], self.clock.clone()).map_err(|error| words(&error))?,
+            ),
         })
     }
 }
@@ -106,16 +106,22 @@ impl<S: State> App for Application<S> {
         settings
     }
 
-    fn open<'a>(
-        &'a self,
+    fn open(
+        &self,
         data: DataDir,
         opening: Opening,
-    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>> {
+    ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>> {
         Box::pin(async move {
             let authenticator =
                 self.authenticator(&data, &opening).map_err(|why| vec![StartFault::server(why)])?;
-            let gate = self.builder.open_gate(&data, authenticator, self.clock.clone(), Options::default()).await?;
+            let gate = self
+                .builder
+                .open_gate(&data, authenticator, self.clock.clone(), Options::default())
+                .await?;
             if opening != Opening::Desk {
+                for warning in gate.policy_warnings() {
+                    tracing::warn!("policies: {warning}");
+                }
                 gate.keep_up();
             }
             Ok(Arc::new(OpenedServer(gate)) as Arc<dyn Opened>)
@@ -130,8 +136,25 @@ impl Opened for OpenedServer {
         Arc::clone(&self.0) as Arc<dyn Face>
     }
 
-    fn store(&self) -> &dyn Store {
-        self.0.store().as_ref()
+    fn approvals<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        state: Option<StateKind>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Approval>, String>> {
+        Box::pin(async move {
+            self.0.approvals_for(who, state, limit).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn approval<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, String>> {
+        Box::pin(async move {
+            self.0.approval_for(who, id).await.map_err(|refused| refused.to_string())
+        })
     }
 
     fn decide<'a>(

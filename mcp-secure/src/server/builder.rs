@@ -190,7 +190,11 @@ impl<S: State> ServerBuilder<S> {
 
     /// Runs the command line of this process: `serve`, `token`, `manifest`, `check`, `approvals`, `audit`.
     pub async fn cli(self) -> ExitCode {
-        let code = crate::cli::run(Arc::new(super::application::Application::new(self)), std::env::args_os()).await;
+        let code = crate::cli::run(
+            Arc::new(super::application::Application::new(self)),
+            std::env::args_os(),
+        )
+        .await;
         // A read of standard input may still be pending; it would keep the process alive for as long as the host does.
         std::process::exit(exit_number(code))
     }

@@ -86,7 +86,8 @@ fn facts(tool: &Described) -> ActionFacts {
             let own = permission.as_ref().map(|p| format!("{p}.rollback"));
             rollback.permission.map(ToOwned::to_owned).or(own)
         }),
-        resolve: tool.spec.approval.and(permission.as_ref()).map(|p| format!("{p}.resolve")),
+        // Resolving what is in doubt is no action yet: nothing could carry it out.
+        resolve: None,
         decide: tool.decide_permission.clone(),
         permission,
         resource: tool.resource.map(|resource| ResourceFacts {

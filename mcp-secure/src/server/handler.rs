@@ -113,7 +113,11 @@ impl Handler {
             Some(token) => {
                 // In this future and not in a task of its own: the peer knows the request by the task it is asked from.
                 let forwarding = forward(receiver, |progress| {
-                    notify(&context.peer, ProgressNotificationParam::new(token.clone(), 0.0), progress)
+                    notify(
+                        &context.peer,
+                        ProgressNotificationParam::new(token.clone(), 0.0),
+                        progress,
+                    )
                 });
                 tokio::pin!(answering, forwarding);
                 tokio::select! {
@@ -233,9 +237,11 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let shown = self.shown(&context, Catalogue::Resources)?;
-        Ok(ListResourcesResult::with_all_items(shown.iter().filter_map(list::to_resource).collect())
-            .with_ttl_ms(0)
-            .with_cache_scope(CacheScope::Private))
+        Ok(ListResourcesResult::with_all_items(
+            shown.iter().filter_map(list::to_resource).collect(),
+        )
+        .with_ttl_ms(0)
+        .with_cache_scope(CacheScope::Private))
     }
 
     async fn list_resource_templates(
@@ -270,7 +276,9 @@ impl ServerHandler for Handler {
     ) -> Result<CustomResult, ErrorData> {
         Err(match METHODS.into_iter().find(|method| *method == request.method) {
             Some(method) => {
-                let says = format!("the parameters of `{method}` do not have the shape the protocol gives them");
+                let says = format!(
+                    "the parameters of `{method}` do not have the shape the protocol gives them"
+                );
                 ErrorData::invalid_params(says, None)
             }
             None => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "method not found", None),

@@ -38,7 +38,10 @@ pub(super) fn to_prompt(shown: &Shown) -> Prompt {
     let arguments = shown.input_schema.get("properties").and_then(Value::as_object).map(|inputs| {
         let mut names: Vec<(&String, &Value)> = inputs.iter().collect();
         names.sort_unstable_by_key(|(name, _)| *name);
-        names.into_iter().map(|(name, schema)| to_argument(name, schema, is_required(name))).collect()
+        names
+            .into_iter()
+            .map(|(name, schema)| to_argument(name, schema, is_required(name)))
+            .collect()
     });
     let mut prompt = Prompt::new(shown.spec.name, Some(shown.spec.description), arguments);
     prompt.title = shown.spec.title.map(ToOwned::to_owned);

@@ -21,10 +21,10 @@ mod testkit;
 
 pub use boot::Boot;
 pub use builder::{Server, ServerBuilder};
-pub(crate) use face::{Answering, Catalogue, Face, Shown};
-pub(crate) use http::{HttpError, HttpServer, HttpSettings, PublicHttp};
+pub(crate) use face::Face;
+pub(crate) use http::{HttpServer, HttpSettings};
 pub(crate) use opening::AUDIT_FOLDER;
-pub(crate) use stdio::{StdioError, serve_stdio};
+pub(crate) use stdio::Stdio;
 
 /// The largest message a transport takes, in bytes, unless the server says otherwise.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 256 * 1024;

@@ -36,7 +36,9 @@ impl<S: State> ServerBuilder<S> {
             faults.push(StartFault::server(error.to_string()));
         }
         if self.entries.is_empty() {
-            faults.push(StartFault::server("nothing is served; give the server its tools with `tools![..]`"));
+            faults.push(StartFault::server(
+                "nothing is served; give the server its tools with `tools![..]`",
+            ));
         }
         let described = match self.describe() {
             Ok(described) => described,
@@ -64,11 +66,10 @@ impl<S: State> ServerBuilder<S> {
         clock: Clock,
         audit: Options,
     ) -> Result<Arc<Gate>, Vec<StartFault>> {
-        let one = |what: &str, error: &dyn std::fmt::Display| vec![StartFault::server(format!("{what}: {error}"))];
+        let one = |what: &str, error: &dyn std::fmt::Display| {
+            vec![StartFault::server(format!("{what}: {error}"))]
+        };
         let (described, policy) = self.checked()?;
-        for warning in policy.warnings() {
-            tracing::warn!("{warning}");
-        }
         let state = (self.open)(&Boot::new(data.path().to_owned()))
             .map_err(|error| one("the application's state does not open", &error))?;
         let key = AuditKey::load_or_create(&data.path().join(AUDIT_KEY))
@@ -83,9 +84,13 @@ impl<S: State> ServerBuilder<S> {
             "policy_version": policy.version(),
             "tools": described.iter().map(|d| (d.spec.name, d.fingerprint)).collect::<std::collections::BTreeMap<_, _>>(),
         }));
-        audit.durable(started).await.map_err(|error| one("the record can not be written", &error))?;
+        audit
+            .durable(started)
+            .await
+            .map_err(|error| one("the record can not be written", &error))?;
         let state = Arc::new(state);
-        let bound = described.into_iter().zip(&self.entries).map(|(d, entry)| (d, entry.bind(&state)));
+        let bound =
+            described.into_iter().zip(&self.entries).map(|(d, entry)| (d, entry.bind(&state)));
         let table = Table::build(bound.collect(), self.settings.max_concurrent)?;
         let gate = Gate::new(GateParts {
             info: self.info.clone(),

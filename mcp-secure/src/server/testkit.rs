@@ -12,9 +12,7 @@ use crate::identity::{
 };
 use crate::pipeline::{Answer, Code, Incoming, Refusal, ServerInfo, Target, Transport};
 use crate::tool::Output;
-use crate::tool::spec::{
-    Access, AnnotationSpec, Kind, LimitSpec, Risk, SourceSpec, ToolSpec,
-};
+use crate::tool::spec::{Access, AnnotationSpec, Kind, LimitSpec, Risk, SourceSpec, ToolSpec};
 
 const fn spec(name: &'static str, kind: Kind) -> ToolSpec {
     ToolSpec {
@@ -26,7 +24,12 @@ const fn spec(name: &'static str, kind: Kind) -> ToolSpec {
         access: Access::Permission("test.call"),
         resource: None,
         approval: None,
-        annotations: AnnotationSpec { read_only: true, destructive: false, idempotent: true, open_world: false },
+        annotations: AnnotationSpec {
+            read_only: true,
+            destructive: false,
+            idempotent: true,
+            open_world: false,
+        },
         dry_run: None,
         idempotency: None,
         rollback: None,
@@ -70,12 +73,15 @@ impl Authenticator for Names {
     fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Authenticated, AuthError> {
         let local = self.local.lock().unwrap().clone();
         let (name, client) = match credentials {
-            Credentials::Bearer(token) => {
-                (token.strip_prefix("token-").ok_or(AuthError::BadSignature)?.to_owned(), "http-client")
-            }
+            Credentials::Bearer(token) => (
+                token.strip_prefix("token-").ok_or(AuthError::BadSignature)?.to_owned(),
+                "http-client",
+            ),
             Credentials::Local => (local.ok_or(AuthError::Missing)?, "stdio-host"),
         };
-        self.people.assert(&name, client, Sandbox::in_process()).map_err(|_| AuthError::UnknownIssuer)
+        self.people
+            .assert(&name, client, Sandbox::in_process())
+            .map_err(|_| AuthError::UnknownIssuer)
     }
 }
 
@@ -113,7 +119,10 @@ impl Stub {
 }
 
 fn done(value: Value) -> Answer {
-    Answer::Done { request_id: "req_1".into(), output: Output { structured: Some(value), blocks: vec![] } }
+    Answer::Done {
+        request_id: "req_1".into(),
+        output: Output { structured: Some(value), blocks: vec![] },
+    }
 }
 
 impl Face for Stub {
@@ -135,7 +144,8 @@ impl Face for Stub {
                 Target::Tool(name) if name == "slow" => {
                     if let Some(progress) = &incoming.progress {
                         for step in 1..=2 {
-                            let report = Progress { done: f64::from(step), total: Some(2.0), message: None };
+                            let report =
+                                Progress { done: f64::from(step), total: Some(2.0), message: None };
                             progress.send(report).unwrap();
                             tokio::time::sleep(Duration::from_millis(20)).await;
                         }
@@ -147,7 +157,10 @@ impl Face for Stub {
                 }
                 Target::Tool(name) if name == "denied" => Answer::Refused {
                     request_id: "req_1".into(),
-                    refusal: Box::new(Refusal::new(Code::PermissionDenied, "policy does not permit this")),
+                    refusal: Box::new(Refusal::new(
+                        Code::PermissionDenied,
+                        "policy does not permit this",
+                    )),
                 },
                 Target::Prompt(name) if name == "review" => done(json!("Review it.")),
                 Target::Resource(uri) if uri == "kb://articles/refunds" => done(json!("# Refunds")),

@@ -16,7 +16,6 @@ use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
 use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, Target, Transport};
 use crate::server::ServerBuilder;
-use crate::store::ApprovalFilter;
 use crate::tool::State;
 
 /// A server within this process.
@@ -79,7 +78,8 @@ impl LocalServer {
         durable: bool,
     ) -> Result<Self, Vec<StartFault>> {
         let one = |error: &dyn std::fmt::Display| vec![StartFault::server(error.to_string())];
-        let data = DataDir::open_or_create(folder.join("data"), DataDirKind::Sandbox).map_err(|e| one(&e))?;
+        let data = DataDir::open_or_create(folder.join("data"), DataDirKind::Sandbox)
+            .map_err(|e| one(&e))?;
         let people = server.directory().map_err(|error| one(&error))?;
         let nobody = JwtAuthenticator::new([], clock.clone()).map_err(|error| one(&error))?;
         let durability = if durable { Durability::Strict } else { Durability::Relaxed };
@@ -112,18 +112,22 @@ impl LocalServer {
         self.data.path().join(crate::server::AUDIT_FOLDER)
     }
 
-    /// The requests for approval of the tenant of the person called `name`, newest first.
+    /// The requests for approval that the person called `name` may see, newest first.
     pub async fn approvals(&self, name: &str) -> Result<Vec<Approval>, String> {
-        let tenant = self.person(name, "local-desk")?.principal().tenant.clone();
-        let filter = ApprovalFilter { tenant: Some(tenant), state: None };
-        self.gate.store().approvals(filter, 1000).await.map_err(|error| error.to_string())
+        let who = self.person(name, "local-desk")?;
+        self.gate.approvals_for(&who, None, 1000).await.map_err(|error| error.to_string())
     }
 
     /// The decision of the person called `name` on the request called `id`, as it stands now.
-    pub async fn decide(&self, name: &str, id: &str, verdict: Verdict) -> Result<Approval, DecideRefused> {
+    pub async fn decide(
+        &self,
+        name: &str,
+        id: &str,
+        verdict: Verdict,
+    ) -> Result<Approval, DecideRefused> {
         let decider = self.person(name, "local-desk").map_err(|_| DecideRefused::NotFound)?;
         let id: ApprovalId = id.parse().map_err(|_| DecideRefused::NotFound)?;
-        let shown = self.gate.approval_for_decider(&decider, &id).await?;
+        let shown = self.gate.approval_for(&decider, &id).await?;
         let made = self.gate.decide(&decider, &id, shown.effect, verdict, None).await?;
         Ok(made.approval)
     }
@@ -149,7 +153,9 @@ pub struct LocalClient {
 
 impl std::fmt::Debug for LocalClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalClient").field("subject", &self.caller.principal().subject).finish_non_exhaustive()
+        f.debug_struct("LocalClient")
+            .field("subject", &self.caller.principal().subject)
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,23 +172,40 @@ impl LocalClient {
     }
 
     /// Calls a tool with a token that gives the call up when it is cancelled.
-    pub async fn call_with(&self, tool: &str, arguments: Value, give_up: CancellationToken) -> LocalReply {
+    pub async fn call_with(
+        &self,
+        tool: &str,
+        arguments: Value,
+        give_up: CancellationToken,
+    ) -> LocalReply {
         self.send(Target::Tool(tool.to_owned()), arguments, Vec::new(), give_up).await
     }
 
     /// Calls a tool with keys under this crate's prefix in `_meta`.
-    pub async fn call_with_meta(&self, tool: &str, arguments: Value, meta: Vec<String>) -> LocalReply {
+    pub async fn call_with_meta(
+        &self,
+        tool: &str,
+        arguments: Value,
+        meta: Vec<String>,
+    ) -> LocalReply {
         self.send(Target::Tool(tool.to_owned()), arguments, meta, CancellationToken::new()).await
     }
 
     /// Reads a resource.
     pub async fn read(&self, uri: &str) -> LocalReply {
-        self.send(Target::Resource(uri.to_owned()), Value::Null, Vec::new(), CancellationToken::new()).await
+        self.send(
+            Target::Resource(uri.to_owned()),
+            Value::Null,
+            Vec::new(),
+            CancellationToken::new(),
+        )
+        .await
     }
 
     /// Gets a prompt.
     pub async fn prompt(&self, name: &str, arguments: Value) -> LocalReply {
-        self.send(Target::Prompt(name.to_owned()), arguments, Vec::new(), CancellationToken::new()).await
+        self.send(Target::Prompt(name.to_owned()), arguments, Vec::new(), CancellationToken::new())
+            .await
     }
 
     async fn send(

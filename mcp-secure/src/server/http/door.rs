@@ -82,7 +82,8 @@ impl Door {
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, AuthError> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let header = values.next().map(|v| v.to_str().map_err(|_| AuthError::Malformed)).transpose()?;
+        let header =
+            values.next().map(|v| v.to_str().map_err(|_| AuthError::Malformed)).transpose()?;
         if values.next().is_some() {
             return Err(AuthError::Malformed);
         }
@@ -90,7 +91,8 @@ impl Door {
     }
 
     async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Box<Response>> {
-        let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+        let declared =
+            headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         if declared.is_some_and(|bytes: usize| bytes > self.max_body_bytes) {
             return Err(Box::new(replies::too_large(self.max_body_bytes)));
         }
@@ -118,7 +120,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// hold a parser's message or an internal error.
 fn tidied(mut response: Response, body: &[u8]) -> Response {
     let status = response.status();
-    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/json");
+    let json =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/json");
     if status.is_client_error() || status.is_server_error() {
         if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             return replies::not_a_message(body);

@@ -27,7 +27,11 @@ impl Hosts {
         if let Some(public) = &settings.public {
             return Self {
                 hosts: public.hosts.iter().map(|h| h.to_ascii_lowercase()).collect(),
-                origins: public.origins.iter().map(|o| with_port(&o.to_ascii_lowercase())).collect(),
+                origins: public
+                    .origins
+                    .iter()
+                    .map(|o| with_port(&o.to_ascii_lowercase()))
+                    .collect(),
             };
         }
         let origin = |host: &&str| format!("http://{host}:{}", addr.port());
@@ -55,7 +59,9 @@ impl Hosts {
         }
         match only(headers, &header::ORIGIN)? {
             None => Ok(()),
-            Some(origin) if self.origins.contains(&with_port(&origin.to_ascii_lowercase())) => Ok(()),
+            Some(origin) if self.origins.contains(&with_port(&origin.to_ascii_lowercase())) => {
+                Ok(())
+            }
             Some(_) => Err("the `Origin` header is not allowed"),
         }
     }
@@ -71,7 +77,10 @@ impl Hosts {
 }
 
 /// The header's one value. Two values are one too many: who comes after might read the other.
-fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Result<Option<&'a str>, &'static str> {
+fn only<'a>(
+    headers: &'a HeaderMap,
+    name: &header::HeaderName,
+) -> Result<Option<&'a str>, &'static str> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -83,9 +92,9 @@ fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Result<Option<
 /// An origin leaves out the port its scheme implies (RFC 6454 section 4).
 fn with_port(origin: &str) -> String {
     let Some((scheme, rest)) = origin.split_once("://") else { return origin.to_owned() };
-    let has_port = rest.rsplit_once(':').is_some_and(|(_, port)| {
-        !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-    });
+    let has_port = rest
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
     match (has_port, scheme) {
         (false, "http") => format!("{origin}:80"),
         (false, "https") => format!("{origin}:443"),
@@ -121,17 +130,34 @@ mod tests {
         let good = ("host", "127.0.0.1:8080");
         assert!(verdict(&hosts, &[good]));
         assert!(verdict(&hosts, &[good, ("origin", "http://localhost:8080")]));
-        for origin in ["http://evil.example", "null", "http://localhost:9999", "https://localhost:8080", "", "*"] {
+        for origin in [
+            "http://evil.example",
+            "null",
+            "http://localhost:9999",
+            "https://localhost:8080",
+            "",
+            "*",
+        ] {
             assert!(!verdict(&hosts, &[good, ("origin", origin)]), "{origin}");
         }
-        assert!(!verdict(&hosts, &[good, ("origin", "http://localhost:8080"), ("origin", "http://evil.example")]));
+        assert!(!verdict(
+            &hosts,
+            &[good, ("origin", "http://localhost:8080"), ("origin", "http://evil.example")]
+        ));
     }
 
     #[test]
     fn a_name_that_was_rebound_to_this_machine_is_not_let_in() {
         let addr: SocketAddr = "127.0.0.1:8080".parse().unwrap();
         let hosts = Hosts::new(&HttpSettings::new(addr), addr);
-        for host in ["evil.example", "localhost.evil.example:8080", "127.0.0.1@evil.example", "evil@127.0.0.1", "a b", ""] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example:8080",
+            "127.0.0.1@evil.example",
+            "evil@127.0.0.1",
+            "a b",
+            "",
+        ] {
             assert!(!verdict(&hosts, &[("host", host)]), "{host}");
         }
         assert!(!verdict(&hosts, &[]));
@@ -148,8 +174,14 @@ mod tests {
             origins: vec!["https://app.example.com".into()],
         });
         let hosts = Hosts::new(&settings, addr);
-        assert!(verdict(&hosts, &[("host", "mcp.example.com"), ("origin", "https://app.example.com")]));
-        assert!(verdict(&hosts, &[("host", "mcp.example.com"), ("origin", "https://app.example.com:443")]));
+        assert!(verdict(
+            &hosts,
+            &[("host", "mcp.example.com"), ("origin", "https://app.example.com")]
+        ));
+        assert!(verdict(
+            &hosts,
+            &[("host", "mcp.example.com"), ("origin", "https://app.example.com:443")]
+        ));
         assert!(verdict(&hosts, &[("host", "other.example.com:8443")]));
         assert!(!verdict(&hosts, &[("host", "other.example.com:1")]));
         assert!(!verdict(&hosts, &[("host", "localhost")]));

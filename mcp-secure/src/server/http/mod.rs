@@ -57,7 +57,8 @@ impl HttpServer {
         let running = Running::default();
         let streams = CancellationToken::new();
         let router = router(face, &self.settings, self.addr, &running, &streams);
-        let connections = connections::accept(&self.listener, router, &self.settings, &shutdown).await;
+        let connections =
+            connections::accept(&self.listener, router, &self.settings, &shutdown).await;
         drop(self.listener);
         // Calls under way end first, then what only listens is cut, then nobody is waited for any longer.
         drop(tokio::time::timeout(self.settings.drain, running.none()).await);

@@ -47,7 +47,11 @@ pub(super) fn too_large(limit: usize) -> Response {
 }
 
 pub(super) fn too_slow() -> Response {
-    closing(error(StatusCode::REQUEST_TIMEOUT, "too_slow", "the request body did not arrive in time"))
+    closing(error(
+        StatusCode::REQUEST_TIMEOUT,
+        "too_slow",
+        "the request body did not arrive in time",
+    ))
 }
 
 pub(super) fn broken() -> Response {
@@ -72,9 +76,10 @@ pub(super) fn failed(status: StatusCode) -> Response {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ("unsupported_media_type", "send `Content-Type: application/json`")
         }
-        StatusCode::BAD_REQUEST => {
-            ("bad_request", "the request is not what the protocol asks for; look at its version and session headers")
-        }
+        StatusCode::BAD_REQUEST => (
+            "bad_request",
+            "the request is not what the protocol asks for; look at its version and session headers",
+        ),
         StatusCode::FORBIDDEN => ("forbidden", "the request is not allowed"),
         _ => ("internal", "the request failed"),
     };

@@ -16,7 +16,7 @@ use rmcp::transport::streamable_http_server::session::{
     ServerSseMessage, SessionId, SessionManager,
 };
 
-use crate::identity::Principal;
+use crate::identity::{Authenticated, Principal};
 
 tokio::task_local! {
     static VISIT: Arc<Visit>;
@@ -31,22 +31,34 @@ struct Owner {
     client: String,
 }
 
-/// One HTTP request of an authenticated caller. What rmcp asks of [`Sessions`] meanwhile is asked for this caller.
-#[derive(Debug)]
-pub(super) struct Visit {
-    owner: Owner,
-    limit_met: AtomicBool,
-}
-
-impl Visit {
-    pub(super) fn of(caller: &Principal) -> Arc<Self> {
-        let owner = Owner {
+impl Owner {
+    fn of(caller: &Principal) -> Self {
+        Self {
             issuer: caller.issuer.clone(),
             subject: caller.subject.clone(),
             tenant: caller.tenant.clone(),
             client: caller.client.clone(),
-        };
-        Arc::new(Self { owner, limit_met: AtomicBool::new(false) })
+        }
+    }
+
+    fn is(&self, caller: &Principal) -> bool {
+        self.issuer == caller.issuer
+            && self.subject == caller.subject
+            && self.tenant == caller.tenant
+            && self.client == caller.client
+    }
+}
+
+/// One HTTP request of an authenticated caller. What rmcp asks of [`Sessions`] meanwhile is asked for this caller.
+#[derive(Debug)]
+pub(super) struct Visit {
+    caller: Arc<Principal>,
+    limit_met: AtomicBool,
+}
+
+impl Visit {
+    pub(super) fn of(caller: &Authenticated) -> Arc<Self> {
+        Arc::new(Self { caller: caller.shared(), limit_met: AtomicBool::new(false) })
     }
 
     pub(super) async fn scope<F: Future>(self: &Arc<Self>, work: F) -> F::Output {
@@ -95,7 +107,7 @@ impl Sessions {
     /// Whether the session is of the caller this is asked for. Asked for nobody, the answer is no.
     fn is_the_visitors(&self, id: &SessionId) -> bool {
         VISIT
-            .try_with(|visit| self.owners().get(id).is_some_and(|owner| *owner == visit.owner))
+            .try_with(|visit| self.owners().get(id).is_some_and(|owner| owner.is(&visit.caller)))
             .unwrap_or(false)
     }
 
@@ -116,12 +128,13 @@ impl SessionManager for Sessions {
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
         let visit = VISIT.try_with(Arc::clone).map_err(|_| SessionError::NotYours)?;
-        if !self.has_room(&visit.owner) {
+        let owner = Owner::of(&visit.caller);
+        if !self.has_room(&owner) {
             visit.limit_met.store(true, Ordering::Relaxed);
             return Err(SessionError::Full);
         }
         let (id, transport) = self.inner.create_session().await?;
-        self.owners().insert(id.clone(), visit.owner.clone());
+        self.owners().insert(id.clone(), owner);
         Ok((id, transport))
     }
 

@@ -74,9 +74,13 @@ impl HttpSettings {
 /// Why there is no HTTP server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
-    #[error("`{addr}` can be reached from other machines; serve on `127.0.0.1`, or declare the server public with the host names it is called by")]
+    #[error(
+        "`{addr}` can be reached from other machines; serve on `127.0.0.1`, or declare the server public with the host names it is called by"
+    )]
     NotPublic { addr: SocketAddr },
-    #[error("a public server on `{addr}` needs an issuer of real people; tokens of the local issuer are for development on one machine")]
+    #[error(
+        "a public server on `{addr}` needs an issuer of real people; tokens of the local issuer are for development on one machine"
+    )]
     LocalIssuer { addr: SocketAddr },
     #[error("a public server needs the host names it is called by; name at least one")]
     NoHosts,
@@ -92,7 +96,8 @@ mod tests {
     fn an_address_others_can_reach_is_refused_unless_declared_with_a_real_issuer() {
         let mut settings = HttpSettings::new("0.0.0.0:0".parse().unwrap());
         assert!(matches!(settings.check(), Err(HttpError::NotPublic { .. })));
-        settings.public = Some(PublicHttp { hosts: vec!["mcp.example.com".into()], origins: vec![] });
+        settings.public =
+            Some(PublicHttp { hosts: vec!["mcp.example.com".into()], origins: vec![] });
         assert!(matches!(settings.check(), Err(HttpError::LocalIssuer { .. })));
         settings.real_issuer = true;
         assert!(settings.check().is_ok());

@@ -36,7 +36,8 @@ impl Reply {
     }
 }
 
-const COMMON: &str = "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n";
+const COMMON: &str =
+    "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n";
 
 impl Site {
     async fn start() -> Self {
@@ -70,8 +71,9 @@ impl Site {
 
     async fn request(&self, line: &str, headers: &str, body: &str) -> Reply {
         let length = body.len();
-        let request =
-            format!("{line} HTTP/1.1\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}");
+        let request = format!(
+            "{line} HTTP/1.1\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+        );
         self.raw(request.as_bytes()).await
     }
 
@@ -86,8 +88,15 @@ impl Site {
 
     /// One call of the 2026-07-28 protocol.
     async fn call(&self, token: &str, name: &str, arguments: Value) -> Reply {
-        let more = format!("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {name}\r\n");
-        self.post(token, &more, &modern("tools/call", json!({"name": name, "arguments": arguments}))).await
+        let more = format!(
+            "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {name}\r\n"
+        );
+        self.post(
+            token,
+            &more,
+            &modern("tools/call", json!({"name": name, "arguments": arguments})),
+        )
+        .await
     }
 
     async fn open_session(&self, token: &str) -> Reply {
@@ -107,7 +116,10 @@ fn modern(method: &str, mut params: Value) -> Value {
 async fn b27_a_hostile_origin_with_a_good_host_gets_403_before_anybody_is_asked_who_they_are() {
     let site = Site::start().await;
     for path in ["POST /mcp", "GET /mcp", "GET /healthz", "POST /nowhere"] {
-        let headers = format!("{}{COMMON}Authorization: Bearer token-alice\r\nOrigin: http://evil.example\r\n", site.host());
+        let headers = format!(
+            "{}{COMMON}Authorization: Bearer token-alice\r\nOrigin: http://evil.example\r\n",
+            site.host()
+        );
         let reply = site.request(path, &headers, "{}").await;
         assert_eq!(reply.status, 403, "{path}");
         assert_eq!(reply.json()["error"], "forbidden");
@@ -124,11 +136,20 @@ async fn a_call_without_a_good_token_gets_401_and_a_challenge() {
     let body = modern("tools/call", json!({"name": "echo", "arguments": {}})).to_string();
     let none = site.request("POST /mcp", &format!("{}{COMMON}", site.host()), &body).await;
     assert_eq!((none.status, none.header("www-authenticate")), (401, Some("Bearer")));
-    for authorization in ["Bearer forged", "bearer token-nobody", "Bearer a b", "Bearer token-alice\r\nAuthorization: Bearer token-alice"] {
+    for authorization in [
+        "Bearer forged",
+        "bearer token-nobody",
+        "Bearer a b",
+        "Bearer token-alice\r\nAuthorization: Bearer token-alice",
+    ] {
         let headers = format!("{}{COMMON}Authorization: {authorization}\r\n", site.host());
         let reply = site.request("POST /mcp", &headers, &body).await;
         assert_eq!(reply.status, 401, "{authorization}");
-        assert_eq!(reply.header("www-authenticate"), Some("Bearer error=\"invalid_token\""), "{authorization}");
+        assert_eq!(
+            reply.header("www-authenticate"),
+            Some("Bearer error=\"invalid_token\""),
+            "{authorization}"
+        );
     }
     for line in ["GET /mcp", "DELETE /mcp", "PUT /mcp"] {
         assert_eq!(site.request(line, &site.host(), "").await.status, 401, "{line}");
@@ -143,7 +164,12 @@ async fn a_call_without_a_good_token_gets_401_and_a_challenge() {
 async fn one_request_gets_one_json_answer() {
     let site = Site::start().await;
     let reply = site.call("token-alice", "echo", json!({"text": "x"})).await;
-    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{}", reply.body);
+    assert_eq!(
+        (reply.status, reply.header("content-type")),
+        (200, Some("application/json")),
+        "{}",
+        reply.body
+    );
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let result = &reply.json()["result"];
     assert_eq!(result["structuredContent"], json!({"caller": "alice", "arguments": {"text": "x"}}));
@@ -162,8 +188,12 @@ async fn b15_each_caller_gets_their_own_list_and_nobody_may_keep_it() {
         assert_eq!(reply.header("cache-control"), Some("no-store"));
         let result = reply.json()["result"].clone();
         assert_eq!((&result["cacheScope"], &result["ttlMs"]), (&json!("private"), &json!(0)));
-        let names: Vec<String> =
-            result["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap().into()).collect();
+        let names: Vec<String> = result["tools"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| t["name"].as_str().unwrap().into())
+            .collect();
         lists.push(names.join(","));
     }
     assert_eq!(lists, ["denied,echo,slow", "echo,secret_tool", "", "denied,echo,slow"]);
@@ -183,7 +213,12 @@ async fn b26_a_session_id_is_worth_nothing_to_another_principal() {
     let absent = site.post("token-dave", unknown, &list).await;
     assert_eq!((stolen.status, &stolen.body), (404, &absent.body));
     assert_eq!(absent.status, 404);
-    let headers = |token: &str| format!("{}Accept: text/event-stream\r\nAuthorization: Bearer {token}\r\n{session}", site.host());
+    let headers = |token: &str| {
+        format!(
+            "{}Accept: text/event-stream\r\nAuthorization: Bearer {token}\r\n{session}",
+            site.host()
+        )
+    };
     for more in ["", "Last-Event-ID: 0\r\n"] {
         let reply = site.request("GET /mcp", &format!("{}{more}", headers("token-dave")), "").await;
         assert_eq!(reply.status, 404);
@@ -228,10 +263,21 @@ async fn b24_a_body_that_is_no_message_is_answered_without_the_parsers_words() {
     ] {
         let reply = site.request("POST /mcp", &headers, body).await;
         assert_eq!(reply.status, 400, "{body}");
-        assert_eq!((&reply.json()["error"]["code"], &reply.json()["id"]), (&json!(code), &id), "{body}");
-        assert!(!reply.body.contains("hunter2") && !reply.body.contains("column"), "{}", reply.body);
+        assert_eq!(
+            (&reply.json()["error"]["code"], &reply.json()["id"]),
+            (&json!(code), &id),
+            "{body}"
+        );
+        assert!(
+            !reply.body.contains("hunter2") && !reply.body.contains("column"),
+            "{}",
+            reply.body
+        );
     }
-    let deep = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{}", "[".repeat(5000));
+    let deep = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{}",
+        "[".repeat(5000)
+    );
     assert_eq!(site.request("POST /mcp", &headers, &deep).await.status, 400);
 }
 
@@ -251,7 +297,9 @@ async fn a_body_over_the_limit_gets_413_declared_or_not() {
     let reply = site.request("POST /mcp", &headers, &"x".repeat(1001)).await;
     assert_eq!((reply.status, reply.json()["error"].as_str()), (413, Some("too_large")));
     let chunk = format!("{:x}\r\n{}\r\n0\r\n\r\n", 2000, "x".repeat(2000));
-    let request = format!("POST /mcp HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n{headers}\r\n{chunk}");
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n{headers}\r\n{chunk}"
+    );
     assert_eq!(site.raw(request.as_bytes()).await.status, 413);
 }
 
@@ -263,7 +311,9 @@ async fn a_client_that_takes_its_time_is_cut_off() {
     })
     .await;
     let headers = format!("{}{COMMON}Authorization: Bearer token-alice\r\n", site.host());
-    let slow_body = site.raw(format!("POST /mcp HTTP/1.1\r\nContent-Length: 50\r\n{headers}\r\n{{").as_bytes()).await;
+    let slow_body = site
+        .raw(format!("POST /mcp HTTP/1.1\r\nContent-Length: 50\r\n{headers}\r\n{{").as_bytes())
+        .await;
     assert_eq!(slow_body.status, 408);
     let slow_head = site.raw(b"POST /mcp HTTP/1.1\r\nX-A: ").await;
     assert!(matches!(slow_head.status, 0 | 408), "{}", slow_head.status);
@@ -311,7 +361,8 @@ async fn a_client_that_goes_away_is_told_to_the_pipeline() {
     let request = format!(
         "POST /mcp HTTP/1.1\r\nContent-Length: {}\r\n{}{COMMON}Authorization: Bearer token-alice\r\n\
          MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: slow\r\n\r\n{body}",
-        body.len(), site.host(),
+        body.len(),
+        site.host(),
     );
     let mut stream = TcpStream::connect(site.addr).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

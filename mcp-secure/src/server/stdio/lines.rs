@@ -87,7 +87,11 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
             }
             self.input.consume(taken);
             if newline.is_some() {
-                return Ok(if std::mem::take(&mut self.skipping) { Read::TooLong } else { Read::Line });
+                return Ok(if std::mem::take(&mut self.skipping) {
+                    Read::TooLong
+                } else {
+                    Read::Line
+                });
             }
         }
     }
@@ -113,7 +117,9 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
         self.begun = match &request.request {
             ClientRequest::InitializeRequest(_) => true,
             ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
-            other => other.get_meta().missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty(),
+            other => {
+                other.get_meta().missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+            }
         };
         true
     }

@@ -24,14 +24,28 @@ pub(crate) enum StdioError {
     Failed(String),
 }
 
-/// Serves until standard input closes or `shutdown`. Standard output carries nothing but the protocol: from here on
-/// what the process prints to it goes to standard error.
-pub(crate) async fn serve_stdio(
-    face: Arc<dyn Face>,
-    shutdown: CancellationToken,
-) -> Result<(), StdioError> {
-    let (input, output) = streams::take()?;
-    serve(face, input, output, shutdown).await
+/// Standard input and output, taken for the protocol alone.
+pub(crate) struct Stdio {
+    input: streams::Input,
+    output: streams::Output,
+}
+
+impl Stdio {
+    /// Takes them. From here on what the process prints to standard output goes to standard error, so this comes before
+    /// any code of the application's.
+    pub(crate) fn take() -> Result<Self, StdioError> {
+        let (input, output) = streams::take()?;
+        Ok(Self { input, output })
+    }
+
+    /// Serves until standard input closes or `shutdown`.
+    pub(crate) async fn serve(
+        self,
+        face: Arc<dyn Face>,
+        shutdown: CancellationToken,
+    ) -> Result<(), StdioError> {
+        serve(face, self.input, self.output, shutdown).await
+    }
 }
 
 async fn serve(
@@ -44,10 +58,10 @@ async fn serve(
     let handler = Handler::new(face, Transport::Stdio, running);
     let transport = Lines::new(input, output, MAX_MESSAGE_BYTES);
     let ended = transport.ended();
-    let service = match handler.serve_with_ct(transport, shutdown).await {
+    let service = match handler.serve_with_ct(transport, shutdown.clone()).await {
         Ok(service) => service,
-        // A host that goes away before it has said anything is no failure.
-        Err(_) if ended.is_cancelled() => return Ok(()),
+        // A host that goes away before it has said anything is no failure, nor is being told to stop by then.
+        Err(_) if ended.is_cancelled() || shutdown.is_cancelled() => return Ok(()),
         Err(error) => return Err(StdioError::Failed(error.to_string())),
     };
     service.waiting().await.map_err(|error| StdioError::Failed(error.to_string()))?;

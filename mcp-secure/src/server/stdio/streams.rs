@@ -108,7 +108,8 @@ mod polled {
         async fn sockets_as_node_hands_them_over_are_polled() {
             let (ours, theirs) = StdStream::pair().unwrap();
             let ours = OwnedFd::from(ours);
-            let (mut input, mut output) = (input(&ours).unwrap().unwrap(), output(&ours).unwrap().unwrap());
+            let (mut input, mut output) =
+                (input(&ours).unwrap().unwrap(), output(&ours).unwrap().unwrap());
             theirs.set_nonblocking(true).unwrap();
             let mut theirs = UnixStream::from_std(theirs).unwrap();
             theirs.write_all(b"ping").await.unwrap();
@@ -124,7 +125,8 @@ mod polled {
         async fn pipes_are_polled() {
             let (reader, writer) = std::io::pipe().unwrap();
             let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
-            let (mut input, mut output) = (input(&reader).unwrap().unwrap(), output(&writer).unwrap().unwrap());
+            let (mut input, mut output) =
+                (input(&reader).unwrap().unwrap(), output(&writer).unwrap().unwrap());
             output.write_all(b"ping").await.unwrap();
             let mut read = [0; 4];
             input.read_exact(&mut read).await.unwrap();

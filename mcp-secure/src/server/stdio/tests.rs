@@ -51,7 +51,8 @@ impl Host {
     }
 
     async fn next(&mut self) -> Value {
-        let line = tokio::time::timeout(Duration::from_secs(5), self.output.next_line()).await.unwrap();
+        let line =
+            tokio::time::timeout(Duration::from_secs(5), self.output.next_line()).await.unwrap();
         serde_json::from_str(&line.unwrap().unwrap()).unwrap()
     }
 
@@ -122,7 +123,8 @@ async fn bad_lines_are_answered_and_the_server_stays_up() {
     host.send(r#"{"jsonrpc":"2.0","method":"notifications/unheard-of","params":{"a":[1]}}"#).await;
     host.send("").await;
     host.send("\r").await;
-    let answer = host.method(9, "tools/call", json!({"name": "echo", "arguments": {"text": "x"}})).await;
+    let answer =
+        host.method(9, "tools/call", json!({"name": "echo", "arguments": {"text": "x"}})).await;
     assert_eq!(answer["id"], 9);
     assert_eq!(answer["result"]["structuredContent"]["arguments"]["text"], "x");
 }
@@ -159,7 +161,10 @@ async fn b24_parameters_of_the_wrong_shape_are_a_clear_error_without_the_parsers
         let answer = host.method(1, "tools/call", params.clone()).await;
         assert_eq!(answer["error"]["code"], -32602, "{params} {answer}");
         let says = answer["error"]["message"].as_str().unwrap();
-        assert_eq!(says, "the parameters of `tools/call` do not have the shape the protocol gives them");
+        assert_eq!(
+            says,
+            "the parameters of `tools/call` do not have the shape the protocol gives them"
+        );
     }
     let answer = host.method(2, "tools/conjure\u{1b}[2J", json!({})).await;
     assert_eq!(answer["error"], json!({"code": -32601, "message": "method not found"}));
@@ -169,8 +174,10 @@ async fn b24_parameters_of_the_wrong_shape_are_a_clear_error_without_the_parsers
 #[tokio::test]
 async fn a_hidden_name_answers_like_one_that_does_not_exist() {
     let mut host = Host::initialized().await;
-    let hidden = host.method(1, "tools/call", json!({"name": "secret_tool", "arguments": {}})).await;
-    let absent = host.method(1, "tools/call", json!({"name": "\u{1b}]0;gone\u{7}", "arguments": {}})).await;
+    let hidden =
+        host.method(1, "tools/call", json!({"name": "secret_tool", "arguments": {}})).await;
+    let absent =
+        host.method(1, "tools/call", json!({"name": "\u{1b}]0;gone\u{7}", "arguments": {}})).await;
     assert_eq!(hidden["error"], json!({"code": -32602, "message": "unknown tool"}));
     assert_eq!(hidden, absent);
     assert_eq!(host.stub.last().target, Target::Tool("\u{1b}]0;gone\u{7}".into()));
@@ -183,18 +190,26 @@ async fn lists_say_everything_in_one_order() {
     let tools = answer["result"]["tools"].as_array().unwrap();
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["denied", "echo", "slow"]);
-    assert_eq!(tools[1]["annotations"], json!({"readOnlyHint": true, "destructiveHint": false,
-        "idempotentHint": true, "openWorldHint": false}));
+    assert_eq!(
+        tools[1]["annotations"],
+        json!({"readOnlyHint": true, "destructiveHint": false,
+        "idempotentHint": true, "openWorldHint": false})
+    );
     assert_eq!(tools[1]["title"], "A title");
     let prompts = host.method(2, "prompts/list", json!({})).await;
-    assert_eq!(prompts["result"]["prompts"][0]["arguments"],
-        json!([{"name": "text", "description": "What.", "required": true}]));
+    assert_eq!(
+        prompts["result"]["prompts"][0]["arguments"],
+        json!([{"name": "text", "description": "What.", "required": true}])
+    );
     let templates = host.method(3, "resources/templates/list", json!({})).await;
     assert_eq!(templates["result"]["resourceTemplates"][0]["uriTemplate"], "kb://articles/{slug}");
     assert_eq!(host.method(4, "resources/list", json!({})).await["result"]["resources"], json!([]));
     let read = host.method(5, "resources/read", json!({"uri": "kb://articles/refunds"})).await;
-    assert_eq!(read["result"]["contents"][0], json!({"uri": "kb://articles/refunds",
-        "mimeType": "text/markdown", "text": "# Refunds"}));
+    assert_eq!(
+        read["result"]["contents"][0],
+        json!({"uri": "kb://articles/refunds",
+        "mimeType": "text/markdown", "text": "# Refunds"})
+    );
     let prompt = host.method(6, "prompts/get", json!({"name": "review"})).await;
     assert_eq!(prompt["result"]["messages"][0]["content"]["text"], "Review it.");
 }
@@ -213,11 +228,15 @@ async fn progress_arrives_before_the_answer() {
 #[tokio::test]
 async fn a_cancelled_request_tells_the_pipeline() {
     let mut host = Host::initialized().await;
-    host.send(r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"slow","arguments":{}}}"#).await;
+    host.send(
+        r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"slow","arguments":{}}}"#,
+    )
+    .await;
     while host.stub.seen.lock().unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    host.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":4}}"#).await;
+    host.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":4}}"#)
+        .await;
     let cancelled = host.stub.last().cancelled;
     tokio::time::timeout(Duration::from_secs(2), cancelled.cancelled()).await.unwrap();
 }
@@ -225,7 +244,10 @@ async fn a_cancelled_request_tells_the_pipeline() {
 #[tokio::test]
 async fn the_server_ends_when_its_host_does_and_answers_what_it_had_begun() {
     let mut host = Host::initialized().await;
-    host.send(r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"slow","arguments":{}}}"#).await;
+    host.send(
+        r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"slow","arguments":{}}}"#,
+    )
+    .await;
     host.input.shutdown().await.unwrap();
     assert_eq!(host.next().await["id"], 4);
     tokio::time::timeout(Duration::from_secs(5), host.server).await.unwrap().unwrap().unwrap();
@@ -236,4 +258,14 @@ async fn a_host_that_goes_away_at_once_is_no_failure() {
     let mut host = Host::start();
     host.input.shutdown().await.unwrap();
     tokio::time::timeout(Duration::from_secs(5), host.server).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn being_told_to_stop_before_a_session_has_begun_is_no_failure() {
+    let (_host, theirs) = tokio::io::duplex(1024);
+    let (input, output) = tokio::io::split(theirs);
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(serve(Stub::new(), input, output, stop.clone()));
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(5), server).await.unwrap().unwrap().unwrap();
 }

@@ -182,6 +182,11 @@ async fn b21_what_is_not_decided_in_time_is_denied() {
     assert_eq!(kind_of(&store, &asked.id).await, StateKind::Expired);
     assert_eq!(approve(&store, &asked, "bob").await, Decided::Refused(VoteRefused::Expired));
     assert_eq!(store.approval_for(&asked.effect).await.unwrap(), None);
+    // Whoever asked hears of it once, and then can ask anew.
+    let Requested::RanOut(told) = store.request_approval(refund(1)).await.unwrap() else {
+        panic!("the requester never hears that the request ran out");
+    };
+    assert_eq!(told.id, asked.id);
     let again = ask(&store, refund(1)).await;
     assert_ne!(again.id, asked.id);
     // It made room for the new request, and the audit still hears of it, once.
