@@ -9,16 +9,10 @@ use syn::spanned::Spanned as _;
 
 use crate::model::{Declaration, Param, Shape};
 use crate::paths::{
-<<<<<<< HEAD
     AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, Converted,
     DryRun, Entry, InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe,
     Reader, Reply, ReplyOf, Resource, ResourceIds, Rollback, State, Tool, ToolMeta, When,
     WholeInputOf,
-=======
-    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, DryRun, Entry,
-    InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe, Reader, Reply,
-    ReplyOf, Resource, ResourceIds, Rollback, State, StdVec, Tool, ToolMeta, When, WholeInputOf,
->>>>>>> main
 };
 
 /// Names of our own. Hygiene keeps the user's variables apart, the underscores also unit structs and constants, which a
@@ -33,15 +27,9 @@ impl Locals {
     pub(super) fn of(shape: &Shape) -> Self {
         let local = |name: &str| Ident::new(name, Span::mixed_site());
         let each = (0..shape.inputs().count())
-<<<<<<< HEAD
             .map(|index| format_ident!("__a{index}", span = Span::mixed_site()))
             .collect();
         Self { args: local("__args"), from: local("__from"), each }
-=======
-            .map(|index| format_ident!("a{index}", span = Span::mixed_site()))
-            .collect();
-        Self { args: local("args"), from: local("from"), each }
->>>>>>> main
     }
 }
 
