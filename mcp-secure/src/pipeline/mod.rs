@@ -54,8 +54,17 @@ pub(crate) use witness::Clearance;
 pub use witness::Cleared;
 
 #[cfg(feature = "server")]
+use std::panic::AssertUnwindSafe;
+#[cfg(feature = "server")]
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
+use futures_util::FutureExt as _;
+
+#[cfg(feature = "server")]
+use crate::audit::Executed;
+#[cfg(feature = "server")]
+use execute::panicked;
 #[cfg(feature = "server")]
 use record::Trail;
 
@@ -76,9 +85,11 @@ impl Gate {
             let approved = self.approve(&tool, permitted, &mut trail).await?;
             Ok((approved, slot))
         };
-        let (approved, slot) = match gates.await {
-            Ok(passed) => passed,
-            Err(refusal) => return self.refuse(trail, refusal),
+        // The application's code that loads resources may panic; that is a refusal, and leaves a record like any other.
+        let (approved, slot) = match AssertUnwindSafe(gates).catch_unwind().await {
+            Ok(Ok(passed)) => passed,
+            Ok(Err(refusal)) => return self.refuse(trail, refusal),
+            Err(_) => return self.refuse(trail, panicked().executed(Executed::No)),
         };
 
         if let Some(replay) = approved.replay {
