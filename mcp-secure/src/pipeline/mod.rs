@@ -31,15 +31,17 @@ pub(crate) use table::{Served, Table};
 pub(crate) use witness::Clearance;
 pub use witness::Cleared;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use record::Trail;
 
 impl Gate {
     /// Serves one call, from what a transport brought to what it takes back. Nothing reaches a body but through here.
     pub(crate) async fn call(self: &Arc<Self>, incoming: Incoming) -> Answer {
         // Who calls was established by an authenticator: `Incoming` cannot be made without its seal.
-        let mut trail = Trail::begin(&incoming);
+        let mut trail = Trail::begin(&self.audit, &incoming);
 
         let Some(tool) = self.find(&incoming) else { return self.unknown(trail, &incoming) };
         trail.found(&tool);
@@ -51,7 +53,9 @@ impl Gate {
             let approved = self.approve(&tool, permitted, &mut trail).await?;
             Ok((approved, slot))
         };
-        let (approved, slot) = match gates.await {
+        // Reading arguments runs the application's code too, and a panic in it is answered like any other failure.
+        let passed = AssertUnwindSafe(gates).catch_unwind().await;
+        let (approved, slot) = match passed.unwrap_or_else(|_| Err(Refusal::broken())) {
             Ok(passed) => passed,
             Err(refusal) => return self.refuse(trail, refusal),
         };
