@@ -48,14 +48,18 @@ impl Gate {
         trail: &mut Trail,
     ) -> Result<Running, Refusal> {
         let Approved { caller, cancelled, prepared, effect, approval, .. } = approved;
-        if cancelled.is_cancelled() {
-            // Nobody waits any more, and nothing has begun.
-            return Err(gave_up(Executed::No));
+        let given_up = || cancelled.is_cancelled().then(|| gave_up(Executed::No));
+        if let Some(refusal) = given_up() {
+            return Err(refusal);
         }
         let run = RunId::random();
         trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;
         self.audit.durable(trail.intent()).await.map_err(|error| unrecordable(&error))?;
+        // The disk may have been slow. Nothing has begun, so a caller who gave up keeps the approval.
+        if let Some(refusal) = given_up() {
+            return Err(refusal);
+        }
         let committed = self
             .store
             .commit_run(NewRun {

@@ -12,7 +12,7 @@ use super::approve::Approved;
 use super::call::Answer;
 use super::commit::Running;
 use super::gate::Gate;
-use super::record::{Trail, note, unrecordable};
+use super::record::{Trail, note, withheld};
 use super::refusal::{Code, Refusal};
 use super::table::Served;
 use super::witness::Clearance;
@@ -28,7 +28,7 @@ impl Gate {
         tool: &Served,
         approved: Approved,
         slot: OwnedSemaphorePermit,
-        trail: Trail,
+        mut trail: Trail,
     ) -> Answer {
         // An approved read consumes its approval like a write, so that it runs once.
         if approved.approval.is_some() {
@@ -56,7 +56,7 @@ impl Gate {
         match self.audit.queued(record) {
             Ok(()) => answer(&trail, ended),
             // Nothing is shown that no record tells of.
-            Err(error) => answer(&trail, Err(unrecordable(&error).executed(Executed::Yes))),
+            Err(error) => answer(&trail, Err(withheld(&error))),
         }
     }
 
@@ -127,7 +127,7 @@ impl Gate {
         tool: &Served,
         running: Running,
         slot: OwnedSemaphorePermit,
-        trail: Trail,
+        mut trail: Trail,
         begins: CancellationToken,
     ) -> Answer {
         let Running { clearance, prepared, caller, run, fence, room } = running;

@@ -62,10 +62,6 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 #[cfg(feature = "server")]
-use crate::audit::Executed;
-#[cfg(feature = "server")]
-use execute::panicked;
-#[cfg(feature = "server")]
 use record::Trail;
 
 #[cfg(feature = "server")]
@@ -73,7 +69,7 @@ impl Gate {
     /// Serves one call, from what a transport brought to what it takes back. Nothing reaches a body but through here.
     pub(crate) async fn call(self: &Arc<Self>, incoming: Incoming) -> Answer {
         // Who calls was established by an authenticator: `Incoming` cannot be made without its seal.
-        let mut trail = Trail::begin(&incoming);
+        let mut trail = Trail::begin(&self.audit, &incoming);
 
         let Some(tool) = self.find(&incoming) else { return self.unknown(trail, &incoming) };
         trail.found(&tool);
@@ -85,11 +81,11 @@ impl Gate {
             let approved = self.approve(&tool, permitted, &mut trail).await?;
             Ok((approved, slot))
         };
-        // The application's code that loads resources may panic; that is a refusal, and leaves a record like any other.
-        let (approved, slot) = match AssertUnwindSafe(gates).catch_unwind().await {
-            Ok(Ok(passed)) => passed,
-            Ok(Err(refusal)) => return self.refuse(trail, refusal),
-            Err(_) => return self.refuse(trail, panicked().executed(Executed::No)),
+        // Reading arguments runs the application's code too, and a panic in it is answered like any other failure.
+        let passed = AssertUnwindSafe(gates).catch_unwind().await;
+        let (approved, slot) = match passed.unwrap_or_else(|_| Err(Refusal::broken())) {
+            Ok(passed) => passed,
+            Err(refusal) => return self.refuse(trail, refusal),
         };
 
         if let Some(replay) = approved.replay {
