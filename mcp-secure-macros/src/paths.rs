@@ -77,13 +77,12 @@ paths! {
     WholeInputOf = ::mcp_secure::__private::whole_input;
 
     // The standard library, for code where its prelude is shadowed or switched off.
+    Converted = ::core::convert::From::from;
     Boxed = ::std::boxed::Box;
     Absent = ::core::option::Option::None;
     Optional = ::core::option::Option;
     Outcome = ::core::result::Result;
     Present = ::core::option::Option::Some;
-    // As a function of the trait: as a method of `Vec` it takes the trait in scope.
-    StdFrom = ::core::convert::From::from;
     StdString = ::std::string::String;
     StdToString = ::std::string::ToString;
     StdVec = ::std::vec::Vec;

@@ -9,7 +9,7 @@ use super::is_generic;
 use crate::diagnostics::{Faults, Place};
 use crate::expand::Expansion;
 use crate::paths::{
-    ResourceId, ResourceIds, StdFrom, StdString, StdToString, StdVec, Unreachable,
+    Converted, ResourceId, ResourceIds, StdString, StdToString, StdVec, Unreachable,
 };
 
 /// The implementations for one id.
@@ -46,7 +46,7 @@ pub(crate) fn resource_id(input: &DeriveInput) -> Expansion {
         impl #ResourceIds for #name {
             type Id = Self;
             fn each(&self) -> #StdVec<&Self> {
-                #StdFrom([self])
+                #Converted([self])
             }
         }
     };

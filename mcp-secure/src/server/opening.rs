@@ -70,9 +70,6 @@ impl<S: State> ServerBuilder<S> {
             vec![StartFault::server(format!("{what}: {error}"))]
         };
         let (described, policy) = self.checked()?;
-        for warning in policy.warnings() {
-            tracing::warn!("{warning}");
-        }
         let state = (self.open)(&Boot::new(data.path().to_owned()))
             .map_err(|error| one("the application's state does not open", &error))?;
         let key = AuditKey::load_or_create(&data.path().join(AUDIT_KEY))

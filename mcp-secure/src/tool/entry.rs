@@ -30,8 +30,6 @@ type Load<S, A> = Box<
 >;
 type Ask<S, A> =
     Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<bool, ToolError>> + Send + Sync>;
-type Preview<S, A> =
-    Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>> + Send + Sync>;
 
 /// The resource type a tool is scoped by, as policies are checked against it.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +55,6 @@ pub struct Draft<S: State, A> {
     body: Body<S, A>,
     load: Option<Load<S, A>>,
     when: Option<Ask<S, A>>,
-    preview: Option<Preview<S, A>>,
 }
 
 /// A tool as a served table holds it before the state is there. Made by `#[tool]`.
@@ -89,7 +86,6 @@ impl<S: State> Entry<S> {
             body: Box::new(body),
             load: None,
             when: None,
-            preview: None,
         }
     }
 
@@ -199,11 +195,9 @@ impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
         self
     }
 
-    /// The preview function.
+    /// The preview function. Its types are proven here; running it comes with the stage that shows previews.
     #[must_use]
-    pub fn dry_run<D: DryRun<S, A>>(mut self) -> Self {
-        self.preview =
-            Some(Box::new(|args, reader| Box::pin(async move { D::preview(&reader, args).await })));
+    pub fn dry_run<D: DryRun<S, A>>(self) -> Self {
         self
     }
 
@@ -224,8 +218,8 @@ impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
     /// The finished entry.
     #[must_use]
     pub fn finish(self) -> Entry<S> {
-        let Self { common, extract, body, load, when, preview } = self;
-        let parts = Arc::new(Parts { extract, body, load, when, preview });
+        let Self { common, extract, body, load, when } = self;
+        let parts = Arc::new(Parts { extract, body, load, when });
         Entry {
             common,
             bind: Box::new(move |state| {
@@ -280,13 +274,6 @@ pub(crate) trait PreparedCall: Send + Sync {
         caller: &Caller,
     ) -> Option<BoxFuture<'static, Result<bool, ToolError>>>;
 
-    /// Says what the call would do; `None` where there is no preview.
-    fn preview(
-        &self,
-        args: &Map<String, Value>,
-        caller: &Caller,
-    ) -> Option<BoxFuture<'static, Result<Output, ToolError>>>;
-
     /// Enters the body.
     fn run(
         self: Box<Self>,
@@ -300,7 +287,6 @@ struct Parts<S: State, A> {
     body: Body<S, A>,
     load: Option<Load<S, A>>,
     when: Option<Ask<S, A>>,
-    preview: Option<Preview<S, A>>,
 }
 
 impl<S: State, A> Parts<S, A> {
@@ -365,18 +351,6 @@ impl<S: State, A: Send + Sync + 'static> PreparedCall for Prepared<S, A> {
         let ask = self.parts.when.as_ref()?;
         Some(match self.parts.again(args) {
             Ok(args) => ask(args, self.reader(caller)),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        })
-    }
-
-    fn preview(
-        &self,
-        args: &Map<String, Value>,
-        caller: &Caller,
-    ) -> Option<BoxFuture<'static, Result<Output, ToolError>>> {
-        let preview = self.parts.preview.as_ref()?;
-        Some(match self.parts.again(args) {
-            Ok(args) => preview(args, self.reader(caller)),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         })
     }

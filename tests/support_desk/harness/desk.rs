@@ -16,10 +16,13 @@ use super::tools::workspace;
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The `support-desk` program, built if it is not up to date.
+/// The `support-desk` program, built if it is not up to date; `SUPPORT_DESK_PROGRAM` names another build of it.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(other) = std::env::var_os("SUPPORT_DESK_PROGRAM") {
+            return PathBuf::from(other);
+        }
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--package", "support-desk", "--bin", "support-desk"])
             .current_dir(workspace())
