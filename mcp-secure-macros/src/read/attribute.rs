@@ -117,11 +117,7 @@ impl Raw {
         match entry.name().as_str() {
             "risk" => self.risk = Slot::of(entry, risk(entry, faults)),
             "permission" => {
-<<<<<<< HEAD
                 self.permission = Slot::of(entry, text(entry, "refund.request", faults));
-=======
-                self.permission = Slot::of(entry, text(entry, "refund.request", faults))
->>>>>>> main
             }
             "public" => self.public = Slot::of(entry, flag(entry, faults)),
             "resource" => self.resource = Slot::of(entry, resource(entry, faults)),
@@ -136,7 +132,6 @@ impl Raw {
             "irreversible" => self.irreversible = Slot::of(entry, flag(entry, faults)),
             "rate_limit" => self.rate_limit = Slot::of(entry, rates(entry, faults)),
             "timeout" => {
-<<<<<<< HEAD
                 self.timeout = Slot::of(entry, unit(entry, "10s", units::duration_ms, faults));
             }
             "max_output" => {
@@ -144,15 +139,6 @@ impl Raw {
             }
             "max_concurrent" => {
                 self.max_concurrent = Slot::of(entry, count(entry, 1, 1_000_000, faults));
-=======
-                self.timeout = Slot::of(entry, unit(entry, "10s", units::duration_ms, faults))
-            }
-            "max_output" => {
-                self.max_output = Slot::of(entry, unit(entry, "64KiB", units::size_bytes, faults))
-            }
-            "max_concurrent" => {
-                self.max_concurrent = Slot::of(entry, count(entry, 1, 1_000_000, faults))
->>>>>>> main
             }
             "owner" => self.owner = Slot::of(entry, text(entry, "payments", faults)),
             "title" => self.title = Slot::of(entry, text(entry, "Request a refund", faults)),
@@ -272,11 +258,7 @@ fn approval(entry: &Entry, faults: &mut Faults) -> Option<Approval> {
             "by" => approval.by = Slot::of(&key, text(&key, "refund.approve", faults)),
             "quorum" => approval.quorum = Slot::of(&key, count(&key, 1, 100, faults)),
             "expires" => {
-<<<<<<< HEAD
                 approval.expires = Slot::of(&key, unit(&key, "24h", units::duration_secs, faults));
-=======
-                approval.expires = Slot::of(&key, unit(&key, "24h", units::duration_secs, faults))
->>>>>>> main
             }
             "when" => approval.when = Slot::of(&key, path(&key, faults)),
             _ => approval.allow_requester = Slot::of(&key, flag(&key, faults)),

@@ -209,15 +209,6 @@ pub(crate) fn scalars(entry: &Entry, faults: &mut Faults) -> Option<Vec<(Scalar,
             match scalar_of(&value, place, faults) {
                 Some(value) => values.push((value, place)),
                 None => sound = false,
-<<<<<<< HEAD
-=======
-            },
-            None => {
-                let message =
-                    format!("`{}` lists literals only: write the value out", entry.name());
-                faults.push(Code::VALUE_FORM, place, message);
-                sound = false;
->>>>>>> main
             }
         } else {
             let message = format!("`{}` lists literals only: write the value out", entry.name());
@@ -235,7 +226,6 @@ pub(crate) fn names(entry: &Entry, faults: &mut Faults) -> Option<Vec<Ident>> {
     let mut sound = true;
     for item in items {
         let place = Place::of(&item);
-<<<<<<< HEAD
         if let Some(TokenTree::Ident(name)) = single(item) {
             names.push(name);
         } else {
@@ -246,19 +236,6 @@ pub(crate) fn names(entry: &Entry, faults: &mut Faults) -> Option<Vec<Ident>> {
             );
             faults.push(Code::VALUE_FORM, place, message);
             sound = false;
-=======
-        match single(item) {
-            Some(TokenTree::Ident(name)) => names.push(name),
-            _ => {
-                let message = format!(
-                    "`{}` lists names of inputs: write `{} = [order_id]`",
-                    entry.name(),
-                    entry.name()
-                );
-                faults.push(Code::VALUE_FORM, place, message);
-                sound = false;
-            }
->>>>>>> main
         }
     }
     sound.then_some(names)
