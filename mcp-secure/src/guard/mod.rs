@@ -16,8 +16,6 @@ pub(crate) enum GuardFault {
     Schema { path: String, message: String },
     #[error("the output has no canonical form")]
     NotCanonical,
-    #[error("the output has two fields that differ in nothing a person can see")]
-    HiddenField,
 }
 
 /// Lets `output` through if it is what the tool's declaration says.
@@ -27,7 +25,7 @@ pub(crate) fn check(
     mut output: Output,
 ) -> Result<Output, GuardFault> {
     if let Some(value) = &mut output.structured {
-        clean(value)?;
+        clean(value);
         if let Some(schema) = schema
             && let Err(error) = schema.validate(value)
         {
@@ -66,31 +64,17 @@ pub(crate) fn public_text(text: &str) -> String {
     clean_text(&cut).unwrap_or(cut)
 }
 
-fn clean(value: &mut Value) -> Result<(), GuardFault> {
+fn clean(value: &mut Value) {
     match value {
         Value::String(text) => {
             if let Some(clean) = clean_text(text) {
                 *text = clean;
             }
         }
-        Value::Array(items) => items.iter_mut().try_for_each(clean)?,
-        Value::Object(map) => {
-            map.values_mut().try_for_each(clean)?;
-            // The keys of a map may be of outside origin too.
-            let hidden: Vec<(String, String)> =
-                map.keys().filter_map(|key| Some((key.clone(), clean_text(key)?))).collect();
-            for (key, shown) in hidden {
-                if map.contains_key(&shown) {
-                    return Err(GuardFault::HiddenField);
-                }
-                if let Some(value) = map.remove(&key) {
-                    map.insert(shown, value);
-                }
-            }
-        }
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(map) => map.values_mut().for_each(clean),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-    Ok(())
 }
 
 /// `text` without the characters that a reader does not see and a model does; `None` where there are none.
@@ -125,14 +109,5 @@ mod tests {
         let hostile = "pay\u{202e}lla\u{200b} \u{e0041}now\u{1b}[2J\u{7}\nthen";
         assert_eq!(clean_text(hostile).unwrap(), "paylla now[2J\nthen");
         assert_eq!(clean_text("Zoë 日本 ok"), None);
-    }
-
-    #[test]
-    fn the_keys_of_a_map_hide_nothing_either() {
-        let mut value = serde_json::json!({"deep": [{"a\u{202e}b": 1}]});
-        clean(&mut value).unwrap();
-        assert_eq!(value, serde_json::json!({"deep": [{"ab": 1}]}));
-        let mut twins = serde_json::json!({"ab": 1, "a\u{200b}b": 2});
-        assert_eq!(clean(&mut twins), Err(GuardFault::HiddenField));
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::approve::{Approved, expired, unavailable};
-use super::execute::gave_up;
 use super::gate::Gate;
 use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal};
@@ -47,19 +46,11 @@ impl Gate {
         approved: Approved,
         trail: &mut Trail,
     ) -> Result<Running, Refusal> {
-        let Approved { caller, cancelled, prepared, effect, approval, .. } = approved;
-        let given_up = || cancelled.is_cancelled().then(|| gave_up(Executed::No));
-        if let Some(refusal) = given_up() {
-            return Err(refusal);
-        }
+        let Approved { caller, prepared, effect, approval, .. } = approved;
         let run = RunId::random();
         trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;
         self.audit.durable(trail.intent()).await.map_err(|error| unrecordable(&error))?;
-        // The disk may have been slow. Nothing has begun, so a caller who gave up keeps the approval.
-        if let Some(refusal) = given_up() {
-            return Err(refusal);
-        }
         let committed = self
             .store
             .commit_run(NewRun {

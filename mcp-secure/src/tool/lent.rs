@@ -19,7 +19,7 @@ use crate::identity::Principal;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an application state",
+    message = "`{Self}` is not an application state [MS1302]",
     note = "write `#[derive(State)]` on it"
 )]
 pub trait State: Send + Sync + 'static {}
@@ -41,7 +41,7 @@ pub trait Lent<S: State>: Send + Sync + 'static {
 
 /// What a read-only function may borrow: everything lent but the fields marked `#[state(write)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can write, so a read-only function may not borrow it [MS1301]",
+    message = "a read-only function may not borrow `{Self}`, which is not lent for reading [MS1301]",
     label = "not lent for reading by `{S}`",
     note = "borrow a type that only reads, or drop `read_only` from the tool; a field without `#[state(write)]` is lent for reading"
 )]
