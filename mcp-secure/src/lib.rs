@@ -26,7 +26,6 @@ pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod context;
-#[cfg(feature = "server")]
 pub mod guard;
 pub mod identity;
 pub mod manifest;

@@ -27,7 +27,8 @@ mod principal;
 #[cfg(feature = "server")]
 mod private_file;
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
+#[cfg(feature = "server")]
 pub(crate) mod tests;
 
 #[cfg(feature = "server")]

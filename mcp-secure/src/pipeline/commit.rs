@@ -29,7 +29,7 @@ pub(super) struct Running {
 
 impl Gate {
     /// Stage 5. The slot is held until the call has ended.
-    pub(super) fn limit(&self, tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub(super) fn limit(tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
         Arc::clone(&tool.slots).try_acquire_owned().map_err(|_| {
             let mut refusal =
                 Refusal::new(Code::RateLimited, "too many calls of this tool run at once")
@@ -63,13 +63,13 @@ impl Gate {
         let committed = self
             .store
             .commit_run(NewRun {
-                run_id: run.clone(),
+                run_id: run,
                 request_id: trail.request_id().to_string(),
                 tool: tool.spec.name.to_owned(),
                 effect,
                 caller: Party::from(&*caller.principal),
                 mutating: true,
-                approval: approval.clone().map(|id| (id, effect)),
+                approval: approval.map(|id| (id, effect)),
                 lease_ms: self.lease_ms(),
             })
             .await

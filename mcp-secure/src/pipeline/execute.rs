@@ -236,8 +236,8 @@ pub(super) fn panicked() -> Refusal {
 }
 
 fn too_slow(tool: &Served, executed: Executed) -> Refusal {
-    let secs = tool.spec.limits.timeout_ms as f64 / 1000.0;
-    Refusal::new(Code::TimedOut, format!("the tool did not finish within {secs} s"))
+    let ms = tool.spec.limits.timeout_ms;
+    Refusal::new(Code::TimedOut, format!("the tool did not finish within {ms} ms"))
         .executed(executed)
         .remedy("call again with the same arguments later; do not assume that nothing happened")
 }

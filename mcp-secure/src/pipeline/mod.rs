@@ -77,7 +77,7 @@ impl Gate {
         let gates = async {
             let valid = self.validate(&tool, incoming, &mut trail)?;
             let permitted = self.authorise(&tool, valid, &mut trail).await?;
-            let slot = self.limit(&tool)?;
+            let slot = Self::limit(&tool)?;
             let approved = self.approve(&tool, permitted, &mut trail).await?;
             Ok((approved, slot))
         };
