@@ -39,13 +39,4 @@ mod tests {
         assert_eq!(clean_text(hostile).unwrap(), "paylla now[2J\nthen");
         assert_eq!(clean_text("Zoë 日本 ok"), None);
     }
-
-    #[test]
-    fn the_keys_of_a_map_hide_nothing_either() {
-        let mut value = serde_json::json!({"deep": [{"a\u{202e}b": 1}]});
-        clean(&mut value).unwrap();
-        assert_eq!(value, serde_json::json!({"deep": [{"ab": 1}]}));
-        let mut twins = serde_json::json!({"ab": 1, "a\u{200b}b": 2});
-        assert_eq!(clean(&mut twins), Err(GuardFault::HiddenField));
-    }
 }
