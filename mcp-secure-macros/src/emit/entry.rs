@@ -9,10 +9,9 @@ use syn::spanned::Spanned as _;
 
 use crate::model::{Declaration, Param, Shape};
 use crate::paths::{
-    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, Converted,
-    DryRun, Entry, InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe,
-    Reader, Reply, ReplyOf, Resource, ResourceIds, Rollback, State, Tool, ToolMeta, When,
-    WholeInputOf,
+    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Cleared, Converted, DryRun,
+    Entry, InputOf, Lender, Lent, LentRead, NotAResourceId, Present, Probe, Reader, Reply,
+    Resource, ResourceIds, Rollback, State, Tool, ToolMeta, When, WholeInputOf, at,
 };
 
 /// Names of our own. Hygiene keeps the user's variables apart, the underscores also unit structs and constants, which a
@@ -44,11 +43,8 @@ pub(super) fn lends(shape: &Shape, read_only: bool) -> Vec<TokenStream> {
     shape
         .lent()
         .map(|ty| {
-            if read_only {
-                quote_spanned!(ty.span()=> #ty: #LentRead<__S>)
-            } else {
-                quote_spanned!(ty.span()=> #ty: #Lent<__S>)
-            }
+            let bound = if read_only { at(ty.span(), LentRead) } else { at(ty.span(), Lent) };
+            quote_spanned!(ty.span()=> #ty: #bound<__S>)
         })
         .collect()
 }
@@ -105,14 +101,15 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
         }
     });
     let extract = extract(declared, &locals);
-    let (constructor, lender) = if read_only {
-        (quote!(reading), quote!(#Reader))
-    } else {
-        (quote!(mutating), quote!(#Lender))
-    };
+    let (constructor, lender) =
+        if read_only { ("reading", quote!(#Reader)) } else { ("mutating", quote!(#Lender)) };
+    // The return type is named once, where the user wrote it, so that an unfit one is one message.
+    let place = output.span();
+    let constructor = Ident::new(constructor, Span::call_site().located_at(place));
+    let entry = at(place, Entry);
+    let constructor = quote_spanned!(place=> #entry::#constructor::<_, #output, _, _, _>);
     let lending = if shape.lent().next().is_some() { quote!(#from) } else { quote!(_) };
     let call = call(shape, &locals);
-    let returned = quote_spanned!(output.span()=> #OutputOf::<#output>());
     quote! {
         #[automatically_derived]
         impl<__S> #Tool<__S> for #ident
@@ -121,15 +118,14 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
             #(#bounds,)*
         {
             fn entry() -> #Entry<__S> {
-                #Entry::#constructor(
+                #constructor(
                     <Self as #ToolMeta>::SPEC,
                     #Converted([#(#inputs),*]),
                     #extract,
-                    |#args: #Cleared<#tuple>, #lending: #lender<__S>| #Boxed::pin(async move {
+                    |#args: #Cleared<#tuple>, #lending: #lender<__S>| async move {
                         let (#(#each,)*) = #args.into_args();
-                        #ReplyOf(#call)
-                    }),
-                    #returned,
+                        #call
+                    },
                 )
                 #(#steps)*
                 .finish()
@@ -219,7 +215,8 @@ fn unnamed_ids(declared: &Declaration) -> Vec<TokenStream> {
         .map(|(name, ty)| {
             let code = Code::UNNAMED_RESOURCE_ID;
             let message = format!("`{name}` is a resource id that no `resource` names: add `resource = Type({name})`, or say why with `broad = \"...\"` [{code}]");
-            quote_spanned!(ty.span()=> const _: () = #AssertNotResourceId(#Probe::<#ty>::IS_RESOURCE_ID, #message);)
+            let (assert, probe) = (at(ty.span(), AssertNotResourceId), at(ty.span(), Probe));
+            quote_spanned!(ty.span()=> const _: () = #assert(#probe::<#ty>::IS_RESOURCE_ID, #message);)
         })
         .collect();
     if !proofs.is_empty() {

@@ -9,7 +9,7 @@ pub type Attributes = Map<String, Value>;
 
 /// The type of an id: a newtype of the application. Derive it: `#[derive(ResourceId)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name a resource",
+    message = "`{Self}` does not name a resource [MS0510]",
     note = "derive `ResourceId` on the id's newtype"
 )]
 pub trait ResourceId: Send + Sync + 'static {
@@ -19,7 +19,7 @@ pub trait ResourceId: Send + Sync + 'static {
 
 /// An input that names resources: an id, an optional id, or a list of ids. Every one is loaded and checked.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name a resource",
+    message = "`{Self}` does not name a resource [MS0510]",
     label = "the input named in `resource = ..` has to be an id",
     note = "derive `ResourceId` on the id's newtype; `Option` and `Vec` of it work too"
 )]
@@ -80,7 +80,7 @@ impl<T: ResourceIds> ResourceIds for Vec<T> {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no resource of a server with the state `{S}`",
+    message = "`{Self}` is no resource of a server with the state `{S}` [MS0510]",
     label = "named in `resource = ..`",
     note = "implement `Resource<S>` for it: load by id, tenant, attributes"
 )]

@@ -9,7 +9,7 @@ use super::error::ToolError;
 use super::fields::{Fault, Fields};
 use super::input::InputType;
 use super::lent::{Lender, Reader, State};
-use super::output::{Output, OutputType};
+use super::output::{Output, OutputType, Reply, reply};
 use super::spec::ToolSpec;
 use crate::context::CallContext;
 use crate::identity::Principal;
@@ -66,54 +66,50 @@ pub struct Entry<S: State> {
 }
 
 impl<S: State> Entry<S> {
-    /// A tool whose body may write.
-    pub fn mutating<A, X, B>(
+    /// A tool whose body may write. `R` is the return type as written, named here once, so that an unfit one is one
+    /// message.
+    pub fn mutating<A, R, X, B, F>(
         spec: &'static ToolSpec,
         inputs: Vec<InputType>,
         extract: X,
         body: B,
-        output: OutputType,
     ) -> Draft<S, A>
     where
         A: Send + Sync + 'static,
+        R: Reply,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
-        B: Fn(Cleared<A>, Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>>
-            + Send
-            + Sync
-            + 'static,
+        B: Fn(Cleared<A>, Lender<S>) -> F + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
     {
         Draft {
-            common: Common { spec, inputs, output, resource: None },
+            common: Common { spec, inputs, output: OutputType::of::<R>(), resource: None },
             extract: Box::new(extract),
-            body: Box::new(body),
+            body: Box::new(move |args, lender| {
+                let body = body(args, lender);
+                Box::pin(async move { reply(body.await) })
+            }),
             load: None,
             when: None,
         }
     }
 
     /// A tool whose body borrows only what reads.
-    pub fn reading<A, X, B>(
+    pub fn reading<A, R, X, B, F>(
         spec: &'static ToolSpec,
         inputs: Vec<InputType>,
         extract: X,
         body: B,
-        output: OutputType,
     ) -> Draft<S, A>
     where
         A: Send + Sync + 'static,
+        R: Reply,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
-        B: Fn(Cleared<A>, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>>
-            + Send
-            + Sync
-            + 'static,
+        B: Fn(Cleared<A>, Reader<S>) -> F + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
     {
-        Self::mutating(
-            spec,
-            inputs,
-            extract,
-            move |args, lender| body(args, Reader::new(lender)),
-            output,
-        )
+        Self::mutating::<A, R, _, _, _>(spec, inputs, extract, move |args, lender| {
+            body(args, Reader::new(lender))
+        })
     }
 
     /// The declaration.
