@@ -77,6 +77,7 @@ paths! {
     WholeInputOf = ::mcp_secure::__private::whole_input;
 
     // The standard library, for code where its prelude is shadowed or switched off.
+    Converted = ::core::convert::From::from;
     Boxed = ::std::boxed::Box;
     Absent = ::core::option::Option::None;
     Optional = ::core::option::Option;

@@ -9,12 +9,14 @@ use syn::spanned::Spanned as _;
 
 use crate::model::{Declaration, Param, Shape};
 use crate::paths::{
-    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, DryRun, Entry,
-    InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe, Reader, Reply,
-    ReplyOf, Resource, ResourceIds, Rollback, State, StdVec, Tool, ToolMeta, When, WholeInputOf,
+    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, Converted,
+    DryRun, Entry, InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe,
+    Reader, Reply, ReplyOf, Resource, ResourceIds, Rollback, State, Tool, ToolMeta, When,
+    WholeInputOf,
 };
 
-/// Names of our own, which no name of the user's can meet.
+/// Names of our own. Hygiene keeps the user's variables apart, the underscores also unit structs and constants, which a
+/// pattern would match instead of binding.
 pub(super) struct Locals {
     pub(super) args: Ident,
     pub(super) from: Ident,
@@ -25,9 +27,9 @@ impl Locals {
     pub(super) fn of(shape: &Shape) -> Self {
         let local = |name: &str| Ident::new(name, Span::mixed_site());
         let each = (0..shape.inputs().count())
-            .map(|index| format_ident!("a{index}", span = Span::mixed_site()))
+            .map(|index| format_ident!("__a{index}", span = Span::mixed_site()))
             .collect();
-        Self { args: local("args"), from: local("from"), each }
+        Self { args: local("__args"), from: local("__from"), each }
     }
 }
 
@@ -121,7 +123,7 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
             fn entry() -> #Entry<__S> {
                 #Entry::#constructor(
                     <Self as #ToolMeta>::SPEC,
-                    #StdVec::from([#(#inputs),*]),
+                    #Converted([#(#inputs),*]),
                     #extract,
                     |#args: #Cleared<#tuple>, #lending: #lender<__S>| #Boxed::pin(async move {
                         let (#(#each,)*) = #args.into_args();
@@ -199,7 +201,7 @@ pub(super) fn proofs(declared: &Declaration) -> TokenStream {
     if let (true, Some((_, ty))) = (whole, shape.inputs().next()) {
         // The fields that a key names are there.
         let fields = declared.idempotency.iter().flat_map(|idempotency| &idempotency.key);
-        proofs.extend(fields.map(|field| quote_spanned!(field.span()=> const _: fn(&#ty) = |whole| { let _ = &whole.#field; };)));
+        proofs.extend(fields.map(|field| quote_spanned!(field.span()=> const _: fn(&#ty) = |__whole| { let _ = &__whole.#field; };)));
     }
     if declared.broad.is_none() && !whole {
         proofs.extend(unnamed_ids(declared));

@@ -127,6 +127,13 @@ impl Gate {
                     .remedy("do not ask again in other words; talk to the person you work for")
                     .about(&found))
             }
+            State::Done { .. } if !found.is_held_by(&Party::from(&*permitted.caller.principal)) => {
+                Err(Refusal::new(
+                    Code::PermissionDenied,
+                    "this very call was made through another client, which alone is told how it ended",
+                )
+                .about(&found))
+            }
             State::Done { .. } => match found.answer.map(serde_json::from_value::<Output>) {
                 Some(Ok(output)) => Ok(PickUp::Replay(output)),
                 _ => Err(Refusal::new(

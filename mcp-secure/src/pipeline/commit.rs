@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::approve::{Approved, expired, unavailable};
+use super::execute::gave_up;
 use super::gate::Gate;
 use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal};
@@ -46,7 +47,11 @@ impl Gate {
         approved: Approved,
         trail: &mut Trail,
     ) -> Result<Running, Refusal> {
-        let Approved { caller, prepared, effect, approval, .. } = approved;
+        let Approved { caller, cancelled, prepared, effect, approval, .. } = approved;
+        if cancelled.is_cancelled() {
+            // Nobody waits any more, and nothing has begun.
+            return Err(gave_up(Executed::No));
+        }
         let run = RunId::random();
         trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;

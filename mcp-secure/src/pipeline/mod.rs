@@ -4,37 +4,71 @@
 //! can make the [`Clearance`] that a body's entry point consumes. Each stage lies in a file of its own, takes what
 //! the one before returned, and returns what the next one needs.
 
+#[cfg(feature = "server")]
 mod approve;
+#[cfg(feature = "server")]
 mod authorise;
+#[cfg(feature = "server")]
 mod call;
+#[cfg(feature = "server")]
 mod commit;
+#[cfg(feature = "server")]
 mod decide;
+#[cfg(feature = "server")]
 mod execute;
+#[cfg(feature = "server")]
 mod find;
+#[cfg(feature = "server")]
 mod gate;
+#[cfg(feature = "server")]
 mod record;
+#[cfg(feature = "server")]
 mod redact;
+#[cfg(feature = "server")]
 mod refusal;
+#[cfg(feature = "server")]
 mod table;
+#[cfg(feature = "server")]
 mod upkeep;
+#[cfg(feature = "server")]
 mod validate;
 mod witness;
 
+#[cfg(feature = "server")]
 pub use call::Transport;
+#[cfg(feature = "server")]
 pub(crate) use call::{Answer, Incoming, META_PREFIX, Target};
+#[cfg(feature = "server")]
 pub use decide::{DecideRefused, DecisionMade};
+#[cfg(feature = "server")]
 pub use gate::Settings;
+#[cfg(feature = "server")]
 pub(crate) use gate::{Gate, GateParts, ServerInfo};
+#[cfg(feature = "server")]
 pub use refusal::Code;
+#[cfg(feature = "server")]
 pub(crate) use refusal::Refusal;
+#[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};
 pub(crate) use witness::Clearance;
 pub use witness::Cleared;
 
+#[cfg(feature = "server")]
+use std::panic::AssertUnwindSafe;
+#[cfg(feature = "server")]
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
+use futures_util::FutureExt as _;
+
+#[cfg(feature = "server")]
+use crate::audit::Executed;
+#[cfg(feature = "server")]
+use execute::panicked;
+#[cfg(feature = "server")]
 use record::Trail;
 
+#[cfg(feature = "server")]
 impl Gate {
     /// Serves one call, from what a transport brought to what it takes back. Nothing reaches a body but through here.
     pub(crate) async fn call(self: &Arc<Self>, incoming: Incoming) -> Answer {
@@ -51,9 +85,11 @@ impl Gate {
             let approved = self.approve(&tool, permitted, &mut trail).await?;
             Ok((approved, slot))
         };
-        let (approved, slot) = match gates.await {
-            Ok(passed) => passed,
-            Err(refusal) => return self.refuse(trail, refusal),
+        // The application's code that loads resources may panic; that is a refusal, and leaves a record like any other.
+        let (approved, slot) = match AssertUnwindSafe(gates).catch_unwind().await {
+            Ok(Ok(passed)) => passed,
+            Ok(Err(refusal)) => return self.refuse(trail, refusal),
+            Err(_) => return self.refuse(trail, panicked().executed(Executed::No)),
         };
 
         if let Some(replay) = approved.replay {
