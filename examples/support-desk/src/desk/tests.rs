@@ -148,7 +148,7 @@ async fn a_book_cannot_write() {
 }
 
 #[test]
-fn two_processes_that_start_at_once_fill_onefolder_once() {
+fn two_processes_that_start_at_once_fill_one_folder_once() {
     let folder = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
         let starts: Vec<_> =
