@@ -213,6 +213,14 @@ impl Gate {
         match self.store.request_approval(new).await {
             Ok(Requested::Created(made)) => {
                 trail.approval(&made);
+                // That people are asked is on disk before the client hears of it; what can not be recorded is not asked.
+                if let Err(error) = self.audit.durable(trail.asked()).await {
+                    let asker = Party::from(&*permitted.caller.principal);
+                    if let Err(error) = self.store.withdraw(&made.id, asker).await {
+                        tracing::error!(%error, approval = %made.id, "an unrecorded request could not be withdrawn");
+                    }
+                    return unrecordable(&error);
+                }
                 required(&made, "a person has to approve this call before it runs")
             }
             Ok(Requested::Existing(found)) => {

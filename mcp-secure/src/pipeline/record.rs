@@ -91,6 +91,13 @@ impl Trail {
         record
     }
 
+    /// That people are asked.
+    pub(super) fn asked(&self) -> Record {
+        let mut record = self.base.clone();
+        record.event = Event::Approval;
+        record
+    }
+
     /// The last record of the call.
     pub(super) fn end(&mut self, event: Event, outcome: OutcomeNote) -> Record {
         self.ended = true;
