@@ -64,6 +64,14 @@ impl<S: State> std::fmt::Debug for ToolSet<S> {
 macro_rules! tools {
     ($($tool:path),* $(,)?) => {{
         $(const _: () = $crate::__private::check(<$tool as $crate::__private::ToolMeta>::SPEC);)*
-        $crate::__private::ToolSet::new()$(.with::<$tool>())*
+        'set: {
+            let set = $crate::__private::ToolSet::new();
+            // Never taken. It tells the compiler the state's type before it looks at the tools, so that what it says of
+            // a tool that does not fit can name the state.
+            if false {
+                break 'set set;
+            }
+            set$(.with::<$tool>())*
+        }
     }};
 }

@@ -8,4 +8,6 @@ async fn request_refund(cents: u32) {
     let _ = cents;
 }
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![request_refund];
+}

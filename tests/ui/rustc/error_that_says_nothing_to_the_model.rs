@@ -6,4 +6,6 @@ async fn request_refund() -> Result<(), String> {
     Ok(())
 }
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![request_refund];
+}

@@ -6,4 +6,6 @@ struct RefundReason;
 #[tool(risk = "high", permission = "refund.request", approval)]
 async fn request_refund(_reason: RefundReason) {}
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![request_refund];
+}

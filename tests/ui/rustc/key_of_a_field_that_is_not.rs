@@ -11,4 +11,6 @@ async fn request_refund(#[input] refund: Refund) {
     let _ = refund.order;
 }
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![request_refund];
+}

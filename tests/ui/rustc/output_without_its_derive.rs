@@ -10,4 +10,6 @@ async fn summarise_account() -> Summary {
     Summary { open_tickets: 0 }
 }
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![summarise_account];
+}

@@ -7,4 +7,6 @@ struct OrderId(String);
 #[tool(risk = "low", permission = "order.read", read_only)]
 async fn show_order(_order_id: OrderId) {}
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![show_order];
+}

@@ -8,4 +8,6 @@ async fn show_order(number: u64) {
     let _ = number;
 }
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![show_order];
+}

@@ -14,4 +14,6 @@ async fn request_refund(number: u64) -> Receipt {
     Receipt { refund_id: number.to_string() }
 }
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![request_refund];
+}

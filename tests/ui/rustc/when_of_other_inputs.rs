@@ -11,4 +11,6 @@ async fn request_refund(number: u64, cents: u32) {
     let _ = (number, cents);
 }
 
-fn main() {}
+fn main() {
+    let _: ToolSet<()> = tools![request_refund];
+}
