@@ -8,6 +8,8 @@
 mod approve;
 #[cfg(feature = "server")]
 mod authorise;
+#[cfg(feature = "bench-internals")]
+mod bench;
 #[cfg(feature = "server")]
 mod call;
 #[cfg(feature = "server")]
@@ -34,6 +36,9 @@ mod upkeep;
 mod validate;
 mod witness;
 
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub use bench::Stages;
 #[cfg(feature = "server")]
 pub use call::Transport;
 #[cfg(feature = "server")]
@@ -69,7 +74,7 @@ impl Gate {
     /// Serves one call, from what a transport brought to what it takes back. Nothing reaches a body but through here.
     pub(crate) async fn call(self: &Arc<Self>, incoming: Incoming) -> Answer {
         // Who calls was established by an authenticator: `Incoming` cannot be made without its seal.
-        let mut trail = Trail::begin(&self.audit, &incoming);
+        let mut trail = Trail::begin(self, &incoming);
 
         let Some(tool) = self.find(&incoming) else { return self.unknown(trail, &incoming) };
         trail.found(&tool);

@@ -12,6 +12,7 @@ use super::table::Served;
 use crate::approval::Approval;
 use crate::audit::{ApprovalNote, Audit, Event, Executed, OutcomeNote, PolicyNote, Record};
 use crate::canon::Digest;
+use crate::clock::Clock;
 use crate::identity::Principal;
 use crate::tool::Output;
 
@@ -29,8 +30,8 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn begin(audit: &Audit, incoming: &Incoming) -> Self {
-        let request_id: Arc<str> = uuid::Uuid::now_v7().simple().to_string().into();
+    pub(super) fn begin(gate: &Gate, incoming: &Incoming) -> Self {
+        let request_id = request_id(&gate.clock);
         let principal = incoming.caller.shared();
         let mut base = Record::new(Event::Refusal)
             .request_id(&*request_id)
@@ -39,7 +40,7 @@ impl Trail {
         base.client_info.clone_from(&incoming.client_info);
         base.trace_id.clone_from(&incoming.trace);
         Self {
-            audit: audit.clone(),
+            audit: gate.audit.clone(),
             ended: false,
             started: Instant::now(),
             request_id,
@@ -98,10 +99,10 @@ impl Trail {
         record
     }
 
-    /// The last record of the call.
+    /// The last record of the call, which takes everything known with it.
     pub(super) fn end(&mut self, event: Event, outcome: OutcomeNote) -> Record {
         self.ended = true;
-        let mut record = self.base.clone();
+        let mut record = std::mem::replace(&mut self.base, Record::new(event));
         record.event = event;
         record.outcome(outcome.latency(self.started.elapsed()))
     }
@@ -119,6 +120,15 @@ impl Drop for Trail {
             tracing::error!(%error, request_id = %self.request_id, "an abandoned call could not be recorded");
         }
     }
+}
+
+/// A UUID of version 7 (RFC 9562 section 5.7), so that ids sort by time. The generator within the process is seeded by the
+/// system's; asking the system itself takes a system call for every id.
+fn request_id(clock: &Clock) -> Arc<str> {
+    let millis = u64::try_from(clock.now().millis()).unwrap_or_default();
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &rand::random());
+    let mut text = uuid::Uuid::encode_buffer();
+    Arc::from(&*id.into_uuid().simple().encode_lower(&mut text))
 }
 
 pub(super) fn approval_note(approval: &Approval) -> ApprovalNote {

@@ -3,6 +3,9 @@
 //! It is the server of the application, with its tools, its policies, a real store and a real record in a folder of
 //! your choice; only the transport is missing. See [`LocalServer`].
 
+#[cfg(feature = "bench-internals")]
+mod bench;
+
 use std::path::Path;
 use std::sync::Arc;
 
