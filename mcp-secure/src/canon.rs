@@ -175,7 +175,9 @@ fn write_integer(i: i64, out: &mut Vec<u8>) {
     let begins = out.len();
     let mut rest = i.unsigned_abs();
     loop {
-        out.push(b"0123456789".get(usize::try_from(rest % 10).unwrap_or(0)).copied().unwrap_or(b'0'));
+        out.push(
+            b"0123456789".get(usize::try_from(rest % 10).unwrap_or(0)).copied().unwrap_or(b'0'),
+        );
         rest /= 10;
         if rest == 0 {
             break;
@@ -311,8 +313,10 @@ mod tests {
 
     #[test]
     fn text_is_escaped_as_rfc_8785_says_and_not_otherwise() {
-        let value = json!("\u{8}\t\n\u{b}\u{c}\r\u{1f} \"/\\ \u{7f}\u{e9}\u{20ac}\u{1f600}\u{2028}");
-        let want = "\"\\b\\t\\n\\u000b\\f\\r\\u001f \\\"/\\\\ \u{7f}\u{e9}\u{20ac}\u{1f600}\u{2028}\"";
+        let value =
+            json!("\u{8}\t\n\u{b}\u{c}\r\u{1f} \"/\\ \u{7f}\u{e9}\u{20ac}\u{1f600}\u{2028}");
+        let want =
+            "\"\\b\\t\\n\\u000b\\f\\r\\u001f \\\"/\\\\ \u{7f}\u{e9}\u{20ac}\u{1f600}\u{2028}\"";
         assert_eq!(text(&value), want);
         assert_eq!(text(&json!(["", "a\"", "\"b"])), r#"["","a\"","\"b"]"#);
     }

@@ -79,7 +79,8 @@ fn secure(size: usize, turn: usize) -> String {
         .unwrap();
     }
     let names: Vec<String> = (0..size).map(|n| format!("read_shelf_{n}")).collect();
-    write!(text, "pub fn served() -> ToolSet<App> {{\n    tools![{}]\n}}\n", names.join(", ")).unwrap();
+    write!(text, "pub fn served() -> ToolSet<App> {{\n    tools![{}]\n}}\n", names.join(", "))
+        .unwrap();
     text
 }
 

@@ -97,7 +97,8 @@ struct Suite {
 impl Suite {
     fn generate() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
         let folder = target.join("compile-time");
         generate::workspace(&folder, &root, &SIZES);
         Self { folder }
@@ -114,7 +115,11 @@ impl Suite {
         for run in 0..=runs {
             for (flavour, times) in Flavour::BOTH.into_iter().zip(&mut times) {
                 let source = self.source(flavour, size);
-                let text = generate::source(flavour, size, if matches!(change, Change::Body) { run } else { 0 });
+                let text = generate::source(
+                    flavour,
+                    size,
+                    if matches!(change, Change::Body) { run } else { 0 },
+                );
                 std::fs::write(source, text).unwrap();
                 let took = self.check(flavour, size);
                 if run > 0 {

@@ -126,10 +126,16 @@ pub(crate) fn policies(own: usize, others: usize) -> String {
     for n in 0..own {
         let (effect, rest) = match n {
             0 => ("permit", String::new()),
-            n if n % 2 == 1 => {
-                ("permit", format!(" when {{ resource.total_cents < {n} && context.args.limit > {n} }}"))
-            }
-            n => ("forbid", format!(" when {{ resource.status == \"frozen{n}\" && principal.tenant != resource.tenant }}")),
+            n if n % 2 == 1 => (
+                "permit",
+                format!(" when {{ resource.total_cents < {n} && context.args.limit > {n} }}"),
+            ),
+            n => (
+                "forbid",
+                format!(
+                    " when {{ resource.status == \"frozen{n}\" && principal.tenant != resource.tenant }}"
+                ),
+            ),
         };
         writeln!(
             text,

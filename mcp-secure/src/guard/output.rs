@@ -4,8 +4,8 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use crate::canon::{Digest, canonical};
-use crate::tool::{Block, Output};
 use crate::tool::spec::ToolSpec;
+use crate::tool::{Block, Output};
 
 use super::text::clean_text;
 
@@ -48,7 +48,8 @@ pub(crate) fn check(
     }
     output.clean_blocks(clean_text);
     let not_canonical = |_| GuardFault::NotCanonical;
-    let structured = output.structured.as_ref().map(canonical).transpose().map_err(not_canonical)?;
+    let structured =
+        output.structured.as_ref().map(canonical).transpose().map_err(not_canonical)?;
     // Canonical, and so never larger than what is sent.
     let size = output.block_bytes().saturating_add(structured.as_ref().map_or(0, Vec::len));
     let most = spec.limits.max_output_bytes;
@@ -112,7 +113,10 @@ mod tests {
     fn the_digest_is_that_of_the_whole_output_in_its_canonical_form() {
         let text = Block::Text { text: "a \"b\"".to_owned() };
         for output in [
-            Output { structured: Some(serde_json::json!({"b": 1, "a": ["x", 2.5]})), blocks: vec![] },
+            Output {
+                structured: Some(serde_json::json!({"b": 1, "a": ["x", 2.5]})),
+                blocks: vec![],
+            },
             Output { structured: None, blocks: vec![text.clone()] },
             Output { structured: Some(serde_json::json!({})), blocks: vec![text.clone(), text] },
         ] {

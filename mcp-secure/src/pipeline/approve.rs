@@ -21,8 +21,8 @@ use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::policy::{Act, Requester};
 use crate::store::{Requested, StoreError};
-use crate::tool::spec::ApprovalSpec;
 use crate::tool::Output;
+use crate::tool::spec::ApprovalSpec;
 
 /// A call that may run once: permitted, and approved where that is asked for.
 pub(super) struct Approved {
