@@ -87,6 +87,7 @@ struct Options {
 
 fn options(field: &Field, faults: &mut Faults) -> Options {
     let mut options = Options { write: false, skip: false };
+    let mut last = None;
     for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("state")) {
         let Meta::List(list) = &attr.meta else {
             faults.push(Code::VALUE_FORM, Place::of(attr), "this is not how `#[state]` is written: write `#[state(write)]` or `#[state(skip)]`");
@@ -116,12 +117,13 @@ fn options(field: &Field, faults: &mut Faults) -> Options {
                 );
             }
             flag(&entry, faults);
+            last = Some(entry.key.span());
         }
     }
-    if let (true, true) = (options.write, options.skip) {
+    if let (true, true, Some(key)) = (options.write, options.skip, last) {
         faults.push(
             Code::KEY_MISPLACED,
-            Place::of(field),
+            key,
             "a skipped field is not lent at all, so `write` has no meaning: keep one of the two",
         );
     }

@@ -22,7 +22,10 @@ pub(crate) fn function(function: &Function) -> TokenStream {
     let Function { attrs, vis, sig, body } = function;
     // Without a body there is a fault already, and a free function without one would be another.
     let unreachable = crate::paths::Unreachable;
-    let body = body.clone().unwrap_or_else(|| quote!({ #unreachable!() }));
+    let Some(body) = body else {
+        // Its parameters cannot be used, which is no second mistake.
+        return quote!(#(#attrs)* #[allow(unused_variables)] #vis #sig { #unreachable!() });
+    };
     quote!(#(#attrs)* #vis #sig #body)
 }
 

@@ -31,6 +31,8 @@ type Load<S, A> = Box<
 type Ask<S, A> =
     Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<bool, ToolError>> + Send + Sync>;
 
+type Bind<S> = Box<dyn Fn(&Arc<S>) -> Box<dyn BoundCall> + Send + Sync>;
+
 /// The resource type a tool is scoped by, as policies are checked against it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResourceType {
@@ -60,7 +62,7 @@ pub struct Draft<S: State, A> {
 /// A tool as a served table holds it before the state is there. Made by `#[tool]`.
 pub struct Entry<S: State> {
     common: Common,
-    bind: Box<dyn Fn(&Arc<S>) -> Box<dyn BoundCall> + Send + Sync>,
+    bind: Bind<S>,
 }
 
 impl<S: State> Entry<S> {
