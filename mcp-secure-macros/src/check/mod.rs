@@ -44,7 +44,13 @@ pub(crate) fn declaration(
         texts::literal(title, TextPlace::Title, faults);
     }
     let broad = raw.broad.is_given() || raw.broad.is_faulty();
-    let inputs = inputs::check(raw.name.place().unwrap_or(ident.span().into()), &name, &understood.inputs, broad, faults);
+    let inputs = inputs::check(
+        raw.name.place().unwrap_or(ident.span().into()),
+        &name,
+        &understood.inputs,
+        broad,
+        faults,
+    );
     named(raw, &understood, faults);
     if kind == Kind::Resource {
         address(raw, &understood, &ident, faults);
