@@ -97,7 +97,11 @@ fn characters(text: &str, place: Place) -> Vec<TextFault> {
         match faults.last_mut() {
             Some(last) if last.code == code && last.range.end == at => last.range.end = end,
             _ => {
-                faults.push(TextFault { code, range: at..end, message: character_message(c, code) })
+                faults.push(TextFault {
+                    code,
+                    range: at..end,
+                    message: character_message(c, code),
+                });
             }
         }
     }

@@ -139,8 +139,8 @@ fn lend(input: &DeriveInput, field: &Field, write: bool) -> TokenStream {
     quote_spanned! {ty.span()=>
         #[automatically_derived]
         impl #Lent<#state> for #ty {
-            fn lend(from: &#Lender<#state>) -> &Self {
-                &from.state().#name
+            fn lend(__from: &#Lender<#state>) -> &Self {
+                &__from.state().#name
             }
         }
         #read

@@ -9,12 +9,13 @@ use syn::spanned::Spanned as _;
 
 use crate::model::{Declaration, Param, Shape};
 use crate::paths::{
-    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, DryRun, Entry,
-    InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe, Reader, Reply,
-    ReplyOf, Resource, ResourceIds, Rollback, State, StdVec, Tool, ToolMeta, When, WholeInputOf,
+    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Cleared, Converted, DryRun,
+    Entry, InputOf, Lender, Lent, LentRead, NotAResourceId, Present, Probe, Reader, Reply,
+    Resource, ResourceIds, Rollback, State, Tool, ToolMeta, When, WholeInputOf, at,
 };
 
-/// Names of our own, which no name of the user's can meet.
+/// Names of our own. Hygiene keeps the user's variables apart, the underscores also unit structs and constants, which a
+/// pattern would match instead of binding.
 pub(super) struct Locals {
     pub(super) args: Ident,
     pub(super) from: Ident,
@@ -25,9 +26,9 @@ impl Locals {
     pub(super) fn of(shape: &Shape) -> Self {
         let local = |name: &str| Ident::new(name, Span::mixed_site());
         let each = (0..shape.inputs().count())
-            .map(|index| format_ident!("a{index}", span = Span::mixed_site()))
+            .map(|index| format_ident!("__a{index}", span = Span::mixed_site()))
             .collect();
-        Self { args: local("args"), from: local("from"), each }
+        Self { args: local("__args"), from: local("__from"), each }
     }
 }
 
@@ -42,11 +43,8 @@ pub(super) fn lends(shape: &Shape, read_only: bool) -> Vec<TokenStream> {
     shape
         .lent()
         .map(|ty| {
-            if read_only {
-                quote_spanned!(ty.span()=> #ty: #LentRead<__S>)
-            } else {
-                quote_spanned!(ty.span()=> #ty: #Lent<__S>)
-            }
+            let bound = if read_only { at(ty.span(), LentRead) } else { at(ty.span(), Lent) };
+            quote_spanned!(ty.span()=> #ty: #bound<__S>)
         })
         .collect()
 }
@@ -103,14 +101,15 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
         }
     });
     let extract = extract(declared, &locals);
-    let (constructor, lender) = if read_only {
-        (quote!(reading), quote!(#Reader))
-    } else {
-        (quote!(mutating), quote!(#Lender))
-    };
+    let (constructor, lender) =
+        if read_only { ("reading", quote!(#Reader)) } else { ("mutating", quote!(#Lender)) };
+    // The return type is named once, where the user wrote it, so that an unfit one is one message.
+    let place = output.span();
+    let constructor = Ident::new(constructor, Span::call_site().located_at(place));
+    let entry = at(place, Entry);
+    let constructor = quote_spanned!(place=> #entry::#constructor::<_, #output, _, _, _>);
     let lending = if shape.lent().next().is_some() { quote!(#from) } else { quote!(_) };
     let call = call(shape, &locals);
-    let returned = quote_spanned!(output.span()=> #OutputOf::<#output>());
     quote! {
         #[automatically_derived]
         impl<__S> #Tool<__S> for #ident
@@ -119,15 +118,14 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
             #(#bounds,)*
         {
             fn entry() -> #Entry<__S> {
-                #Entry::#constructor(
+                #constructor(
                     <Self as #ToolMeta>::SPEC,
-                    #StdVec::from([#(#inputs),*]),
+                    #Converted([#(#inputs),*]),
                     #extract,
-                    |#args: #Cleared<#tuple>, #lending: #lender<__S>| #Boxed::pin(async move {
+                    |#args: #Cleared<#tuple>, #lending: #lender<__S>| async move {
                         let (#(#each,)*) = #args.into_args();
-                        #ReplyOf(#call)
-                    }),
-                    #returned,
+                        #call
+                    },
                 )
                 #(#steps)*
                 .finish()
@@ -199,7 +197,7 @@ pub(super) fn proofs(declared: &Declaration) -> TokenStream {
     if let (true, Some((_, ty))) = (whole, shape.inputs().next()) {
         // The fields that a key names are there.
         let fields = declared.idempotency.iter().flat_map(|idempotency| &idempotency.key);
-        proofs.extend(fields.map(|field| quote_spanned!(field.span()=> const _: fn(&#ty) = |whole| { let _ = &whole.#field; };)));
+        proofs.extend(fields.map(|field| quote_spanned!(field.span()=> const _: fn(&#ty) = |__whole| { let _ = &__whole.#field; };)));
     }
     if declared.broad.is_none() && !whole {
         proofs.extend(unnamed_ids(declared));
@@ -217,7 +215,8 @@ fn unnamed_ids(declared: &Declaration) -> Vec<TokenStream> {
         .map(|(name, ty)| {
             let code = Code::UNNAMED_RESOURCE_ID;
             let message = format!("`{name}` is a resource id that no `resource` names: add `resource = Type({name})`, or say why with `broad = \"...\"` [{code}]");
-            quote_spanned!(ty.span()=> const _: () = #AssertNotResourceId(#Probe::<#ty>::IS_RESOURCE_ID, #message);)
+            let (assert, probe) = (at(ty.span(), AssertNotResourceId), at(ty.span(), Probe));
+            quote_spanned!(ty.span()=> const _: () = #assert(#probe::<#ty>::IS_RESOURCE_ID, #message);)
         })
         .collect();
     if !proofs.is_empty() {

@@ -28,9 +28,7 @@ pub(crate) fn function(function: &Function) -> TokenStream {
 
 /// The type of the function's name: braces keep it out of the namespace of values, so that both may be imported at once.
 fn marker(vis: &Visibility, ident: &Ident, what: &str) -> TokenStream {
-    let doc = format!(
-        "The {what} `{ident}` by its name, as lists of served things and other attributes refer to it."
-    );
+    let doc = format!(" The {what} `{ident}` as a type, by which it is listed and referred to.");
     quote! {
         #[doc = #doc]
         #[allow(non_camel_case_types, missing_debug_implementations, missing_copy_implementations, unreachable_pub)]

@@ -21,9 +21,10 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
     let kind = kind(declared);
     let title = option(declared.title.as_ref());
     let risk = risk(declared.risk);
-    let access = match &declared.permission {
-        Some(permission) => quote!(#Access::Permission(#permission)),
-        None => quote!(#Access::Public),
+    let access = if let Some(permission) = &declared.permission {
+        quote!(#Access::Permission(#permission))
+    } else {
+        quote!(#Access::Public)
     };
     let resource = option(declared.resource.as_ref().map(|resource| {
         let (type_name, input) = (types::text(&resource.ty), resource.input.unraw().to_string());
@@ -88,10 +89,7 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
 }
 
 fn option<T: ToTokens>(value: Option<T>) -> TokenStream {
-    match value {
-        Some(value) => quote!(#Present(#value)),
-        None => quote!(#Absent),
-    }
+    if let Some(value) = value { quote!(#Present(#value)) } else { quote!(#Absent) }
 }
 
 fn kind(declared: &Declaration) -> TokenStream {

@@ -42,6 +42,9 @@ impl Output {
             tracing_subscriber::fmt()
                 .with_env_filter(filter)
                 .with_writer(std::io::stderr)
+                // It would report a failed write with `eprintln!`, which panics where standard error is on a full
+                // disk: in the middle of a call, on the very thread that has something to log.
+                .log_internal_errors(false)
                 .with_ansi(self.colored && std::io::stderr().is_terminal())
                 .try_init(),
         );

@@ -71,7 +71,9 @@ impl CallContext {
     pub fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
         if let Some(sender) = &self.progress {
             // A client that has gone away is no reason to fail.
-            drop(sender.send(Progress { done, total, message: message.map(ToOwned::to_owned) }));
+            // What it says leaves the server like any other output.
+            let message = message.map(crate::guard::public_text);
+            drop(sender.send(Progress { done, total, message }));
         }
     }
 }

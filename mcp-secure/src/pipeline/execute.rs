@@ -12,7 +12,7 @@ use super::approve::Approved;
 use super::call::Answer;
 use super::commit::Running;
 use super::gate::Gate;
-use super::record::{Trail, note, unrecordable};
+use super::record::{Trail, note, withheld};
 use super::refusal::{Code, Refusal};
 use super::table::Served;
 use super::witness::Clearance;
@@ -28,7 +28,7 @@ impl Gate {
         tool: &Served,
         approved: Approved,
         slot: OwnedSemaphorePermit,
-        trail: Trail,
+        mut trail: Trail,
     ) -> Answer {
         // An approved read consumes its approval like a write, so that it runs once.
         if approved.approval.is_some() {
@@ -41,13 +41,13 @@ impl Gate {
         let ended = tokio::select! {
             biased;
             ended = body => match ended {
-                Ok(returned) => returned.map_err(|error| failed(tool, &error)),
+                Ok(returned) => returned.map_err(|error| failed(&error)),
                 Err(_) => Err(panicked()),
             },
-            () = cancelled.cancelled() => Err(gave_up(Executed::No)),
+            () = cancelled.cancelled() => Err(gave_up(Executed::Unknown)),
             () = tokio::time::sleep(limit) => {
                 cancelled.cancel();
-                Err(too_slow(tool, Executed::No))
+                Err(too_slow(tool, Executed::Unknown))
             }
         };
         drop(slot);
@@ -56,7 +56,7 @@ impl Gate {
         match self.audit.queued(record) {
             Ok(()) => answer(&trail, ended),
             // Nothing is shown that no record tells of.
-            Err(error) => answer(&trail, Err(unrecordable(&error).executed(Executed::Yes))),
+            Err(error) => answer(&trail, Err(withheld(&error))),
         }
     }
 
@@ -127,7 +127,7 @@ impl Gate {
         tool: &Served,
         running: Running,
         slot: OwnedSemaphorePermit,
-        trail: Trail,
+        mut trail: Trail,
         begins: CancellationToken,
     ) -> Answer {
         let Running { clearance, prepared, caller, run, fence, room } = running;
@@ -148,7 +148,7 @@ impl Gate {
         };
         drop(slot);
         let ended = match ended {
-            Ok(returned) => returned.map_err(|error| failed(tool, &error)),
+            Ok(returned) => returned.map_err(|error| failed(&error)),
             Err(_) => Err(panicked()),
         };
         let ended = ended.and_then(|output| guarded(tool, output));
@@ -216,10 +216,9 @@ fn answer(trail: &Trail, ended: Result<Output, Refusal>) -> Answer {
     }
 }
 
-fn failed(tool: &Served, error: &ToolError) -> Refusal {
-    // A read-only body changes nothing, whatever becomes of it.
-    let harmless = error.had_no_effect() || tool.spec.annotations.read_only;
-    let executed = if harmless { Executed::No } else { Executed::Unknown };
+fn failed(error: &ToolError) -> Refusal {
+    // Only the body itself can vouch for that; a read-only one that fails is no exception.
+    let executed = if error.had_no_effect() { Executed::No } else { Executed::Unknown };
     let reason = error
         .public_text()
         .unwrap_or("the tool failed; the request id finds the cause in the record");
@@ -230,20 +229,20 @@ fn failed(tool: &Served, error: &ToolError) -> Refusal {
     }
 }
 
-fn panicked() -> Refusal {
+pub(super) fn panicked() -> Refusal {
     Refusal::new(Code::ToolFailed, "the tool failed; the request id finds the cause in the record")
         .executed(Executed::Unknown)
         .internal("the body panicked")
 }
 
 fn too_slow(tool: &Served, executed: Executed) -> Refusal {
-    let secs = tool.spec.limits.timeout_ms as f64 / 1000.0;
-    Refusal::new(Code::TimedOut, format!("the tool did not finish within {secs} s"))
+    let ms = tool.spec.limits.timeout_ms;
+    Refusal::new(Code::TimedOut, format!("the tool did not finish within {ms} ms"))
         .executed(executed)
         .remedy("call again with the same arguments later; do not assume that nothing happened")
 }
 
-fn gave_up(executed: Executed) -> Refusal {
+pub(super) fn gave_up(executed: Executed) -> Refusal {
     Refusal::new(Code::Cancelled, "the caller gave up").executed(executed)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use super::table::{Served, Table};
-use crate::audit::Audit;
+use crate::audit::{Audit, Record};
 use crate::clock::Clock;
 use crate::identity::{Authenticated, Authenticator};
 use crate::policy::{PolicyEngine, PolicyFault};
@@ -79,6 +79,8 @@ pub(crate) struct Gate {
     pub(super) settings: Settings,
     /// The tasks of calls that may write.
     pub(super) running: TaskTracker,
+    /// Records of lost runs that could not be written yet. The store tells of each run once.
+    pub(super) untold: tokio::sync::Mutex<Vec<Record>>,
 }
 
 impl Gate {
@@ -94,6 +96,7 @@ impl Gate {
             authenticator,
             settings,
             running: TaskTracker::new(),
+            untold: tokio::sync::Mutex::default(),
         })
     }
 

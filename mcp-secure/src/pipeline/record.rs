@@ -10,14 +10,18 @@ use super::gate::Gate;
 use super::refusal::Refusal;
 use super::table::Served;
 use crate::approval::Approval;
-use crate::audit::{ApprovalNote, Event, Executed, OutcomeNote, PolicyNote, Record};
+use crate::audit::{ApprovalNote, Audit, Event, Executed, OutcomeNote, PolicyNote, Record};
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::tool::Output;
 
 /// Written by the stages, read only when a record is made of it: no stage decides by it.
+///
+/// A call that is dropped on the way, by a client that goes away or by a panic, leaves a record too.
 #[derive(Debug)]
 pub(super) struct Trail {
+    audit: Audit,
+    ended: bool,
     started: Instant,
     request_id: Arc<str>,
     principal: Arc<Principal>,
@@ -25,7 +29,7 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn begin(incoming: &Incoming) -> Self {
+    pub(super) fn begin(audit: &Audit, incoming: &Incoming) -> Self {
         let request_id: Arc<str> = uuid::Uuid::now_v7().simple().to_string().into();
         let principal = incoming.caller.shared();
         let mut base = Record::new(Event::Refusal)
@@ -34,7 +38,14 @@ impl Trail {
             .transport(incoming.transport.as_str());
         base.client_info.clone_from(&incoming.client_info);
         base.trace_id.clone_from(&incoming.trace);
-        Self { started: Instant::now(), request_id, principal, base }
+        Self {
+            audit: audit.clone(),
+            ended: false,
+            started: Instant::now(),
+            request_id,
+            principal,
+            base,
+        }
     }
 
     pub(super) fn request_id(&self) -> Arc<str> {
@@ -80,11 +91,33 @@ impl Trail {
         record
     }
 
+    /// That people are asked.
+    pub(super) fn asked(&self) -> Record {
+        let mut record = self.base.clone();
+        record.event = Event::Approval;
+        record
+    }
+
     /// The last record of the call.
-    pub(super) fn end(&self, event: Event, outcome: OutcomeNote) -> Record {
+    pub(super) fn end(&mut self, event: Event, outcome: OutcomeNote) -> Record {
+        self.ended = true;
         let mut record = self.base.clone();
         record.event = event;
         record.outcome(outcome.latency(self.started.elapsed()))
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        // A call with a run was about to write or did; one without changed nothing.
+        let executed = if self.base.run_id.is_some() { Executed::Unknown } else { Executed::No };
+        let record = self.end(Event::Refusal, OutcomeNote::new(executed, "abandoned"));
+        if let Err(error) = self.audit.queued(record) {
+            tracing::error!(%error, request_id = %self.request_id, "an abandoned call could not be recorded");
+        }
     }
 }
 
@@ -107,16 +140,16 @@ pub(super) fn note(refusal: &Refusal) -> OutcomeNote {
 
 impl Gate {
     /// Ends a call that no body was entered for.
-    pub(super) fn refuse(&self, trail: Trail, refusal: Refusal) -> Answer {
+    pub(super) fn refuse(&self, mut trail: Trail, refusal: Refusal) -> Answer {
         // A refusal stands whether or not its record can be written: nothing happened.
         if let Err(error) = self.audit.queued(trail.end(Event::Refusal, note(&refusal))) {
             tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
         }
-        Answer::Refused { request_id: trail.request_id, refusal: Box::new(refusal) }
+        Answer::Refused { request_id: trail.request_id(), refusal: Box::new(refusal) }
     }
 
     /// Ends a call of something that is not there for this caller.
-    pub(super) fn unknown(&self, trail: Trail, incoming: &Incoming) -> Answer {
+    pub(super) fn unknown(&self, mut trail: Trail, incoming: &Incoming) -> Answer {
         let mut record = trail.end(Event::Refusal, OutcomeNote::new(Executed::No, "unknown_tool"));
         let name: String =
             incoming.target.name().chars().take(64).filter(|c| !c.is_control()).collect();
@@ -128,18 +161,29 @@ impl Gate {
     }
 
     /// Ends a call whose answer is that of the same call before.
-    pub(super) fn replay(&self, trail: Trail, output: Output) -> Answer {
+    pub(super) fn replay(&self, mut trail: Trail, output: Output) -> Answer {
         match self
             .audit
             .queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed")))
         {
-            Ok(()) => Answer::Done { request_id: trail.request_id, output },
+            Ok(()) => Answer::Done { request_id: trail.request_id(), output },
             Err(error) => {
-                let refusal = unrecordable(&error).executed(Executed::Yes);
-                Answer::Refused { request_id: trail.request_id, refusal: Box::new(refusal) }
+                let refusal = Box::new(withheld(&error));
+                Answer::Refused { request_id: trail.request_id(), refusal }
             }
         }
     }
+}
+
+/// The answer of something that was carried out and whose answer no record would tell of.
+pub(super) fn withheld(cause: &impl std::fmt::Display) -> Refusal {
+    Refusal::new(
+        super::Code::AuditUnavailable,
+        "the record can not be written, so the answer is withheld",
+    )
+    .executed(Executed::Yes)
+    .remedy("try again later; an operator has to look at the server's data folder")
+    .internal(cause)
 }
 
 /// The answer where no record can be written.

@@ -21,6 +21,7 @@ impl Clearance {
 pub struct Cleared<A>(A);
 
 impl<A> Cleared<A> {
+    #[expect(clippy::needless_pass_by_value, reason = "giving the clearance up is the point")]
     pub(crate) fn seal(clearance: Clearance, args: A) -> Self {
         let Clearance(()) = clearance;
         Self(args)

@@ -7,7 +7,7 @@ use super::output::Output;
 
 /// A preview function takes the inputs `Args`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no preview for this tool: its inputs differ from the tool's",
+    message = "`{Self}` is no preview for this tool: its inputs differ from the tool's [MS0509]",
     label = "has to take the inputs `{Args}` after what it borrows",
     note = "write `#[dry_run] async fn` with the tool's owned inputs, in the same order"
 )]
@@ -21,7 +21,7 @@ pub trait DryRun<S: State, Args>: DryRunFits<Args> {
 
 /// A predicate takes the inputs `Args`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no `when` for this tool: its inputs differ from the tool's",
+    message = "`{Self}` is no `when` for this tool: its inputs differ from the tool's [MS0509]",
     label = "has to take the inputs `{Args}` after what it borrows and return `bool` or `Result<bool, E>`",
     note = "write `#[when] async fn` with the tool's owned inputs, in the same order"
 )]
@@ -35,7 +35,7 @@ pub trait When<S: State, Args>: WhenFits<Args> {
 
 /// A compensating function takes the tool's output `Done`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no `rollback` for this tool: it does not take the tool's output",
+    message = "`{Self}` is no `rollback` for this tool: it does not take the tool's output [MS0509]",
     label = "has to take `{Done}` after what it borrows",
     note = "write `#[rollback] async fn` with one owned parameter, the tool's output"
 )]
@@ -49,7 +49,7 @@ pub trait Rollback<S: State, Done>: RollbackFits<Done> {
 
 /// What a predicate may return: `bool`, or a `Result` of it.
 #[diagnostic::on_unimplemented(
-    message = "a `when` function returns `bool` or `Result<bool, E>`, not `{Self}`",
+    message = "a `when` function returns `bool` or `Result<bool, E>`, not `{Self}` [MS0509]",
     note = "`E` has to convert into `ToolError`; an error means that approval is needed"
 )]
 pub trait Answer {

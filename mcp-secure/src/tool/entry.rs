@@ -9,7 +9,7 @@ use super::error::ToolError;
 use super::fields::{Fault, Fields};
 use super::input::InputType;
 use super::lent::{Lender, Reader, State};
-use super::output::{Output, OutputType};
+use super::output::{Output, OutputType, Reply, reply};
 use super::spec::ToolSpec;
 use crate::context::CallContext;
 use crate::identity::Principal;
@@ -30,6 +30,8 @@ type Load<S, A> = Box<
 >;
 type Ask<S, A> =
     Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<bool, ToolError>> + Send + Sync>;
+
+type Bind<S> = Box<dyn Fn(&Arc<S>) -> Box<dyn BoundCall> + Send + Sync>;
 
 /// The resource type a tool is scoped by, as policies are checked against it.
 #[derive(Debug, Clone, Copy)]
@@ -60,58 +62,54 @@ pub struct Draft<S: State, A> {
 /// A tool as a served table holds it before the state is there. Made by `#[tool]`.
 pub struct Entry<S: State> {
     common: Common,
-    bind: Box<dyn Fn(&Arc<S>) -> Box<dyn BoundCall> + Send + Sync>,
+    bind: Bind<S>,
 }
 
 impl<S: State> Entry<S> {
-    /// A tool whose body may write.
-    pub fn mutating<A, X, B>(
+    /// A tool whose body may write. `R` is the return type as written, named here once, so that an unfit one is one
+    /// message.
+    pub fn mutating<A, R, X, B, F>(
         spec: &'static ToolSpec,
         inputs: Vec<InputType>,
         extract: X,
         body: B,
-        output: OutputType,
     ) -> Draft<S, A>
     where
         A: Send + Sync + 'static,
+        R: Reply,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
-        B: Fn(Cleared<A>, Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>>
-            + Send
-            + Sync
-            + 'static,
+        B: Fn(Cleared<A>, Lender<S>) -> F + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
     {
         Draft {
-            common: Common { spec, inputs, output, resource: None },
+            common: Common { spec, inputs, output: OutputType::of::<R>(), resource: None },
             extract: Box::new(extract),
-            body: Box::new(body),
+            body: Box::new(move |args, lender| {
+                let body = body(args, lender);
+                Box::pin(async move { reply(body.await) })
+            }),
             load: None,
             when: None,
         }
     }
 
     /// A tool whose body borrows only what reads.
-    pub fn reading<A, X, B>(
+    pub fn reading<A, R, X, B, F>(
         spec: &'static ToolSpec,
         inputs: Vec<InputType>,
         extract: X,
         body: B,
-        output: OutputType,
     ) -> Draft<S, A>
     where
         A: Send + Sync + 'static,
+        R: Reply,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
-        B: Fn(Cleared<A>, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>>
-            + Send
-            + Sync
-            + 'static,
+        B: Fn(Cleared<A>, Reader<S>) -> F + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
     {
-        Self::mutating(
-            spec,
-            inputs,
-            extract,
-            move |args, lender| body(args, Reader::new(lender)),
-            output,
-        )
+        Self::mutating::<A, R, _, _, _>(spec, inputs, extract, move |args, lender| {
+            body(args, Reader::new(lender))
+        })
     }
 
     /// The declaration.

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 ///
 /// Implemented for everything that derives `serde::Deserialize` and `schemars::JsonSchema`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be an input from the model",
+    message = "`{Self}` can not be an input from the model [MS0906]",
     label = "an owned parameter is an input",
     note = "derive `serde::Deserialize` and `schemars::JsonSchema`, or borrow it (`&{Self}`) if the server lends it"
 )]

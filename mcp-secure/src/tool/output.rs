@@ -58,7 +58,7 @@ impl Output {
 /// # fn main() {}
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be returned by a tool",
+    message = "`{Self}` can not be returned by a tool [MS0905]",
     label = "not a tool output",
     note = "derive `serde::Serialize`, `schemars::JsonSchema` and `ToolOutput` on it, or return `Content`"
 )]
@@ -102,7 +102,7 @@ impl ToolOutput for Untrusted<String> {
 
 /// What the return type of a tool has to be: a [`ToolOutput`], or a `Result` of one whose error becomes a [`ToolError`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be the return type of a tool",
+    message = "`{Self}` can not be the return type of a tool [MS0905]",
     label = "not a tool's return type",
     note = "return `T` or `Result<T, E>` where `T: ToolOutput` (derive it) and `E: Into<ToolError>`"
 )]

@@ -17,6 +17,8 @@ impl<S: State> ToolSet<S> {
     /// This set with one more tool.
     #[must_use]
     pub fn with<T: Tool<S>>(mut self) -> Self {
+        // Here and not in `tools!` alone, so that a set put together by hand is held to the same rules.
+        const { super::meta::check(T::SPEC) };
         self.entries.push(T::entry());
         self
     }
