@@ -124,7 +124,7 @@ pub struct Record {
     /// What the client calls itself. Never trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_info: Option<String>,
-    /// `stdio`, `http`, or `cli`.
+    /// `stdio`, `http`, or `local` for a client within the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,
     /// The W3C trace id.

@@ -1,8 +1,8 @@
 //! The one way to a tool's body.
 //!
-//! [`Gate::call`] is the pipeline: stdio, HTTP, a resumed approval and the command line all go through it, and it alone
-//! can make the [`Clearance`] that a body's entry point consumes. Each stage lies in a file of its own, takes what
-//! the one before returned, and returns what the next one needs.
+//! `Gate::call` is the pipeline: stdio, HTTP, a call that was approved and the client for tests all go through it, and it
+//! alone can make the `Clearance` that a body's entry point consumes. Each stage lies in a file of its own, takes what the
+//! one before returned, and returns what the next one needs.
 
 #[cfg(feature = "server")]
 mod approve;
