@@ -66,14 +66,17 @@ fn said(command: &str, root: &Path, cases: &[String]) -> BTreeMap<String, String
         .env("CARGO_INCREMENTAL", "0")
         .env_remove("RUSTFLAGS");
     let output = cargo.output().unwrap();
-    let mut said: BTreeMap<String, String> = cases.iter().map(|case| (case.clone(), String::new())).collect();
+    let mut said: BTreeMap<String, String> =
+        cases.iter().map(|case| (case.clone(), String::new())).collect();
     let mut finished = false;
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let message: Value = serde_json::from_str(line).unwrap();
         finished |= message["reason"] == "build-finished";
         let rendered = message["message"]["rendered"].as_str().unwrap_or_default();
         // What cargo counts up at the end depends on how many there are and says nothing.
-        if rendered.starts_with("error: aborting") || rendered.starts_with("error: could not compile") {
+        if rendered.starts_with("error: aborting")
+            || rendered.starts_with("error: could not compile")
+        {
             continue;
         }
         let name = message["target"]["name"].as_str().unwrap_or_default();
@@ -102,7 +105,11 @@ fn a_house_rule_refuses_with_its_message() {
             wrong.push(format!("{case}: expected\n{expected}\nbut was\n{said}"));
         }
     }
-    assert!(wrong.is_empty(), "{}\nrun again with TRYBUILD=overwrite if that is right", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{}\nrun again with TRYBUILD=overwrite if that is right",
+        wrong.join("\n")
+    );
 }
 
 /// The library denies every lint that a user may deny, and the expansion trips none: neither rustc's nor clippy's.

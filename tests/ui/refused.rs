@@ -35,7 +35,9 @@ fn messages_of_ours_are_in_lower_case_and_carry_their_code() {
     for file in files(&folder().join("macro"), "stderr") {
         for line in fs::read_to_string(&file).unwrap().lines() {
             let Some(message) = line.strip_prefix("error: ") else { continue };
-            let (said, code) = message.rsplit_once(" [MS").unwrap_or_else(|| panic!("{}: {message}", file.display()));
+            let (said, code) = message
+                .rsplit_once(" [MS")
+                .unwrap_or_else(|| panic!("{}: {message}", file.display()));
             assert!(code.ends_with(']') && code.len() == 5, "{message}");
             assert!(!said.ends_with('.') && !said.starts_with(char::is_uppercase), "{message}");
         }

@@ -31,10 +31,7 @@ impl Gate {
         slot: OwnedSemaphorePermit,
         mut trail: Trail,
     ) -> Answer {
-        // An approved read consumes its approval like a write, so that it runs once.
-        if approved.approval.is_some() {
-            return Box::pin(self.read_once(tool, approved, slot, trail)).await;
-        }
+        trail.entered();
         let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
         let Permitted { caller, cancelled, prepared, .. } = approved.permitted;
         let body = AssertUnwindSafe(prepared.run(Clearance::grant(), caller)).catch_unwind();
@@ -57,21 +54,6 @@ impl Gate {
             Ok(()) => answer(&trail, ended),
             // Nothing is shown that no record tells of.
             Err(error) => answer(&trail, Err(withheld(&error))),
-        }
-    }
-
-    async fn read_once(
-        &self,
-        tool: &Served,
-        approved: Approved,
-        slot: OwnedSemaphorePermit,
-        mut trail: Trail,
-    ) -> Answer {
-        match self.commit(tool, approved, &mut trail).await {
-            Ok(running) => {
-                self.carry_out(tool, running, slot, trail, CancellationToken::new()).await
-            }
-            Err(refusal) => self.refuse(trail, refusal),
         }
     }
 

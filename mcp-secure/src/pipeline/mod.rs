@@ -96,7 +96,8 @@ impl Gate {
         if let Some(replay) = approved.replay {
             return self.replay(trail, replay);
         }
-        if tool.spec.annotations.read_only {
+        // An approved read consumes its approval like a write, so that it runs once.
+        if tool.spec.annotations.read_only && approved.approval.is_none() {
             self.read(&tool, approved, slot, trail).await
         } else {
             // From here the call owns a task: a client that goes away cannot drop it half-way.

@@ -23,6 +23,7 @@ use crate::tool::Output;
 pub(super) struct Trail {
     audit: Audit,
     ended: bool,
+    entered: bool,
     started: Instant,
     request_id: Arc<str>,
     principal: Arc<Principal>,
@@ -42,6 +43,7 @@ impl Trail {
         Self {
             audit: gate.audit.clone(),
             ended: false,
+            entered: false,
             started: Instant::now(),
             request_id,
             principal,
@@ -86,6 +88,11 @@ impl Trail {
         self.base.run_id = Some(run_id.to_owned());
     }
 
+    /// The body of a read is entered.
+    pub(super) fn entered(&mut self) {
+        self.entered = true;
+    }
+
     pub(super) fn intent(&self) -> Record {
         let mut record = self.base.clone();
         record.event = Event::Intent;
@@ -113,8 +120,9 @@ impl Drop for Trail {
         if self.ended {
             return;
         }
-        // A call with a run was about to write or did; one without changed nothing.
-        let executed = if self.base.run_id.is_some() { Executed::Unknown } else { Executed::No };
+        // A call with a run was about to enter its body or did.
+        let begun = self.entered || self.base.run_id.is_some();
+        let executed = if begun { Executed::Unknown } else { Executed::No };
         let record = self.end(Event::Refusal, OutcomeNote::new(executed, "abandoned"));
         if let Err(error) = self.audit.queued(record) {
             tracing::error!(%error, request_id = %self.request_id, "an abandoned call could not be recorded");

@@ -25,11 +25,14 @@ fn order(n: u64) -> String {
 impl Call {
     /// The message, with everything a request of the 2026-07-28 protocol says of itself.
     pub(crate) fn message(&self, n: u64) -> String {
-        self.json(n, json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1.0.0"},
-            "io.modelcontextprotocol/clientCapabilities": {},
-        }))
+        self.json(
+            n,
+            json!({
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1.0.0"},
+                "io.modelcontextprotocol/clientCapabilities": {},
+            }),
+        )
     }
 
     /// The same within a session, which knows all that.

@@ -89,7 +89,10 @@ fn program(which: Which) -> PathBuf {
         Which::Bare => "bench-bare",
     };
     let program = std::env::current_exe().unwrap().with_file_name(name);
-    assert!(program.exists(), "`{name}` is not built; run `cargo build --profile bench -p mcp-secure-bench`");
+    assert!(
+        program.exists(),
+        "`{name}` is not built; run `cargo build --profile bench -p mcp-secure-bench`"
+    );
     program
 }
 

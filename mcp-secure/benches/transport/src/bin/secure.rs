@@ -109,7 +109,8 @@ async fn mark_order(
 fn policies() -> String {
     let mut text = String::new();
     for permission in ["order.read", "order.mark"] {
-        let scope = format!("principal in Role::\"support\", action in Action::\"{permission}\", resource");
+        let scope =
+            format!("principal in Role::\"support\", action in Action::\"{permission}\", resource");
         for (n, policy) in [
             format!("permit ({scope});"),
             format!("forbid ({scope}) when {{ resource.status == \"frozen\" }};"),
