@@ -36,6 +36,7 @@ impl Gate {
         }
         let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
         let cancelled = approved.cancelled;
+        trail.begins();
         let body = AssertUnwindSafe(approved.prepared.run(Clearance::grant(), approved.caller))
             .catch_unwind();
         let ended = tokio::select! {
@@ -132,6 +133,7 @@ impl Gate {
     ) -> Answer {
         let Running { clearance, prepared, caller, run, fence, room } = running;
         begins.cancel();
+        trail.begins();
         let mut body = tokio::spawn(prepared.run(clearance, caller));
         let beat = self.settings.lease / 3;
         let ended = loop {

@@ -21,6 +21,8 @@ use crate::tool::Output;
 #[derive(Debug)]
 pub(super) struct Trail {
     audit: Audit,
+    /// A body may have been entered.
+    begun: bool,
     ended: bool,
     started: Instant,
     request_id: Arc<str>,
@@ -40,6 +42,7 @@ impl Trail {
         base.trace_id.clone_from(&incoming.trace);
         Self {
             audit: audit.clone(),
+            begun: false,
             ended: false,
             started: Instant::now(),
             request_id,
@@ -85,6 +88,11 @@ impl Trail {
         self.base.run_id = Some(run_id.to_owned());
     }
 
+    /// A body is entered next.
+    pub(super) fn begins(&mut self) {
+        self.begun = true;
+    }
+
     pub(super) fn intent(&self) -> Record {
         let mut record = self.base.clone();
         record.event = Event::Intent;
@@ -105,8 +113,7 @@ impl Drop for Trail {
         if self.ended {
             return;
         }
-        // A call with a run was about to write or did; one without changed nothing.
-        let executed = if self.base.run_id.is_some() { Executed::Unknown } else { Executed::No };
+        let executed = if self.begun { Executed::Unknown } else { Executed::No };
         let record = self.end(Event::Refusal, OutcomeNote::new(executed, "abandoned"));
         if let Err(error) = self.audit.queued(record) {
             tracing::error!(%error, request_id = %self.request_id, "an abandoned call could not be recorded");
