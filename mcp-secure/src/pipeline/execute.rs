@@ -31,8 +31,8 @@ impl Gate {
         slot: OwnedSemaphorePermit,
         mut trail: Trail,
     ) -> Answer {
-        trail.entered();
         let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
+        trail.begins();
         let Permitted { caller, cancelled, prepared, .. } = approved.permitted;
         let body = AssertUnwindSafe(prepared.run(Clearance::grant(), caller)).catch_unwind();
         let ended = tokio::select! {
@@ -114,6 +114,7 @@ impl Gate {
     ) -> Answer {
         let Running { clearance, prepared, caller, run, fence, room } = running;
         begins.cancel();
+        trail.begins();
         let mut body = tokio::spawn(prepared.run(clearance, caller));
         let beat = self.settings.lease / 3;
         let ended = loop {

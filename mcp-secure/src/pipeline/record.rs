@@ -22,8 +22,9 @@ use crate::tool::Output;
 #[derive(Debug)]
 pub(super) struct Trail {
     audit: Audit,
+    /// A body may have been entered.
+    begun: bool,
     ended: bool,
-    entered: bool,
     started: Instant,
     request_id: Arc<str>,
     principal: Arc<Principal>,
@@ -42,8 +43,8 @@ impl Trail {
         base.trace_id.clone_from(&incoming.trace);
         Self {
             audit: gate.audit.clone(),
+            begun: false,
             ended: false,
-            entered: false,
             started: Instant::now(),
             request_id,
             principal,
@@ -88,9 +89,9 @@ impl Trail {
         self.base.run_id = Some(run_id.to_owned());
     }
 
-    /// The body of a read is entered.
-    pub(super) fn entered(&mut self) {
-        self.entered = true;
+    /// A body is entered next.
+    pub(super) fn begins(&mut self) {
+        self.begun = true;
     }
 
     pub(super) fn intent(&self) -> Record {
@@ -120,9 +121,7 @@ impl Drop for Trail {
         if self.ended {
             return;
         }
-        // A call with a run was about to enter its body or did.
-        let begun = self.entered || self.base.run_id.is_some();
-        let executed = if begun { Executed::Unknown } else { Executed::No };
+        let executed = if self.begun { Executed::Unknown } else { Executed::No };
         let record = self.end(Event::Refusal, OutcomeNote::new(executed, "abandoned"));
         if let Err(error) = self.audit.queued(record) {
             tracing::error!(%error, request_id = %self.request_id, "an abandoned call could not be recorded");
