@@ -199,6 +199,14 @@ pub(crate) fn class(ty: &Type) -> Class {
     }
 }
 
+/// Whether the type, or what `Option` and `Vec` hold of it, is a number, a text or a flag of the language itself.
+pub(crate) fn is_plain(ty: &Type) -> bool {
+    match (name(ty).as_deref(), arguments(ty).as_slice()) {
+        (Some("Option" | "Vec"), [inner]) => is_plain(inner),
+        _ => !matches!(class(ty), Class::List | Class::Unknown),
+    }
+}
+
 /// A type as text, the way people write it.
 pub(crate) fn text(tokens: &impl quote::ToTokens) -> String {
     let written = tokens.to_token_stream().to_string();

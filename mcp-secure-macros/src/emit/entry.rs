@@ -80,18 +80,21 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
         steps.push(step);
     }
     if let Some(path) = &declared.dry_run {
+        let named = named(path);
         bounds.push(quote_spanned!(path.span()=> #path: #DryRun<__S, #tuple>));
-        steps.push(quote_spanned!(path.span()=> .dry_run::<#path>()));
+        steps.push(quote_spanned!(path.span()=> .dry_run::<#named>()));
     }
     if let Some(path) = declared.approval.as_ref().and_then(|approval| approval.when.as_ref()) {
+        let named = named(path);
         bounds.push(quote_spanned!(path.span()=> #path: #When<__S, #tuple>));
-        steps.push(quote_spanned!(path.span()=> .when::<#path>()));
+        steps.push(quote_spanned!(path.span()=> .when::<#named>()));
     }
     if let Some(rollback) = &declared.rollback {
         let path = &rollback.path;
+        let named = named(path);
         let done = quote!(<#output as #Reply>::Output);
         bounds.push(quote_spanned!(path.span()=> #path: #Rollback<__S, #done>));
-        steps.push(quote_spanned!(path.span()=> .rollback::<#path, #done>()));
+        steps.push(quote_spanned!(path.span()=> .rollback::<#named, #done>()));
     }
     let inputs = shape.inputs().zip(&declared.inputs).map(|((_, ty), input)| {
         if input.whole {
@@ -178,20 +181,30 @@ fn scope(
     }
 }
 
+/// The path of a companion as an argument of a generic function. In parentheses it can only be a type, so that a
+/// function without its attribute is one message.
+fn named(path: &syn::Path) -> TokenStream {
+    let span = Span::call_site().located_at(path.span());
+    quote_spanned!(span=> (#path))
+}
+
 /// What the compiler is asked to prove where the declaration stands, rather than where it is served.
 pub(super) fn proofs(declared: &Declaration) -> TokenStream {
     let shape = &declared.shape;
     let (output, tuple) = (&shape.output, tuple(shape));
     let mut proofs = Vec::new();
     if let Some(path) = &declared.dry_run {
-        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertDryRun::<#path, #tuple>();));
+        let named = named(path);
+        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertDryRun::<#named, #tuple>();));
     }
     if let Some(path) = declared.approval.as_ref().and_then(|approval| approval.when.as_ref()) {
-        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertWhen::<#path, #tuple>();));
+        let named = named(path);
+        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertWhen::<#named, #tuple>();));
     }
     if let Some(rollback) = &declared.rollback {
         let path = &rollback.path;
-        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertRollback::<#path, <#output as #Reply>::Output>();));
+        let named = named(path);
+        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertRollback::<#named, <#output as #Reply>::Output>();));
     }
     let whole = declared.inputs.iter().any(|input| input.whole);
     if let (true, Some((_, ty))) = (whole, shape.inputs().next()) {

@@ -1,4 +1,7 @@
 //! The functions a declaration names besides its own: preview, predicate, compensation.
+//!
+//! `..Fits` is proven where the tool is declared, the trait itself where it is served. The one is no supertrait of the
+//! other: the compiler would then report an unfit function at the tool as a whole too.
 
 use super::BoxFuture;
 use super::error::ToolError;
@@ -14,7 +17,7 @@ use super::output::Output;
 pub trait DryRunFits<Args> {}
 
 /// A preview function that a server with the state `S` can run: `#[dry_run] async fn`.
-pub trait DryRun<S: State, Args>: DryRunFits<Args> {
+pub trait DryRun<S: State, Args> {
     /// Says what the call would do.
     fn preview(reader: &Reader<S>, args: Args) -> BoxFuture<'_, Result<Output, ToolError>>;
 }
@@ -28,7 +31,7 @@ pub trait DryRun<S: State, Args>: DryRunFits<Args> {
 pub trait WhenFits<Args> {}
 
 /// A predicate that a server with the state `S` can ask: `#[when] async fn`.
-pub trait When<S: State, Args>: WhenFits<Args> {
+pub trait When<S: State, Args> {
     /// Whether this call needs approval.
     fn ask(reader: &Reader<S>, args: Args) -> BoxFuture<'_, Result<bool, ToolError>>;
 }
@@ -42,7 +45,7 @@ pub trait When<S: State, Args>: WhenFits<Args> {
 pub trait RollbackFits<Done> {}
 
 /// A compensating function that a server with the state `S` can run: `#[rollback] async fn`.
-pub trait Rollback<S: State, Done>: RollbackFits<Done> {
+pub trait Rollback<S: State, Done> {
     /// Takes the effect back.
     fn undo(lender: Lender<S>, done: Done) -> BoxFuture<'static, Result<Output, ToolError>>;
 }

@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 )]
 pub trait ToolInput: DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 
+// Without this, each derive that is missing would be a message of its own.
+#[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned + JsonSchema + Send + Sync + 'static> ToolInput for T {}
 
 /// How the schema of one input is made.

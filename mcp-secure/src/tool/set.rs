@@ -71,7 +71,7 @@ macro_rules! tools {
             if false {
                 break 'set set;
             }
-            set$(.with::<$tool>())*
+            set$(.with::<($tool)>())*
         }
     }};
 }

@@ -1,14 +1,14 @@
 //! Generated code needs nothing of the standard prelude.
 #![no_implicit_prelude]
 
-use ::mcp_secure::prelude::{ResourceId, State, ToolOutput, ToolSet, dry_run, tool, tools, when};
+use ::mcp_secure::prelude::{ResourceId, State, ToolSet, dry_run, tool, tools, when};
 use self::shown::Shown;
 
 mod shown {
     // The derive of schemars does need names in scope.
     use ::mcp_secure::prelude::ToolOutput;
     use ::std::convert::Into;
-    use ::{schemars, std};
+    use ::schemars;
 
     #[derive(::serde::Serialize, ::schemars::JsonSchema, ToolOutput)]
     pub(super) struct Shown {

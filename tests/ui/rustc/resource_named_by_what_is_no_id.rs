@@ -2,12 +2,13 @@ use mcp_secure::prelude::*;
 
 struct Order;
 
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Number(u64);
+
 /// Shows an order.
 #[tool(risk = "low", permission = "order.read", read_only, resource = Order(number))]
-async fn show_order(number: u64) {
-    let _ = number;
+async fn show_order(number: Number) {
+    let _ = number.0;
 }
 
-fn main() {
-    let _: ToolSet<()> = tools![show_order];
-}
+fn main() {}
