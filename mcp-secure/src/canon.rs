@@ -33,6 +33,10 @@ impl Digest {
         Ok(Self::of_bytes(&canonical(value)?))
     }
 
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
@@ -151,7 +155,7 @@ fn write_number(n: &Number, out: &mut Vec<u8>) -> Result<(), CanonError> {
         if !(-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&i) {
             return Err(CanonError::UnsafeInteger);
         }
-        out.extend_from_slice(i.to_string().as_bytes());
+        write_integer(i, out);
         return Ok(());
     }
     if n.as_u64().is_some() {
@@ -161,6 +165,27 @@ fn write_number(n: &Number, out: &mut Vec<u8>) -> Result<(), CanonError> {
         return Err(CanonError::NotFinite);
     };
     write_double(f, out)
+}
+
+/// Digit by digit, last one first: a `String` on the way would cost more than the digits.
+fn write_integer(i: i64, out: &mut Vec<u8>) {
+    if i < 0 {
+        out.push(b'-');
+    }
+    let begins = out.len();
+    let mut rest = i.unsigned_abs();
+    loop {
+        out.push(
+            b"0123456789".get(usize::try_from(rest % 10).unwrap_or(0)).copied().unwrap_or(b'0'),
+        );
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(begins..) {
+        digits.reverse();
+    }
 }
 
 /// ECMAScript's `Number::toString` (ECMA-262 section 6.1.6.1.20), which RFC 8785 section 3.2.2.3 names.
@@ -203,56 +228,54 @@ fn write_double(f: f64, out: &mut Vec<u8>) -> Result<(), CanonError> {
 
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    for c in text.chars() {
-        match c {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            '\u{8}' => out.extend_from_slice(b"\\b"),
-            '\u{9}' => out.extend_from_slice(b"\\t"),
-            '\u{a}' => out.extend_from_slice(b"\\n"),
-            '\u{c}' => out.extend_from_slice(b"\\f"),
-            '\u{d}' => out.extend_from_slice(b"\\r"),
-            c if u32::from(c) < 0x20 => {
-                out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
-            }
-            c => {
-                let mut buffer = [0_u8; 4];
-                out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
-            }
+    let mut rest = text.as_bytes();
+    // All that is escaped is a single byte, so what lies between is copied as it stands.
+    while let Some(at) = rest.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
+        let (plain, from) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = from.split_first() else { break };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            0x8 => out.extend_from_slice(b"\\b"),
+            0x9 => out.extend_from_slice(b"\\t"),
+            0xa => out.extend_from_slice(b"\\n"),
+            0xc => out.extend_from_slice(b"\\f"),
+            0xd => out.extend_from_slice(b"\\r"),
+            other => out.extend_from_slice(format!("\\u{other:04x}").as_bytes()),
         }
+        rest = after;
     }
+    out.extend_from_slice(rest);
     out.push(b'"');
 }
 
 /// `value` with every number in its canonical spelling, so that equal digests mean equal values.
 ///
 /// A double without a fraction becomes the integer it is: `10.0` and `10` are one value to JSON Schema.
-pub fn normalise(value: Value) -> Result<Value, CanonError> {
-    Ok(match value {
-        Value::Number(n) => Value::Number(normalise_number(n)?),
-        Value::Array(items) => {
-            Value::Array(items.into_iter().map(normalise).collect::<Result<_, _>>()?)
-        }
-        Value::Object(map) => {
-            let mut out = Map::new();
-            for (key, value) in map {
-                out.insert(key, normalise(value)?);
-            }
-            Value::Object(out)
-        }
-        other => other,
-    })
+pub fn normalise(mut value: Value) -> Result<Value, CanonError> {
+    normalise_in_place(&mut value)?;
+    Ok(value)
 }
 
-fn normalise_number(n: Number) -> Result<Number, CanonError> {
+fn normalise_in_place(value: &mut Value) -> Result<(), CanonError> {
+    match value {
+        Value::Number(n) => normalise_number(n),
+        Value::Array(items) => items.iter_mut().try_for_each(normalise_in_place),
+        Value::Object(map) => map.values_mut().try_for_each(normalise_in_place),
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+    }
+}
+
+fn normalise_number(n: &mut Number) -> Result<(), CanonError> {
     let mut checked = Vec::with_capacity(24);
-    write_number(&n, &mut checked)?;
+    write_number(n, &mut checked)?;
     if n.is_f64()
         && let Ok(i) = String::from_utf8_lossy(&checked).parse::<i64>()
     {
-        return Ok(Number::from(i));
+        *n = Number::from(i);
     }
-    Ok(n)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -286,6 +309,23 @@ mod tests {
         assert_eq!(canonical(&json!(u64::MAX)), Err(CanonError::UnsafeInteger));
         assert_eq!(canonical(&json!(1e300)), Err(CanonError::UnsafeInteger));
         assert_eq!(text(&json!(MAX_SAFE_INTEGER)), "9007199254740991");
+    }
+
+    #[test]
+    fn text_is_escaped_as_rfc_8785_says_and_not_otherwise() {
+        let value =
+            json!("\u{8}\t\n\u{b}\u{c}\r\u{1f} \"/\\ \u{7f}\u{e9}\u{20ac}\u{1f600}\u{2028}");
+        let want =
+            "\"\\b\\t\\n\\u000b\\f\\r\\u001f \\\"/\\\\ \u{7f}\u{e9}\u{20ac}\u{1f600}\u{2028}\"";
+        assert_eq!(text(&value), want);
+        assert_eq!(text(&json!(["", "a\"", "\"b"])), r#"["","a\"","\"b"]"#);
+    }
+
+    #[test]
+    fn integers_are_spelt_in_full() {
+        for number in [0, 7, -7, 10, -1_000, 1_234_567_890, MAX_SAFE_INTEGER, -MAX_SAFE_INTEGER] {
+            assert_eq!(text(&json!(number)), number.to_string());
+        }
     }
 
     #[test]

@@ -250,7 +250,7 @@ async fn b30_the_requester_never_decides_under_any_account_and_neither_does_a_bo
         .filter(|r| r["event"] == "decision" && r["outcome"]["executed"] == "false")
         .filter_map(|r| r["principal"]["subject"].as_str())
         .collect();
-    for name in ["alice", "alice-too", "robot", "mallory"] {
+    for name in ["alice", "alice-too", "robot", "mallory", "rita", "dave"] {
         assert!(tried.contains(&name), "{name} is not among {tried:?}");
     }
 }

@@ -218,7 +218,7 @@ struct Transfer {
 #[tool(risk = "high", permission = "money.pay", resource = Account(from_account), approval, name = "money.move")]
 async fn move_money(effects: &Effects, #[input] transfer: Transfer) -> Content {
     let _ = effects;
-    Content::text(format!("{:?}", transfer))
+    Content::text(format!("{} from {}", transfer.amount, transfer.from_account.0))
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ async fn a_read_whose_client_goes_away_is_on_record_and_gives_its_place_back() {
     let told: Vec<_> = records.iter().filter(|r| r["outcome"]["code"] == "abandoned").collect();
     assert_eq!(told.len(), 3, "{records:#?}");
     assert!(told.iter().all(|r| r["tool"] == "stare" && r["principal"]["subject"] == "rita"));
+    assert!(told.iter().all(|r| r["outcome"]["executed"] == "unknown"), "{told:#?}");
 }
 
 /// Waits for something that happens by itself.

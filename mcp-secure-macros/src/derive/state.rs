@@ -87,20 +87,20 @@ struct Options {
 
 fn options(field: &Field, faults: &mut Faults) -> Options {
     let mut options = Options { write: false, skip: false };
-    let mut last = None;
+    let mut latest = None;
     for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("state")) {
-        let Meta::List(list) = &attr.meta else {
+        let Meta::List(inside) = &attr.meta else {
             faults.push(Code::VALUE_FORM, Place::of(attr), "this is not how `#[state]` is written: write `#[state(write)]` or `#[state(skip)]`");
             continue;
         };
-        if list.tokens.is_empty() {
+        if inside.tokens.is_empty() {
             faults.push(
                 Code::VALUE_EMPTY,
                 Place::of(attr),
                 "`#[state()]` says nothing: write `#[state(write)]` or `#[state(skip)]`",
             );
         }
-        for entry in entries(list.tokens.clone(), faults).0 {
+        for entry in entries(inside.tokens.clone(), faults).0 {
             let slot = match entry.name().as_str() {
                 "write" => &mut options.write,
                 "skip" => &mut options.skip,
@@ -117,10 +117,10 @@ fn options(field: &Field, faults: &mut Faults) -> Options {
                 );
             }
             flag(&entry, faults);
-            last = Some(entry.key.span());
+            latest = Some(entry.key.span());
         }
     }
-    if let (true, true, Some(key)) = (options.write, options.skip, last) {
+    if let (true, true, Some(key)) = (options.write, options.skip, latest) {
         faults.push(
             Code::KEY_MISPLACED,
             key,

@@ -51,14 +51,12 @@ pub(crate) fn declaration(declared: &Declaration, function: &TokenStream) -> Tok
     let spec = spec::spec(declared);
     let entry = entry::entry(declared);
     let proofs = entry::proofs(declared);
-    let files = &declared.house_files;
     let tool_meta = ToolMeta;
     let tool_spec = crate::paths::ToolSpec;
     quote! {
         #function
         #marker
         const _: () = {
-            #(const _: &[u8] = ::core::include_bytes!(#files);)*
             #[automatically_derived]
             impl #tool_meta for #ident {
                 const SPEC: &'static #tool_spec = &#spec;

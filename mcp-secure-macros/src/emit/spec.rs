@@ -58,6 +58,8 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
         option(declared.broad.as_ref()),
     );
     let inputs = declared.inputs.iter().map(input);
+    // Including them makes a change of the rules compile the declaration again.
+    let house = &declared.house_files;
     // The line is that of the function's name, also where a `macro_rules` macro made it.
     let source = quote_spanned! {declared.shape.ident.span()=>
         #SourceSpec { package: ::core::env!("CARGO_PKG_NAME"), file: ::core::file!(), line: ::core::line!() }
@@ -84,6 +86,7 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
             broad: #broad,
             inputs: &[#(#inputs),*],
             source: #source,
+            house: &[#(::core::include_str!(#house)),*],
         }
     }
 }

@@ -279,12 +279,7 @@ pub(super) const ATTRIBUTE: &[Case] = &[
         &[("MS0406", "uri")],
     ),
     ("dry_run", "risk = \"high\"", F, &[("MS0406", "risk = \"high\"")]),
-    (
-        "State",
-        "",
-        "struct App { #[state(write, skip)] a: A }",
-        &[("MS0406", "#[state(write, skip)] a: A")],
-    ),
+    ("State", "", "struct App { #[state(write, skip)] a: A }", &[("MS0406", "skip")]),
     ("tool", "risk = \"high\", permission = \"a.b\", approval(quorum = 0)", F, &[("MS0407", "0")]),
     (
         "tool",

@@ -165,7 +165,7 @@ fn a_declaration_compiles_again_when_the_house_file_changes() {
     let attr = "risk = \"low\", permission = \"a.b\", read_only";
     let tokens =
         expand_in("tool", attr, "/// Look.\nasync fn look() {}", &house).into_tokens().to_string();
-    assert!(tokens.contains("include_bytes ! (\"/house/mcp-secure.toml\")"), "{tokens}");
+    assert!(tokens.contains("include_str ! (\"/house/mcp-secure.toml\")"), "{tokens}");
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl AuditKey {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        Digest::from_hex(&hex::encode(mac.finalize().into_bytes()))
+        Some(Digest::from_bytes(mac.finalize().into_bytes().into()))
     }
 
     /// What a record shows in place of a value from a tiny domain.

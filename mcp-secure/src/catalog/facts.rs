@@ -2,6 +2,8 @@
 //!
 //! They are the very functions the macros apply.
 
+use std::collections::BTreeSet;
+
 use mcp_secure_rules::declaration::{
     ApprovalFacts, Facts, Kind as KindOf, Risk as RiskOf, check as check_facts, check_texts,
 };
@@ -13,23 +15,27 @@ use super::fault::StartFault;
 use crate::tool::spec::{Access, Kind, Risk, ToolSpec};
 
 /// Every rule that can be judged from the declaration alone.
-pub(super) fn check(
-    specs: impl Iterator<Item = &'static ToolSpec>,
+///
+/// The house rules that any tool was compiled under hold for every tool, those of other crates included.
+pub(super) fn check<'a>(
+    specs: impl Iterator<Item = &'static ToolSpec> + Clone,
     owner: Option<&str>,
-    house: Option<&str>,
+    house: Option<&'a str>,
 ) -> Vec<StartFault> {
     let mut faults = Vec::new();
-    let house = match house.map(HouseRules::parse).transpose() {
-        Ok(house) => house,
-        Err(found) => {
-            faults.extend(
+    let texts: BTreeSet<&'a str> =
+        specs.clone().flat_map(|spec| spec.house.iter().copied()).chain(house).collect();
+    let mut houses = Vec::with_capacity(texts.len());
+    for text in texts {
+        match HouseRules::parse(text) {
+            Ok(rules) => houses.push(rules),
+            Err(found) => faults.extend(
                 found.into_iter().map(|fault| StartFault::server(format!("house rules: {fault}"))),
-            );
-            None
+            ),
         }
-    };
+    }
     for spec in specs {
-        check_one(spec, owner, house.as_ref(), &mut faults);
+        check_one(spec, owner, &houses, &mut faults);
     }
     faults
 }
@@ -37,7 +43,7 @@ pub(super) fn check(
 fn check_one(
     spec: &'static ToolSpec,
     owner: Option<&str>,
-    house: Option<&HouseRules>,
+    houses: &[HouseRules],
     faults: &mut Vec<StartFault>,
 ) {
     if spec.owner.or(owner).is_none_or(str::is_empty) {
@@ -47,7 +53,7 @@ fn check_one(
         ));
     }
     let facts = facts(spec, owner);
-    let house = house.map(|house| house.check(&facts)).unwrap_or_default();
+    let house = houses.iter().flat_map(|house| house.check(&facts));
     for fault in check_facts(&facts).into_iter().chain(house) {
         faults.push(StartFault::tool(spec.name, fault.message).code(fault.code.to_string()));
     }

@@ -5,5 +5,5 @@ mod output;
 mod text;
 
 #[cfg(feature = "server")]
-pub(crate) use output::{check, digest};
+pub(crate) use output::{Checked, check};
 pub(crate) use text::public_text;

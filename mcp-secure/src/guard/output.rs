@@ -4,8 +4,8 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use crate::canon::{Digest, canonical};
-use crate::tool::Output;
 use crate::tool::spec::ToolSpec;
+use crate::tool::{Block, Output};
 
 use super::text::clean_text;
 
@@ -22,12 +22,19 @@ pub(crate) enum GuardFault {
     HiddenField,
 }
 
+/// An output that may leave, with its digest for records and for the store.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) output: Output,
+    pub(crate) digest: Digest,
+}
+
 /// Lets `output` through if it is what the tool's declaration says.
 pub(crate) fn check(
     spec: &ToolSpec,
     schema: Option<&Validator>,
     mut output: Output,
-) -> Result<Output, GuardFault> {
+) -> Result<Checked, GuardFault> {
     if let Some(value) = &mut output.structured {
         clean(value)?;
         if let Some(schema) = schema
@@ -40,26 +47,26 @@ pub(crate) fn check(
         }
     }
     output.clean_blocks(clean_text);
-    let size = size(&output)?;
+    let not_canonical = |_| GuardFault::NotCanonical;
+    let structured =
+        output.structured.as_ref().map(canonical).transpose().map_err(not_canonical)?;
+    // Canonical, and so never larger than what is sent.
+    let size = output.block_bytes().saturating_add(structured.as_ref().map_or(0, Vec::len));
     let most = spec.limits.max_output_bytes;
     if u64::try_from(size).unwrap_or(u64::MAX) > most {
         return Err(GuardFault::TooLarge { size, most });
     }
-    Ok(output)
+    let digest = digest(&output.blocks, structured.as_deref())?;
+    Ok(Checked { output, digest })
 }
 
-fn size(output: &Output) -> Result<usize, GuardFault> {
-    let mut size = output.block_bytes();
-    if let Some(value) = &output.structured {
-        // Canonical, and so never larger than what is sent.
-        size = size.saturating_add(canonical(value).map_err(|_| GuardFault::NotCanonical)?.len());
-    }
-    Ok(size)
-}
-
-/// The digest of an output, for records.
-pub(crate) fn digest(output: &Output) -> Option<Digest> {
-    Digest::of_value(&serde_json::to_value(output).ok()?).ok()
+/// The digest of the output's canonical form, around the part of it that is canonical already.
+fn digest(blocks: &[Block], structured: Option<&[u8]>) -> Result<Digest, GuardFault> {
+    let blocks = serde_json::to_value(blocks).map_err(|_| GuardFault::NotCanonical)?;
+    let blocks = canonical(&blocks).map_err(|_| GuardFault::NotCanonical)?;
+    let structured = structured.unwrap_or(b"null");
+    let whole = [b"{\"blocks\":", &*blocks, b",\"structured\":", structured, b"}"].concat();
+    Ok(Digest::of_bytes(&whole))
 }
 
 fn clean(value: &mut Value) -> Result<(), GuardFault> {
@@ -100,5 +107,22 @@ mod tests {
         assert_eq!(value, serde_json::json!({"deep": [{"ab": 1}]}));
         let mut twins = serde_json::json!({"ab": 1, "a\u{200b}b": 2});
         assert_eq!(clean(&mut twins), Err(GuardFault::HiddenField));
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_whole_output_in_its_canonical_form() {
+        let text = Block::Text { text: "a \"b\"".to_owned() };
+        for output in [
+            Output {
+                structured: Some(serde_json::json!({"b": 1, "a": ["x", 2.5]})),
+                blocks: vec![],
+            },
+            Output { structured: None, blocks: vec![text.clone()] },
+            Output { structured: Some(serde_json::json!({})), blocks: vec![text.clone(), text] },
+        ] {
+            let whole = Digest::of_value(&serde_json::to_value(&output).unwrap()).unwrap();
+            let structured = output.structured.as_ref().map(|v| canonical(v).unwrap());
+            assert_eq!(digest(&output.blocks, structured.as_deref()).unwrap(), whole);
+        }
     }
 }

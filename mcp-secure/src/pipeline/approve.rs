@@ -7,7 +7,6 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::authorise::{Asked, Permitted};
 use super::gate::Gate;
@@ -22,15 +21,12 @@ use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::policy::{Act, Requester};
 use crate::store::{Requested, StoreError};
+use crate::tool::Output;
 use crate::tool::spec::ApprovalSpec;
-use crate::tool::{Caller, Output, PreparedCall};
 
 /// A call that may run once: permitted, and approved where that is asked for.
 pub(super) struct Approved {
-    pub(super) caller: Caller,
-    pub(super) cancelled: CancellationToken,
-    pub(super) prepared: Box<dyn PreparedCall>,
-    pub(super) effect: Digest,
+    pub(super) permitted: Permitted,
     /// The request whose approval this call consumes.
     pub(super) approval: Option<ApprovalId>,
     /// The answer of the same call before; nothing runs then.
@@ -44,12 +40,10 @@ impl Gate {
         permitted: Permitted,
         trail: &mut Trail,
     ) -> Result<Approved, Refusal> {
-        let effect = effect(tool, &permitted).map_err(|cause| {
-            Refusal::new(Code::InvalidArguments, "the call has no canonical form").internal(cause)
-        })?;
         let mut replay = None;
         let mut approval = None;
         if let Some(rule) = tool.spec.approval {
+            let effect = effect(tool, &permitted)?;
             // What stands is looked up first: a predicate that changed its mind does not undo a person's no.
             let found = match self.standing(&effect).await? {
                 Some(found) => {
@@ -67,8 +61,7 @@ impl Gate {
                 PickUp::AskAnew => {}
             }
         }
-        let Permitted { caller, cancelled, prepared, .. } = permitted;
-        Ok(Approved { caller, cancelled, prepared, effect, approval, replay })
+        Ok(Approved { permitted, approval, replay })
     }
 
     /// Whether a person has to decide on this call. A predicate that fails or takes too long means yes.
@@ -213,6 +206,14 @@ impl Gate {
         match self.store.request_approval(new).await {
             Ok(Requested::Created(made)) => {
                 trail.approval(&made);
+                // That people are asked is on disk before the client hears of it; what can not be recorded is not asked.
+                if let Err(error) = self.audit.durable(trail.asked()).await {
+                    let asker = Party::from(&*permitted.caller.principal);
+                    if let Err(error) = self.store.withdraw(&made.id, asker).await {
+                        tracing::error!(%error, approval = %made.id, "an unrecorded request could not be withdrawn");
+                    }
+                    return unrecordable(&error);
+                }
                 required(&made, "a person has to approve this call before it runs")
             }
             Ok(Requested::Existing(found)) => {
@@ -276,9 +277,10 @@ pub(super) fn unavailable(error: &StoreError) -> Refusal {
     .internal(error)
 }
 
-fn effect(tool: &Served, permitted: &Permitted) -> Result<Digest, crate::canon::CanonError> {
+/// What the call is bound to. Made where it is needed: a plain read commits to nothing.
+pub(super) fn effect(tool: &Served, permitted: &Permitted) -> Result<Digest, Refusal> {
     let principal = &permitted.caller.principal;
-    Effect {
+    let effect = Effect {
         issuer: &principal.issuer,
         tenant: &principal.tenant,
         subject: &principal.subject,
@@ -286,6 +288,8 @@ fn effect(tool: &Served, permitted: &Permitted) -> Result<Digest, crate::canon::
         contract: &tool.contract,
         resource: &permitted.resource,
         arguments: &Value::Object(permitted.arguments.clone()),
-    }
-    .digest()
+    };
+    effect.digest().map_err(|cause| {
+        Refusal::new(Code::InvalidArguments, "the call has no canonical form").internal(cause)
+    })
 }

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
@@ -64,7 +64,7 @@ impl Gate {
             cancelled,
             arguments,
             prepared,
-            resource: json!(references),
+            resource: Value::from(references),
             resources,
         })
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::approve::{Approved, expired, unavailable};
+use super::approve::{Approved, effect, expired, unavailable};
+use super::authorise::Permitted;
 use super::execute::gave_up;
 use super::gate::Gate;
 use super::record::{Trail, unrecordable};
@@ -47,7 +48,9 @@ impl Gate {
         approved: Approved,
         trail: &mut Trail,
     ) -> Result<Running, Refusal> {
-        let Approved { caller, cancelled, prepared, effect, approval, .. } = approved;
+        let Approved { permitted, approval, .. } = approved;
+        let effect = effect(tool, &permitted)?;
+        let Permitted { caller, cancelled, prepared, .. } = permitted;
         let given_up = || cancelled.is_cancelled().then(|| gave_up(Executed::No));
         if let Some(refusal) = given_up() {
             return Err(refusal);

@@ -83,7 +83,20 @@ impl Gate {
         reason: Option<String>,
     ) -> Result<DecisionMade, DecideRefused> {
         let who = decider.principal();
-        let approval = self.approval_for(decider, id).await?;
+        let approval = match self.approval_for(decider, id).await {
+            Ok(approval) => approval,
+            Err(refused) => {
+                // Whoever tries ids leaves a trace too.
+                let tried = Record::new(Event::Decision)
+                    .principal(who)
+                    .detail(json!({"verdict": word(verdict), "asked_for": id.to_string()}))
+                    .outcome(OutcomeNote::new(Executed::No, refused_code(&refused)));
+                if let Err(error) = self.audit.queued(tried) {
+                    tracing::error!(%error, approval = %id, "a refused decision could not be recorded");
+                }
+                return Err(refused);
+            }
+        };
         let made = self.weigh(who, &approval, digest, verdict, reason).await;
         let (state, code) = match &made {
             Ok(made) => (&made.approval, "decided".to_owned()),
@@ -182,16 +195,19 @@ impl Gate {
     }
 }
 
-fn decision(who: &Principal, approval: &Approval, digest: Digest, verdict: Verdict) -> Record {
-    let word = match verdict {
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Approve => "approve",
         Verdict::Deny => "deny",
-    };
+    }
+}
+
+fn decision(who: &Principal, approval: &Approval, digest: Digest, verdict: Verdict) -> Record {
     let mut record = Record::new(Event::Decision)
         .principal(who)
         .tool(approval.tool.as_str())
         .approval(approval_note(approval))
-        .detail(json!({"verdict": word, "shown": digest}));
+        .detail(json!({"verdict": word(verdict), "shown": digest}));
     record.resource = approval
         .resource
         .as_array()

@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::approve::Approved;
+use super::authorise::Permitted;
 use super::call::Answer;
 use super::commit::Running;
 use super::gate::Gate;
@@ -17,7 +18,7 @@ use super::refusal::{Code, Refusal};
 use super::table::Served;
 use super::witness::Clearance;
 use crate::audit::{AuditError, Event, Executed, OutcomeNote};
-use crate::guard;
+use crate::guard::{self, Checked};
 use crate::store::RunResult;
 use crate::tool::{Output, ToolError};
 
@@ -30,14 +31,10 @@ impl Gate {
         slot: OwnedSemaphorePermit,
         mut trail: Trail,
     ) -> Answer {
-        // An approved read consumes its approval like a write, so that it runs once.
-        if approved.approval.is_some() {
-            return Box::pin(self.read_once(tool, approved, slot, trail)).await;
-        }
         let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
-        let cancelled = approved.cancelled;
-        let body = AssertUnwindSafe(approved.prepared.run(Clearance::grant(), approved.caller))
-            .catch_unwind();
+        trail.begins();
+        let Permitted { caller, cancelled, prepared, .. } = approved.permitted;
+        let body = AssertUnwindSafe(prepared.run(Clearance::grant(), caller)).catch_unwind();
         let ended = tokio::select! {
             biased;
             ended = body => match ended {
@@ -60,21 +57,6 @@ impl Gate {
         }
     }
 
-    async fn read_once(
-        &self,
-        tool: &Served,
-        approved: Approved,
-        slot: OwnedSemaphorePermit,
-        mut trail: Trail,
-    ) -> Answer {
-        match self.commit(tool, approved, &mut trail).await {
-            Ok(running) => {
-                self.carry_out(tool, running, slot, trail, CancellationToken::new()).await
-            }
-            Err(refusal) => self.refuse(trail, refusal),
-        }
-    }
-
     /// Runs a body that may write, in a task of its own: a client that goes away can signal it but never drop it.
     pub(super) async fn mutate(
         self: &Arc<Self>,
@@ -86,7 +68,7 @@ impl Gate {
         let gate = Arc::clone(self);
         let tool = Arc::clone(tool);
         let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
-        let cancelled = approved.cancelled.clone();
+        let cancelled = approved.permitted.cancelled.clone();
         let request_id = trail.request_id();
         // Set by the task once the body may have begun: before that a caller who gives up has changed nothing.
         let begun = CancellationToken::new();
@@ -132,6 +114,7 @@ impl Gate {
     ) -> Answer {
         let Running { clearance, prepared, caller, run, fence, room } = running;
         begins.cancel();
+        trail.begins();
         let mut body = tokio::spawn(prepared.run(clearance, caller));
         let beat = self.settings.lease / 3;
         let ended = loop {
@@ -166,7 +149,7 @@ impl Gate {
 }
 
 /// Stage 10.
-fn guarded(tool: &Served, output: Output) -> Result<Output, Refusal> {
+fn guarded(tool: &Served, output: Output) -> Result<Checked, Refusal> {
     guard::check(tool.spec, tool.output.as_ref(), output).map_err(|cause| {
         Refusal::new(
             Code::OutputRefused,
@@ -178,25 +161,18 @@ fn guarded(tool: &Served, output: Output) -> Result<Output, Refusal> {
     })
 }
 
-fn outcome(ended: &Result<Output, Refusal>) -> OutcomeNote {
+fn outcome(ended: &Result<Checked, Refusal>) -> OutcomeNote {
     match ended {
-        Ok(output) => {
-            let done = OutcomeNote::new(Executed::Yes, "ok");
-            match guard::digest(output) {
-                Some(digest) => done.result_digest(digest),
-                None => done,
-            }
-        }
+        Ok(checked) => OutcomeNote::new(Executed::Yes, "ok").result_digest(checked.digest),
         Err(refusal) => note(refusal),
     }
 }
 
-fn result(ended: &Result<Output, Refusal>) -> RunResult {
+fn result(ended: &Result<Checked, Refusal>) -> RunResult {
     match ended {
-        Ok(output) => match guard::digest(output) {
-            Some(result) => RunResult::Done { result, answer: serde_json::to_value(output).ok() },
-            None => RunResult::Unknown { why: "the output has no canonical form".to_owned() },
-        },
+        Ok(Checked { output, digest }) => {
+            RunResult::Done { result: *digest, answer: serde_json::to_value(output).ok() }
+        }
         Err(refusal) => {
             let error = refusal.code.as_str().to_owned();
             match refusal.executed {
@@ -208,10 +184,10 @@ fn result(ended: &Result<Output, Refusal>) -> RunResult {
     }
 }
 
-fn answer(trail: &Trail, ended: Result<Output, Refusal>) -> Answer {
+fn answer(trail: &Trail, ended: Result<Checked, Refusal>) -> Answer {
     let request_id = trail.request_id();
     match ended {
-        Ok(output) => Answer::Done { request_id, output },
+        Ok(Checked { output, .. }) => Answer::Done { request_id, output },
         Err(refusal) => Answer::Refused { request_id, refusal: Box::new(refusal) },
     }
 }
@@ -247,7 +223,7 @@ pub(super) fn gave_up(executed: Executed) -> Refusal {
 }
 
 /// The effect happened, or may have, and its record did not.
-fn unrecorded(error: &AuditError, ended: &Result<Output, Refusal>) -> Refusal {
+fn unrecorded(error: &AuditError, ended: &Result<Checked, Refusal>) -> Refusal {
     let executed = match ended {
         Ok(_) => Executed::Yes,
         Err(refusal) => refusal.executed,

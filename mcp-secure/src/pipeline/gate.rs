@@ -21,6 +21,12 @@ pub(crate) struct ServerInfo {
 }
 
 /// Bounds that hold for every call. The defaults are safe.
+///
+/// ```
+/// use mcp_secure::pipeline::Settings;
+/// let settings = Settings { max_argument_bytes: 16 * 1024, ..Settings::default() };
+/// assert_eq!(settings.max_argument_depth, 32);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The largest arguments, in bytes of canonical JSON.

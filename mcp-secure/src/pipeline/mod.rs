@@ -1,13 +1,15 @@
 //! The one way to a tool's body.
 //!
-//! [`Gate::call`] is the pipeline: stdio, HTTP, a resumed approval and the command line all go through it, and it alone
-//! can make the [`Clearance`] that a body's entry point consumes. Each stage lies in a file of its own, takes what
-//! the one before returned, and returns what the next one needs.
+//! `Gate::call` is the pipeline: stdio, HTTP, a call that was approved and the client for tests all go through it, and it
+//! alone can make the `Clearance` that a body's entry point consumes. Each stage lies in a file of its own, takes what the
+//! one before returned, and returns what the next one needs.
 
 #[cfg(feature = "server")]
 mod approve;
 #[cfg(feature = "server")]
 mod authorise;
+#[cfg(feature = "bench-internals")]
+mod bench;
 #[cfg(feature = "server")]
 mod call;
 #[cfg(feature = "server")]
@@ -34,6 +36,9 @@ mod upkeep;
 mod validate;
 mod witness;
 
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub use bench::Stages;
 #[cfg(feature = "server")]
 pub use call::Transport;
 #[cfg(feature = "server")]
@@ -69,7 +74,7 @@ impl Gate {
     /// Serves one call, from what a transport brought to what it takes back. Nothing reaches a body but through here.
     pub(crate) async fn call(self: &Arc<Self>, incoming: Incoming) -> Answer {
         // Who calls was established by an authenticator: `Incoming` cannot be made without its seal.
-        let mut trail = Trail::begin(&self.audit, &incoming);
+        let mut trail = Trail::begin(self, &incoming);
 
         let Some(tool) = self.find(&incoming) else { return self.unknown(trail, &incoming) };
         trail.found(&tool);
@@ -91,7 +96,8 @@ impl Gate {
         if let Some(replay) = approved.replay {
             return self.replay(trail, replay);
         }
-        if tool.spec.annotations.read_only {
+        // An approved read consumes its approval like a write, so that it runs once.
+        if tool.spec.annotations.read_only && approved.approval.is_none() {
             self.read(&tool, approved, slot, trail).await
         } else {
             // From here the call owns a task: a client that goes away cannot drop it half-way.

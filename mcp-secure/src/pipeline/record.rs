@@ -12,6 +12,7 @@ use super::table::Served;
 use crate::approval::Approval;
 use crate::audit::{ApprovalNote, Audit, Event, Executed, OutcomeNote, PolicyNote, Record};
 use crate::canon::Digest;
+use crate::clock::Clock;
 use crate::identity::Principal;
 use crate::tool::Output;
 
@@ -21,6 +22,8 @@ use crate::tool::Output;
 #[derive(Debug)]
 pub(super) struct Trail {
     audit: Audit,
+    /// A body may have been entered.
+    begun: bool,
     ended: bool,
     started: Instant,
     request_id: Arc<str>,
@@ -29,8 +32,8 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn begin(audit: &Audit, incoming: &Incoming) -> Self {
-        let request_id: Arc<str> = uuid::Uuid::now_v7().simple().to_string().into();
+    pub(super) fn begin(gate: &Gate, incoming: &Incoming) -> Self {
+        let request_id = request_id(&gate.clock);
         let principal = incoming.caller.shared();
         let mut base = Record::new(Event::Refusal)
             .request_id(&*request_id)
@@ -39,7 +42,8 @@ impl Trail {
         base.client_info.clone_from(&incoming.client_info);
         base.trace_id.clone_from(&incoming.trace);
         Self {
-            audit: audit.clone(),
+            audit: gate.audit.clone(),
+            begun: false,
             ended: false,
             started: Instant::now(),
             request_id,
@@ -85,16 +89,28 @@ impl Trail {
         self.base.run_id = Some(run_id.to_owned());
     }
 
+    /// A body is entered next.
+    pub(super) fn begins(&mut self) {
+        self.begun = true;
+    }
+
     pub(super) fn intent(&self) -> Record {
         let mut record = self.base.clone();
         record.event = Event::Intent;
         record
     }
 
-    /// The last record of the call.
+    /// That people are asked.
+    pub(super) fn asked(&self) -> Record {
+        let mut record = self.base.clone();
+        record.event = Event::Approval;
+        record
+    }
+
+    /// The last record of the call, which takes everything known with it.
     pub(super) fn end(&mut self, event: Event, outcome: OutcomeNote) -> Record {
         self.ended = true;
-        let mut record = self.base.clone();
+        let mut record = std::mem::replace(&mut self.base, Record::new(event));
         record.event = event;
         record.outcome(outcome.latency(self.started.elapsed()))
     }
@@ -105,13 +121,21 @@ impl Drop for Trail {
         if self.ended {
             return;
         }
-        // A call with a run was about to write or did; one without changed nothing.
-        let executed = if self.base.run_id.is_some() { Executed::Unknown } else { Executed::No };
+        let executed = if self.begun { Executed::Unknown } else { Executed::No };
         let record = self.end(Event::Refusal, OutcomeNote::new(executed, "abandoned"));
         if let Err(error) = self.audit.queued(record) {
             tracing::error!(%error, request_id = %self.request_id, "an abandoned call could not be recorded");
         }
     }
+}
+
+/// A UUID of version 7 (RFC 9562 section 5.7), so that ids sort by time. The generator within the process is seeded by the
+/// system's; asking the system itself takes a system call for every id.
+fn request_id(clock: &Clock) -> Arc<str> {
+    let millis = u64::try_from(clock.now().millis()).unwrap_or_default();
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &rand::random());
+    let mut text = uuid::Uuid::encode_buffer();
+    Arc::from(&*id.into_uuid().simple().encode_lower(&mut text))
 }
 
 pub(super) fn approval_note(approval: &Approval) -> ApprovalNote {

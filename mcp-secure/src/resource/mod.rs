@@ -8,6 +8,18 @@ use crate::tool::{Reader, State, ToolError};
 pub type Attributes = Map<String, Value>;
 
 /// The type of an id: a newtype of the application. Derive it: `#[derive(ResourceId)]`.
+///
+/// ```
+/// use mcp_secure::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// An order's id: `ord_` and digits.
+/// #[derive(Serialize, Deserialize, schemars::JsonSchema, ResourceId)]
+/// #[serde(transparent)]
+/// struct OrderId(#[schemars(regex(pattern = r"^ord_[0-9]{1,9}$"))] String);
+///
+/// assert_eq!(OrderId("ord_5001".to_owned()).id_text(), "ord_5001");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name a resource [MS0510]",
     note = "derive `ResourceId` on the id's newtype"

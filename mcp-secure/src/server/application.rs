@@ -37,12 +37,24 @@ impl<S: State> Application<S> {
         Self { builder, people, clock: Clock::system() }
     }
 
+    /// Names chosen on this machine and an issuer's people are never known to be the same, so with both somebody could
+    /// decide on a call of their own.
+    fn no_issuer(&self) -> Result<(), String> {
+        if self.builder.issuers.is_empty() {
+            return Ok(());
+        }
+        Err("an issuer of real people is set, so nobody is named on this machine; sign in with that issuer".to_owned())
+    }
+
     fn authenticator(
         &self,
         data: &DataDir,
         opening: &Opening,
     ) -> Result<Arc<dyn Authenticator>, String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
+        if matches!(opening, Opening::Stdio { .. } | Opening::Desk) {
+            self.no_issuer()?;
+        }
         Ok(match opening {
             Opening::Stdio { person: Some(name) } => {
                 let sandbox = data.sandbox().map_err(|error| words(&error))?;
@@ -93,9 +105,7 @@ impl<S: State> App for Application<S> {
     }
 
     fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String> {
-        if !self.builder.issuers.is_empty() {
-            return Err("an issuer of real people is set, so there is no local one; sign in with that issuer".to_owned());
-        }
+        self.no_issuer()?;
         LocalIssuer::open(data, self.builder.info.name.clone()).map_err(|error| error.to_string())
     }
 

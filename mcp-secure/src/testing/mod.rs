@@ -3,6 +3,9 @@
 //! It is the server of the application, with its tools, its policies, a real store and a real record in a folder of
 //! your choice; only the transport is missing. See [`LocalServer`].
 
+#[cfg(feature = "bench-internals")]
+mod bench;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::approval::{Approval, ApprovalId, Verdict};
 use crate::audit::{Durability, Options};
+use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
@@ -132,8 +136,10 @@ impl LocalServer {
     ) -> Result<Approval, DecideRefused> {
         let decider = self.person(name, "local-desk").map_err(|_| DecideRefused::NotFound)?;
         let id: ApprovalId = id.parse().map_err(|_| DecideRefused::NotFound)?;
-        let shown = self.gate.approval_for(&decider, &id).await?;
-        let made = self.gate.decide(&decider, &id, shown.effect, verdict, None).await?;
+        // Whoever is shown nothing decides on nothing they saw, and is refused on record.
+        let shown = self.gate.approval_for(&decider, &id).await;
+        let digest = shown.map_or_else(|_| Digest::of_bytes(&[]), |shown| shown.effect);
+        let made = self.gate.decide(&decider, &id, digest, verdict, None).await?;
         Ok(made.approval)
     }
 

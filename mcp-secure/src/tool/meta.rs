@@ -59,7 +59,7 @@ pub const fn check(spec: &ToolSpec) {
         read_only || !dangerous || controlled,
         "a dangerous tool needs a control: `approval`, `dry_run`, `idempotency`, `rollback`, `rate_limit` or `resource`"
     );
-    if matches!(spec.risk, Risk::Critical) {
+    if matches!(spec.risk, Risk::Critical) && !read_only {
         assert!(spec.approval.is_some(), "a critical tool needs `approval`");
         assert!(
             spec.rollback.is_some() || spec.irreversible,

@@ -40,6 +40,23 @@ impl Output {
 /// A type a tool may return. Derive it: `#[derive(Serialize, JsonSchema, ToolOutput)]`.
 ///
 /// It is never implemented for `Result`: an alias of `Result` would otherwise show its error as a success.
+///
+/// ```
+/// use mcp_secure::prelude::*;
+/// use serde::Serialize;
+///
+/// #[derive(Serialize, schemars::JsonSchema, ToolOutput)]
+/// struct Level {
+///     pieces: u32,
+/// }
+///
+/// /// Says how many pieces are left.
+/// #[tool(risk = "low", permission = "stock.read", read_only)]
+/// async fn stock_level() -> Level {
+///     Level { pieces: 40 }
+/// }
+/// # fn main() {}
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not be returned by a tool [MS0905]",
     label = "not a tool output",

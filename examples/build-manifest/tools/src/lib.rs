@@ -1,10 +1,9 @@
 //! Two tools over a list of tickets, and the list of what is served.
 
-use std::sync::Mutex;
-
 use mcp_secure::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 /// The tickets, as those who only look get them.
 #[derive(Debug, Default)]
@@ -35,9 +34,8 @@ pub enum Urgency {
 
 /// Says how many tickets are open.
 #[tool(risk = "low", permission = "ticket.read", read_only)]
-pub async fn count_tickets(tickets: &Tickets) -> Result<Open, ToolError> {
-    let tickets = tickets.0.lock().map_err(|_| ToolError::internal("a writer panicked"))?;
-    Ok(Open { open: tickets.len() })
+pub async fn count_tickets(tickets: &Tickets) -> Open {
+    Open { open: tickets.0.lock().await.len() }
 }
 
 /// Drafts a ticket. Nothing is sent to anybody.
@@ -49,10 +47,10 @@ pub async fn draft_ticket(
     subject: String,
     /// How soon somebody has to look.
     urgency: Urgency,
-) -> Result<Open, ToolError> {
-    let mut tickets = tickets.0.lock().map_err(|_| ToolError::internal("a writer panicked"))?;
+) -> Open {
+    let mut tickets = tickets.0.lock().await;
     tickets.push(format!("{urgency:?}: {subject}"));
-    Ok(Open { open: tickets.len() })
+    Open { open: tickets.len() }
 }
 
 /// What is served: one list, in one place.
