@@ -44,7 +44,7 @@ fn workspace(name: &str, cases: &[String]) -> PathBuf {
         let package = format!(
             "[package]\nname = \"{case}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
              [lib]\npath = \"lib.rs\"\n\n\
-             [dependencies]\nmcp-secure = {{ path = {:?} }}\nschemars = \"1\"\nserde = {{ version = \"1\", features = [\"derive\"] }}\n",
+             [dependencies]\nmcp-secure = {{ path = {:?}, default-features = false }}\nschemars = \"1\"\nserde = {{ version = \"1\", features = [\"derive\"] }}\n",
             ours.join("mcp-secure")
         );
         fs::write(member.join("Cargo.toml"), package).unwrap();

@@ -90,7 +90,7 @@ pub(super) const POLICY: &[Case] = &[
     (
         "tool",
         "risk = \"low\", public, read_only, resource = Order(n)",
-        F,
+        "/// Does it.\nasync fn f(n: OrderId) -> R {}",
         &[("MS0309", "resource")],
     ),
     ("tool", "risk = \"low\", public, read_only, approval", F, &[("MS0309", "approval")]),
@@ -320,6 +320,12 @@ pub(super) const ATTRIBUTE: &[Case] = &[
 
 /// R5 to R7.
 pub(super) const INPUTS: &[Case] = &[
+    (
+        "tool",
+        "risk = \"low\", permission = \"a.read\", read_only, resource = Order(n)",
+        "/// Does it.\nasync fn f(n: Option<Vec<u32>>) -> R {}",
+        &[("MS0510", "Option<Vec<u32>>")],
+    ),
     (
         "tool",
         "risk = \"high\", permission = \"a.b\", resource = Order(order)",

@@ -38,7 +38,7 @@ struct App {
 /// Shows an order, or the newest.
 #[tool(risk = "low", permission = "order.read", read_only, resource = Order(order_id))]
 async fn show_order(order_id: Option<OrderId>) {
-    drop(order_id);
+    let _ = order_id;
 }
 
 /// Cancels orders.

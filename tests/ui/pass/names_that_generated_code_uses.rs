@@ -1,4 +1,5 @@
 //! Names inside generated code cannot meet those of the user.
+#![allow(clippy::upper_case_acronyms, reason = "the name is that of a constant of generated code")]
 
 use mcp_secure::prelude::*;
 
@@ -24,6 +25,6 @@ async fn entry(from: &S, lender: &SPEC, reader: &Reader_, args: u32, a0: u32, a1
 
 pub(super) fn main() {
     let _: ToolSet<App> = tools![entry];
-    let _ = entry(&S, &SPEC, &Reader_, 1, 2, 3, 4);
+    drop(entry(&S, &SPEC, &Reader_, 1, 2, 3, 4));
     let _ = Entry;
 }
