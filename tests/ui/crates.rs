@@ -1,6 +1,6 @@
 //! What takes a package of its own: house rules, which are read from the package's folder, and lints of a whole library.
 //!
-//! Each folder of `crates/` becomes a member of one workspace that is checked in one go of cargo, beside trybuild's and
+//! Each folder of `crates/` becomes a member of a workspace that is checked in one go of cargo, beside trybuild's and
 //! with what that has built.
 
 use std::collections::BTreeMap;
@@ -27,9 +27,9 @@ fn cases() -> Vec<String> {
     cases
 }
 
-/// Writes the workspace and returns its folder.
-fn workspace(cases: &[String]) -> PathBuf {
-    let root = target().join("tests/crates");
+/// Writes a workspace of these members and returns its folder. Each test has its own, for tests run at once.
+fn workspace(name: &str, cases: &[String]) -> PathBuf {
+    let root = target().join("tests/crates").join(name);
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut manifest = String::from("[workspace]\nresolver = \"3\"\nmembers = [");
     for case in cases {
@@ -93,7 +93,7 @@ fn said(command: &str, root: &Path, cases: &[String]) -> BTreeMap<String, String
 fn a_house_rule_refuses_with_its_message() {
     let cases: Vec<String> = cases().into_iter().filter(|case| case.starts_with("house")).collect();
     assert!(cases.len() >= 6, "{cases:?}");
-    let root = workspace(&cases);
+    let root = workspace("house", &cases);
     let mut wrong = Vec::new();
     for (case, said) in said("check", &root, &cases) {
         let expected = folder().join("crates").join(&case).join("expected.stderr");
@@ -116,7 +116,7 @@ fn a_house_rule_refuses_with_its_message() {
 #[test]
 fn the_expansion_trips_no_lint_that_a_user_may_deny() {
     let cases = [String::from("lints_denied")];
-    let root = workspace(&cases);
+    let root = workspace("lints", &cases);
     let said = said("clippy", &root, &cases);
     assert_eq!(said["lints_denied"], "");
 }

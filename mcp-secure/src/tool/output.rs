@@ -104,7 +104,8 @@ impl ToolOutput for Untrusted<String> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can not be the return type of a tool [MS0905]",
     label = "not a tool's return type",
-    note = "return `T` or `Result<T, E>` where `T: ToolOutput` (derive it) and `E: Into<ToolError>`"
+    note = "return `T` or `Result<T, E>` where `T` is a tool output: derive `ToolOutput` on it",
+    note = "the error `E` becomes a `ToolError`: write `impl From<E> for ToolError`"
 )]
 pub trait Reply: Send + 'static {
     /// What is returned on success.

@@ -69,21 +69,31 @@
     clippy::wildcard_imports
 )]
 #![expect(
-    clippy::cargo_common_metadata,
-    clippy::multiple_crate_versions,
     clippy::missing_inline_in_public_items,
-    reason = "what the packages of others are like, and code that is not ours to inline"
+    clippy::multiple_crate_versions,
+    reason = "what is inlined and what others depend on is no matter of the expansion"
 )]
+
+use core::future::ready;
 
 use mcp_secure::prelude::{
     Content, ResourceId, State, ToolError, ToolOutput, ToolSet, dry_run, prompt, resource, rollback,
     tool, tools, when,
 };
-use mcp_secure as _;
 
 /// What pays refunds.
 #[derive(Debug)]
-pub struct Refunds(());
+pub struct Refunds {
+    /// The account that pays.
+    account: String,
+}
+
+impl Refunds {
+    /// Pays one.
+    async fn pay(&self, number: u64) -> Receipt {
+        ready(Receipt { reference: format!("{}/{number}", self.account) }).await
+    }
+}
 
 /// What is served.
 #[derive(Debug, State)]
@@ -95,32 +105,32 @@ pub struct App {
 
 /// The id of an order.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema, ResourceId)]
-pub struct OrderId(u64);
+pub struct OrderId(String);
 
 /// A refund that was paid.
 #[derive(Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema, ToolOutput)]
 pub struct Receipt {
-    /// The order's number.
-    number: u64,
+    /// What the bank calls it.
+    reference: String,
 }
 
 /// Says what would be paid.
 #[dry_run]
 pub async fn preview(number: u64) -> Receipt {
-    core::future::ready(Receipt { number }).await
+    ready(Receipt { reference: format!("none/{number}") }).await
 }
 
 /// Says whether a lead decides.
 #[when]
 pub async fn is_large(number: u64) -> bool {
-    core::future::ready(number > 5).await
+    ready(number > 5).await
 }
 
 /// Takes a refund back.
 #[rollback]
 pub async fn cancel(refunds: &Refunds, receipt: Receipt) -> Receipt {
-    let _kept: &Refunds = refunds;
-    core::future::ready(receipt).await
+    let undone = refunds.pay(0).await;
+    ready(Receipt { reference: format!("{} {}", receipt.reference, undone.reference) }).await
 }
 
 /// Asks for a refund of an order.
@@ -140,20 +150,19 @@ pub async fn request_refund(
     refunds: &Refunds,
     #[arg(min = 1, max = 500)] number: u64,
 ) -> Result<Receipt, ToolError> {
-    let _kept: &Refunds = refunds;
-    core::future::ready(Ok(Receipt { number })).await
+    Ok(refunds.pay(number).await)
 }
 
 /// An article of the knowledge base.
 #[resource(uri = "kb://articles/{number}", mime_type = "text/markdown", permission = "kb.read")]
 pub async fn article(number: u32) -> Content {
-    core::future::ready(Content::text(format!("article {number}"))).await
+    ready(Content::text(format!("article {number}"))).await
 }
 
 /// Reviews a refund.
 #[prompt(permission = "refund.request")]
 pub async fn review(number: u32) -> Content {
-    core::future::ready(Content::text(format!("read about {number} first"))).await
+    ready(Content::text(format!("read about {number} first"))).await
 }
 
 /// Everything that is served.
