@@ -3,6 +3,12 @@
 //! They are modules of this test rather than crates of their own: linking each of them against the whole server would
 //! take minutes and show nothing more. What only a crate can show is in `crates/`.
 #![allow(dead_code, reason = "what a fixture's server lends is not read")]
+#![allow(
+    clippy::drop_non_drop,
+    clippy::let_underscore_future,
+    clippy::upper_case_acronyms,
+    reason = "fixtures name and drop things to see them compile, not to run"
+)]
 
 use std::collections::BTreeSet;
 

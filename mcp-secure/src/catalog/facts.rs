@@ -52,6 +52,17 @@ fn check_one(
             "nobody answers for this tool; write `owner = \"..\"` or give the server an owner",
         ));
     }
+    if let Some(resource) = spec.resource
+        && spec.inputs.iter().any(|input| input.sensitive && input.name == resource.input)
+    {
+        faults.push(StartFault::tool(
+            spec.name,
+            format!(
+                "`{}` names the resource, which records and deciders show, so it can not be `sensitive`",
+                resource.input
+            ),
+        ));
+    }
     let facts = facts(spec, owner);
     let house = houses.iter().flat_map(|house| house.check(&facts));
     for fault in check_facts(&facts).into_iter().chain(house) {

@@ -37,12 +37,14 @@ pub(crate) fn check(
 ) -> Result<Checked, GuardFault> {
     if let Some(value) = &mut output.structured {
         clean(value)?;
+        // Whether it fits is much cheaper to tell than where it does not.
         if let Some(schema) = schema
-            && let Err(error) = schema.validate(value)
+            && !schema.is_valid(value)
         {
+            let fault = schema.validate(value).err();
             return Err(GuardFault::Schema {
-                path: error.instance_path().to_string(),
-                message: error.masked().to_string(),
+                path: fault.as_ref().map(|e| e.instance_path().to_string()).unwrap_or_default(),
+                message: fault.map(|e| e.masked().to_string()).unwrap_or_default(),
             });
         }
     }

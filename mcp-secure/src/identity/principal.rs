@@ -15,7 +15,7 @@ pub enum Method {
 /// Who is calling, as an authenticator established it.
 ///
 /// A tool borrows it (`caller: &Principal`); nothing in arguments, `_meta` or `clientInfo` can change it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Principal {
     /// The issuer that vouches for the subject; with the subject it names one account.
     pub issuer: String,

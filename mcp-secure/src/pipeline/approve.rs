@@ -55,6 +55,7 @@ impl Gate {
             match found {
                 PickUp::Run(id) => approval = Some(id),
                 PickUp::Replay(output) => replay = Some(output),
+                PickUp::Void(found, person) => return Err(self.void(&found, &person).await),
                 PickUp::AskAnew if self.needs_approval(tool, &permitted).await => {
                     return Err(self.ask(tool, rule, &permitted, effect, trail).await);
                 }
@@ -97,8 +98,7 @@ impl Gate {
                     ));
                 }
                 if let Some(person) = self.withdrawn_vote(tool, permitted, &found) {
-                    return Err(required(&found, "an approval of this call no longer counts")
-                        .internal(format!("policy no longer lets `{person}` decide")));
+                    return Ok(PickUp::Void(found, person));
                 }
                 Ok(PickUp::Run(found.id))
             }
@@ -172,6 +172,18 @@ impl Gate {
         })
     }
 
+    /// An approval that no longer counts is used up, so that people can be asked anew.
+    async fn void(&self, found: &Approval, person: &str) -> Refusal {
+        let why = format!("policy no longer lets `{person}` decide");
+        if let Err(error) = self.store.void_approval(&found.id, &why).await {
+            return unavailable(&error);
+        }
+        Refusal::new(Code::ApprovalRequired, "an approval of this call no longer counts")
+            .remedy("call again with the same arguments to ask anew")
+            .internal(why)
+            .about(found)
+    }
+
     /// Asks people, and tells the client so.
     async fn ask(
         &self,
@@ -218,7 +230,10 @@ impl Gate {
             }
             Ok(Requested::Existing(found)) => {
                 trail.approval(&found);
-                required(&found, "a person has to approve this call before it runs")
+                let reason = "a person has to approve this call before it runs";
+                let asked = required(&found, reason);
+                // Another call was quicker: the request may already be decided, or running.
+                self.picked_up(tool, permitted, found).map_or_else(|refusal| refusal, |_| asked)
             }
             Ok(Requested::RanOut(found)) => {
                 trail.approval(&found);
@@ -236,6 +251,8 @@ impl Gate {
 
 enum PickUp {
     Run(ApprovalId),
+    /// Approved by a person whom policy would not let decide today.
+    Void(Approval, String),
     Replay(Output),
     AskAnew,
 }

@@ -7,6 +7,9 @@ use cedar_policy::{
     PrincipalConstraint,
 };
 
+use super::known::Known;
+use super::reads::Reads;
+use super::settled::Split;
 use super::shape::Record;
 use crate::identity::Principal;
 
@@ -22,10 +25,13 @@ pub(super) struct Action {
     pub(super) risk: &'static str,
     pub(super) resource: ResourceShape,
     pub(super) arguments: Record,
-    /// Whether a policy of this action reads `now`. It costs more to express than all the rest.
-    pub(super) reads_now: bool,
+    /// The same policies taken apart, where that can be done.
+    pub(super) split: Option<Split>,
+    /// What its policies read of a call.
+    pub(super) reads: Reads,
     /// Who its permits can be about.
     pub(super) permits: Vec<Whom>,
+    pub(super) known: Known,
 }
 
 /// What the action is done on.

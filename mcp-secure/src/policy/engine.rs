@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use super::action::{Action, ResourceShape, permits, relevant};
 use super::entities::{Types, datetime, requester, uid};
+use super::known::{Asker, Known};
+use super::reads::Reads;
+use super::settled::Split;
 use super::shape::{Mismatch, Record};
 use super::{
     Act, ActionFacts, DenyReason, Policies, PolicyFault, Question, Verdict, load, same_tenant,
@@ -126,37 +129,62 @@ impl PolicyEngine {
         if !tenants.into_iter().flatten().all(|t| same_tenant(&q.principal.tenant, t)) {
             return Ok(Answer::Deny(DenyReason::OtherTenant));
         }
-        let (request, entities) = self.prepare(action, q)?;
-        let policies = other.unwrap_or(&action.policies);
+        let asker = action.known.get(q.principal, || self.asker(action, q.principal))?;
+        let (request, entities) = self.prepare(action, &asker, q, &action.reads)?;
+        let policies = other.unwrap_or(&asker.policies);
         let response = self.authorizer.is_authorized(&request, policies, &entities);
         Ok(judge(&response, action.public))
     }
 
-    fn prepare(&self, action: &Action, q: &Question<'_>) -> Result<(Request, Entities), Mismatch> {
-        let principal = self.types.principal(q.principal)?;
-        let resource = self.resource(action, q)?;
-        let context = context(action, q)?;
+    fn prepare(
+        &self,
+        action: &Action,
+        asker: &Asker,
+        q: &Question<'_>,
+        reads: &Reads,
+    ) -> Result<(Request, Entities), Mismatch> {
+        let resource = self.resource(action, q, reads)?;
+        let context = context(action, q, reads)?;
         let request =
-            Request::new(principal.uid(), action.uid.clone(), resource.uid(), context, None)
+            Request::new(asker.uid.clone(), action.uid.clone(), resource.uid(), context, None)
                 .map_err(|_| Mismatch("the request cannot be expressed".to_owned()))?;
-        let entities = [action.entity.clone(), principal, resource];
-        let entities = Entities::from_entities(entities, None)
-            .map_err(|_| Mismatch("the entities cannot be expressed".to_owned()))?;
+        let entities = asker.entities.clone().add_entities([resource], None).map_err(inexpressible)?;
         Ok((request, entities))
     }
 
-    fn resource(&self, action: &Action, q: &Question<'_>) -> Result<Entity, Mismatch> {
+    /// The part of every question that is the same for one principal and one action.
+    fn asker(&self, action: &Action, principal: &Principal) -> Result<Asker, Mismatch> {
+        let principal = self.types.principal(principal)?;
+        let uid = principal.uid();
+        let entities = Entities::from_entities([action.entity.clone(), principal], None)
+            .map_err(inexpressible)?;
+        // The scopes say nothing of the resource, so any will do.
+        let request =
+            Request::new(uid.clone(), action.uid.clone(), uid.clone(), Context::empty(), None)
+                .map_err(|_| Mismatch("the request cannot be expressed".to_owned()))?;
+        let left =
+            action.split.as_ref().and_then(|s| s.left_for(&self.authorizer, &request, &entities));
+        let policies = left.unwrap_or_else(|| action.policies.clone());
+        Ok(Asker { uid, entities, policies })
+    }
+
+    fn resource(
+        &self,
+        action: &Action,
+        q: &Question<'_>,
+        reads: &Reads,
+    ) -> Result<Entity, Mismatch> {
         match (&action.resource, q.resource) {
             // The server as the caller's own tenant sees it, so that `principal.tenant == resource.tenant` is one rule
             // for every tool.
             (ResourceShape::Application(uid), None) => {
-                self.types.resource(uid.clone(), &q.principal.tenant, Vec::new())
+                self.types.resource(uid.clone(), &q.principal.tenant, Vec::new(), reads)
             }
             (ResourceShape::Of { type_name, entity_type, attributes }, Some(loaded))
                 if loaded.type_name == type_name.as_str() =>
             {
                 let values = attributes.express(&loaded.attributes)?;
-                self.types.resource(uid(entity_type, &loaded.id), &loaded.tenant, values)
+                self.types.resource(uid(entity_type, &loaded.id), &loaded.tenant, values, reads)
             }
             _ => Err(Mismatch("the resource is not of the declared type".to_owned())),
         }
@@ -180,10 +208,12 @@ impl PolicyEngine {
         let schema = cedar_policy::Schema::from_json_value(self.schema.clone())
             .map_err(|e| e.to_string())?;
         let action = self.action(q.act, q.tool).ok_or("no action")?;
-        let (_, entities) = self.prepare(action, q).map_err(|e| e.0)?;
-        let resource = self.resource(action, q).map_err(|e| e.0)?.uid();
-        let principal = self.types.principal(q.principal).map_err(|e| e.0)?.uid();
-        let context = context(action, q).map_err(|e| e.0)?;
+        let asker = self.asker(action, q.principal).map_err(|e| e.0)?;
+        let (_, entities) =
+            self.prepare(action, &asker, q, &Reads::ALL).map_err(|e| e.0)?;
+        let resource = self.resource(action, q, &Reads::ALL).map_err(|e| e.0)?.uid();
+        let principal = asker.uid;
+        let context = context(action, q, &Reads::ALL).map_err(|e| e.0)?;
         Request::new(principal, action.uid.clone(), resource, context, Some(&schema))
             .map_err(|e| e.to_string())?;
         Entities::from_entities(entities, Some(&schema)).map_err(|e| e.to_string())?;
@@ -217,28 +247,43 @@ fn judge(response: &Response, public: bool) -> Answer {
     }
 }
 
+fn inexpressible(_: cedar_policy::entities_errors::EntitiesError) -> Mismatch {
+    Mismatch("the entities cannot be expressed".to_owned())
+}
+
 fn failed_policy(error: &AuthorizationError) -> String {
     match error {
         AuthorizationError::PolicyEvaluationError(e) => e.policy_id().to_string(),
     }
 }
 
-fn context(action: &Action, q: &Question<'_>) -> Result<Context, Mismatch> {
+/// What policies may read of the call. A value that does not fit its type denies, whether it is read or not.
+fn context(action: &Action, q: &Question<'_>, reads: &Reads) -> Result<Context, Mismatch> {
     let unfit = |what: &str| Mismatch(format!("{what} cannot be expressed"));
-    let arguments = Expr::new_record(action.arguments.express(q.arguments)?)
-        .map_err(|_| unfit("the arguments"))?;
-    let mut pairs = vec![
-        ("args".to_owned(), arguments),
-        ("client".to_owned(), Expr::new_string(q.principal.client.clone())),
-        ("risk".to_owned(), Expr::new_string(action.risk.to_owned())),
-    ];
-    if action.reads_now {
+    let mut pairs = Vec::new();
+    let arguments = action.arguments.express(q.arguments)?;
+    if reads.context("args") {
+        let arguments = Expr::new_record(arguments).map_err(|_| unfit("the arguments"))?;
+        pairs.push(("args".to_owned(), arguments));
+    }
+    if reads.context("client") {
+        pairs.push(("client".to_owned(), Expr::new_string(q.principal.client.clone())));
+    }
+    if reads.context("risk") {
+        pairs.push(("risk".to_owned(), Expr::new_string(action.risk.to_owned())));
+    }
+    if reads.context("now") {
         pairs.push(("now".to_owned(), datetime(q.now)?));
     }
     match (q.act.has_requester(), q.requester) {
-        (true, Some(who)) => pairs.push(("requester".to_owned(), requester(who)?)),
-        (false, None) => {}
+        (true, Some(who)) if reads.context("requester") => {
+            pairs.push(("requester".to_owned(), requester(who)?));
+        }
+        (true, Some(_)) | (false, None) => {}
         _ => return Err(Mismatch("the requester has to be given for acts on a call".to_owned())),
+    }
+    if pairs.is_empty() {
+        return Ok(Context::empty());
     }
     Context::from_pairs(pairs).map_err(|_| unfit("the context"))
 }
@@ -276,7 +321,6 @@ impl Indexer<'_> {
             group.into_iter().map(|g| uid(&self.action_type, g)).collect();
         let policies = relevant(self.policies, &own, &groups).cloned();
         let policies = PolicySet::from_policies(policies).map_err(|e| e.to_string())?;
-        let reads_now = policies.policies().any(may_read_now);
         let resource = match &tool.resource {
             None => ResourceShape::Application(self.application.clone()),
             Some(resource) => ResourceShape::Of {
@@ -289,7 +333,9 @@ impl Indexer<'_> {
             entity: Entity::new_no_attrs(own.clone(), groups),
             uid: own,
             permits: permits(&policies),
-            reads_now,
+            known: Known::default(),
+            split: Split::of(&policies),
+            reads: Reads::of(&policies),
             policies,
             public: group.is_none(),
             risk: tool.risk.as_str(),
@@ -297,11 +343,6 @@ impl Indexer<'_> {
             arguments: Record::of_arguments(&tool.arguments),
         })
     }
-}
-
-/// May say yes for a comment. A policy that reads it has the word in its text, unless it spells it with escapes.
-fn may_read_now(policy: &Policy) -> bool {
-    policy.to_cedar().is_none_or(|text| text.contains("now") || text.contains('\\'))
 }
 
 fn warnings(

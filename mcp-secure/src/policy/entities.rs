@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Expr};
 
 use super::facts::Requester;
+use super::reads::Reads;
 use super::shape::{Attribute, Mismatch, Record, Shape};
 use crate::clock::Timestamp;
 use crate::identity::{Method, Principal};
@@ -53,16 +54,23 @@ impl Types {
         Entity::new(user, attributes, parents).map_err(|_| unfit("the principal"))
     }
 
-    /// A resource of `tenant` with these attributes.
+    /// A resource of `tenant` with those of its attributes that are read.
     pub(super) fn resource(
         &self,
         resource: EntityUid,
         tenant: &str,
         attributes: Vec<(String, Expr)>,
+        reads: &Reads,
     ) -> Result<Entity, Mismatch> {
-        let mut attributes: HashMap<String, Expr> = attributes.into_iter().collect();
-        attributes.insert("tenant".to_owned(), Expr::new_string(tenant.to_owned()));
+        let mut attributes: HashMap<String, Expr> =
+            attributes.into_iter().filter(|(name, _)| reads.resource(name)).collect();
+        if reads.resource("tenant") {
+            attributes.insert("tenant".to_owned(), Expr::new_string(tenant.to_owned()));
+        }
         let parents = HashSet::from([uid(&self.tenant, tenant)]);
+        if attributes.is_empty() {
+            return Ok(Entity::new_no_attrs(resource, parents));
+        }
         Entity::new(resource, attributes, parents).map_err(|_| unfit("the resource"))
     }
 }

@@ -30,7 +30,7 @@ impl Server {
         match which {
             Which::Secure => {
                 command.args(["serve", "--http", "127.0.0.1:0"]);
-                command.arg("--data").arg(folder.path());
+                command.arg("--data").arg(folder.path().join("data"));
             }
             Which::Bare => {
                 command.arg("http").arg(folder.path().join("marks"));
@@ -55,7 +55,7 @@ impl Server {
         match which {
             Which::Secure => {
                 command.args(["serve", "--stdio", "--as", "alice"]);
-                command.arg("--data").arg(folder.path());
+                command.arg("--data").arg(folder.path().join("data"));
             }
             Which::Bare => {
                 command.arg("stdio").arg(folder.path().join("marks"));
@@ -105,7 +105,7 @@ fn command(which: Which) -> Command {
 fn token(folder: &TempDir) -> String {
     let made = std::process::Command::new(program(Which::Secure))
         .args(["token", "--as", "alice", "--data"])
-        .arg(folder.path())
+        .arg(folder.path().join("data"))
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
