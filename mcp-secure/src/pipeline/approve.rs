@@ -98,7 +98,7 @@ impl Gate {
                     ));
                 }
                 if let Some(person) = self.withdrawn_vote(tool, permitted, &found) {
-                    return Ok(PickUp::Void(found, person));
+                    return Ok(PickUp::Void(Box::new(found), person));
                 }
                 Ok(PickUp::Run(found.id))
             }
@@ -252,7 +252,7 @@ impl Gate {
 enum PickUp {
     Run(ApprovalId),
     /// Approved by a person whom policy would not let decide today.
-    Void(Approval, String),
+    Void(Box<Approval>, String),
     Replay(Output),
     AskAnew,
 }
