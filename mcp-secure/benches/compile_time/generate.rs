@@ -43,7 +43,7 @@ fn dependencies(flavour: Flavour, root: &Path) -> String {
     let both = "schemars = \"1\"\nserde = { version = \"1\", features = [\"derive\"] }\n";
     match flavour {
         Flavour::Secure => {
-            format!("mcp-secure = {{ path = {:?} }}\n{both}", root.join("mcp-secure"))
+            format!("mcp-secure = {{ path = \"{}\" }}\n{both}", root.join("mcp-secure").display())
         }
         Flavour::Bare => format!(
             "rmcp = {{ version = \"3.11\", default-features = false, features = [\"macros\", \"server\"] }}\n{both}"

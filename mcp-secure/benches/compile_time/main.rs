@@ -23,7 +23,7 @@ const SIZES: [usize; 3] = [1, 10, 100];
 const MOST: f64 = 1.5;
 
 fn main() {
-    let runs = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(9);
+    let runs = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(9);
     let suite = Suite::generate();
     for size in SIZES {
         for flavour in Flavour::BOTH {

@@ -148,7 +148,8 @@ impl PolicyEngine {
         let request =
             Request::new(asker.uid.clone(), action.uid.clone(), resource.uid(), context, None)
                 .map_err(|_| Mismatch("the request cannot be expressed".to_owned()))?;
-        let entities = asker.entities.clone().add_entities([resource], None).map_err(inexpressible)?;
+        let entities =
+            asker.entities.clone().add_entities([resource], None).map_err(inexpressible)?;
         Ok((request, entities))
     }
 
@@ -209,8 +210,7 @@ impl PolicyEngine {
             .map_err(|e| e.to_string())?;
         let action = self.action(q.act, q.tool).ok_or("no action")?;
         let asker = self.asker(action, q.principal).map_err(|e| e.0)?;
-        let (_, entities) =
-            self.prepare(action, &asker, q, &Reads::ALL).map_err(|e| e.0)?;
+        let (_, entities) = self.prepare(action, &asker, q, &Reads::ALL).map_err(|e| e.0)?;
         let resource = self.resource(action, q, &Reads::ALL).map_err(|e| e.0)?.uid();
         let principal = asker.uid;
         let context = context(action, q, &Reads::ALL).map_err(|e| e.0)?;

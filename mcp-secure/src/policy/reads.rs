@@ -119,10 +119,18 @@ mod tests {
             ("context[\"args\"][\"limit\"] > 1", &["args"], &[]),
             // A path of attributes is not followed.
             ("context has args.limit", &["args", "client", "risk", "now", "x"], &[]),
-            ("resource[\"status\"] == \"paid\" && principal.tenant == resource.tenant", &[], &["status", "tenant"]),
+            (
+                "resource[\"status\"] == \"paid\" && principal.tenant == resource.tenant",
+                &[],
+                &["status", "tenant"],
+            ),
             ("context == {\"args\": {}}", &["args", "client", "risk", "now", "x"], &[]),
             ("{\"a\": context}.a.args.limit == 1", &["args", "client", "risk", "now", "x"], &[]),
-            ("(if principal.tenant == \"a\" then resource else resource).status == \"paid\"", &[], &["status", "x"]),
+            (
+                "(if principal.tenant == \"a\" then resource else resource).status == \"paid\"",
+                &[],
+                &["status", "x"],
+            ),
             ("[resource].contains(resource)", &[], &["status", "x"]),
             ("!(resource.tags.contains(context.client))", &["client"], &["tags"]),
             ("resource like \"context.args\" || \"context\" == \"resource\"", &[], &["x"]),
