@@ -8,7 +8,7 @@ struct Desk {
 fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(folder.path()).unwrap();
-    Desk { folder: folder, database }
+    Desk { folder, database }
 }
 
 impl Desk {
