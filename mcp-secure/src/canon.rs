@@ -28,6 +28,13 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of parts, one after another.
+    pub(crate) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hasher = Sha256::new();
+        parts.into_iter().for_each(|part| hasher.update(part));
+        Self(hasher.finalize().into())
+    }
+
     /// The digest of the canonical form of `value`.
     pub fn of_value(value: &Value) -> Result<Self, CanonError> {
         Ok(Self::of_bytes(&canonical(value)?))
@@ -46,7 +53,16 @@ impl Digest {
     /// Lower-case hexadecimal, 64 characters.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        hex::encode(self.0)
+        self.hex(str::to_owned)
+    }
+
+    /// The 64 characters, for as long as `with` needs them.
+    fn hex<T>(&self, with: impl FnOnce(&str) -> T) -> T {
+        let mut digits = [0_u8; 64];
+        let filled = hex::encode_to_slice(self.0, &mut digits).is_ok();
+        let text = std::str::from_utf8(&digits).ok().filter(|_| filled);
+        // Twice 32 is 64, and hexadecimal digits are text.
+        with(text.unwrap_or_default())
     }
 
     /// Reads 64 hexadecimal characters.
@@ -60,7 +76,7 @@ impl Digest {
 
 impl std::fmt::Display for Digest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.to_hex())
+        self.hex(|text| f.write_str(text))
     }
 }
 
@@ -72,7 +88,7 @@ impl std::fmt::Debug for Digest {
 
 impl serde::Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&self.to_hex())
+        self.hex(|text| s.serialize_str(text))
     }
 }
 

@@ -109,7 +109,8 @@ impl AuditKey {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        json!({ "hmac": format!("{}:{}", self.id, hex::encode(mac.finalize().into_bytes())) })
+        let digest = Digest::from_bytes(mac.finalize().into_bytes().into());
+        json!({ "hmac": format!("{}:{digest}", self.id) })
     }
 
     /// What a record shows in place of the digest of arguments.

@@ -53,7 +53,7 @@ pub(super) fn genesis(writer: &str) -> Digest {
 }
 
 fn chain_hash(prev: &Digest, body: &[u8]) -> Digest {
-    Digest::of_bytes(&[prev.as_bytes(), body].concat())
+    Digest::of_parts([prev.as_bytes().as_slice(), body])
 }
 
 const HASH_OPENS: &[u8] = b",\"hash\":\"";

@@ -67,8 +67,7 @@ fn digest(blocks: &[Block], structured: Option<&[u8]>) -> Result<Digest, GuardFa
     let blocks = serde_json::to_value(blocks).map_err(|_| GuardFault::NotCanonical)?;
     let blocks = canonical(&blocks).map_err(|_| GuardFault::NotCanonical)?;
     let structured = structured.unwrap_or(b"null");
-    let whole = [b"{\"blocks\":", &*blocks, b",\"structured\":", structured, b"}"].concat();
-    Ok(Digest::of_bytes(&whole))
+    Ok(Digest::of_parts([b"{\"blocks\":", &*blocks, b",\"structured\":", structured, b"}"]))
 }
 
 fn clean(value: &mut Value) -> Result<(), GuardFault> {

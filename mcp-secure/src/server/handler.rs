@@ -96,7 +96,7 @@ impl Handler {
         let cancelled = context.ct.child_token();
         let gone = cancelled.clone().drop_guard();
         let token = context.meta.get_progress_token();
-        let (sender, receiver) = unbounded_channel();
+        let (sender, receiver) = token.as_ref().map(|_| unbounded_channel()).unzip();
         let answering = Arc::clone(&self.face).call(Incoming {
             caller,
             target,
@@ -106,20 +106,21 @@ impl Handler {
             client_info: context.client_info().map(|info| untrusted_name(&info)),
             trace: trace_of(&context.meta.0.0),
             cancelled,
-            progress: token.is_some().then_some(sender),
+            progress: sender,
         });
-        let answer = match token {
+        let answer = match token.zip(receiver) {
             None => answering.await,
-            Some(token) => {
+            Some((token, receiver)) => {
                 // In this future and not in a task of its own: the peer knows the request by the task it is asked from.
-                let forwarding = forward(receiver, |progress| {
+                // Boxed, since every call would make room for it, and rmcp moves the whole of a request's future about.
+                let mut forwarding = Box::pin(forward(receiver, |progress| {
                     notify(
                         &context.peer,
                         ProgressNotificationParam::new(token.clone(), 0.0),
                         progress,
                     )
-                });
-                tokio::pin!(answering, forwarding);
+                }));
+                tokio::pin!(answering);
                 tokio::select! {
                     answer = &mut answering => answer,
                     () = &mut forwarding => answering.await,

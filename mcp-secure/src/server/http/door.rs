@@ -73,7 +73,8 @@ impl Door {
         let visit = Visit::of(&caller);
         parts.extensions.insert(Caller(caller));
         let request = Request::from_parts(parts, Body::from(body.clone()));
-        let response = visit.scope(self.service.handle(request)).await;
+        // rmcp's future holds room for every kind of request. Boxed here, it is moved once.
+        let response = visit.scope(Box::pin(self.service.handle(request))).await;
         if visit.met_the_limit() {
             return replies::too_many_sessions();
         }

@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use axum::serve::ListenerExt as _;
+use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -24,6 +25,8 @@ struct Shop {
     orders: Arc<HashMap<String, Order>>,
     /// Where a marking call leaves its line.
     file: Arc<File>,
+    /// Made once. By default the macro makes a router anew for every call, which costs more than the call.
+    tool_router: ToolRouter<Self>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -102,7 +105,7 @@ impl Shop {
     }
 }
 
-#[tool_handler]
+#[tool_handler(router = self.tool_router)]
 impl ServerHandler for Shop {}
 
 #[tokio::main]
@@ -110,7 +113,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut words = std::env::args().skip(1);
     let (how, file) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let file = File::options().create(true).append(true).open(file)?;
-    let shop = Shop { orders: Arc::new(shop::orders()), file: Arc::new(file) };
+    let shop = Shop {
+        orders: Arc::new(shop::orders()),
+        file: Arc::new(file),
+        tool_router: Shop::tool_router(),
+    };
     if how == "stdio" {
         shop.serve(rmcp::transport::stdio()).await?.waiting().await?;
         return Ok(());
