@@ -1,7 +1,19 @@
 //! Every path that generated code names: absolute, and in one table.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
+
+/// The path, shown at some place of the user's source: a fault of the call is then underlined there.
+pub(crate) fn at(place: Span, path: impl ToTokens) -> TokenStream {
+    let span = Span::call_site().located_at(place);
+    path.to_token_stream()
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(span);
+            token
+        })
+        .collect()
+}
 
 /// One unit struct for each path, which stands for it inside `quote!`.
 macro_rules! paths {
@@ -46,7 +58,6 @@ paths! {
     LimitSpec = ::mcp_secure::__private::LimitSpec;
     NotAResourceId = ::mcp_secure::__private::NotAResourceId;
     Output = ::mcp_secure::__private::Output;
-    OutputOf = ::mcp_secure::__private::output;
     Probe = ::mcp_secure::__private::Probe;
     RateLimitSpec = ::mcp_secure::__private::RateLimitSpec;
     RateScope = ::mcp_secure::__private::RateScope;
@@ -77,6 +88,7 @@ paths! {
     WholeInputOf = ::mcp_secure::__private::whole_input;
 
     // The standard library, for code where its prelude is shadowed or switched off.
+    Converted = ::core::convert::From::from;
     Boxed = ::std::boxed::Box;
     Absent = ::core::option::Option::None;
     Optional = ::core::option::Option;

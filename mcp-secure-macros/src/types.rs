@@ -125,11 +125,11 @@ fn is_json_value(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return false };
     let segments: Vec<String> =
         path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-    match segments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["Value" | "RawValue" | "JsonObject"] => true,
-        [.., "serde_json" | "value", "Value" | "RawValue"] => true,
-        _ => false,
-    }
+    let words: Vec<&str> = segments.iter().map(String::as_str).collect();
+    matches!(
+        words.as_slice(),
+        ["Value" | "RawValue" | "JsonObject"] | [.., "serde_json" | "value", "Value" | "RawValue"]
+    )
 }
 
 /// Whether a lifetime other than `'static` is written in the type.
@@ -140,7 +140,7 @@ pub(crate) fn has_lifetime(ty: &Type) -> bool {
         for token in tokens {
             match token {
                 proc_macro2::TokenTree::Punct(quote) if quote.as_char() == '\'' => {
-                    after_quote = true
+                    after_quote = true;
                 }
                 proc_macro2::TokenTree::Ident(name) if after_quote => {
                     if name != "static" {
@@ -196,6 +196,14 @@ pub(crate) fn class(ty: &Type) -> Class {
         Some("bool") => Class::Bool,
         Some("Vec" | "VecDeque" | "HashSet" | "BTreeSet") => Class::List,
         _ => Class::Unknown,
+    }
+}
+
+/// Whether the type, or what `Option` and `Vec` hold of it, is a number, a text or a flag of the language itself.
+pub(crate) fn is_plain(ty: &Type) -> bool {
+    match (name(ty).as_deref(), arguments(ty).as_slice()) {
+        (Some("Option" | "Vec"), [inner]) => is_plain(inner),
+        _ => !matches!(class(ty), Class::List | Class::Unknown),
     }
 }
 

@@ -9,11 +9,20 @@
 //! The folders follow the way of a call: [`server`] takes it in, [`identity`] says who calls, the pipeline finds the
 //! tool, validates, authorises ([`policy`]), asks people ([`approval`]), records ([`audit`]) and runs it, and
 //! [`guard`] looks at what goes out.
+//!
+//! Without the default feature `server` only declarations and the [`manifest`] are there, for a library of tools and for
+//! a `build.rs`.
 
+// Declarations alone are never run, so what runs them looks unused then.
+#![cfg_attr(not(feature = "server"), allow(dead_code))]
+
+#[cfg(feature = "server")]
 pub mod approval;
+#[cfg(feature = "server")]
 pub mod audit;
 pub mod canon;
 pub mod catalog;
+#[cfg(feature = "server")]
 pub mod cli;
 pub mod clock;
 pub mod context;
@@ -21,11 +30,15 @@ pub mod guard;
 pub mod identity;
 pub mod manifest;
 pub mod pipeline;
+#[cfg(feature = "server")]
 pub mod policy;
 pub mod prelude;
 pub mod resource;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
 pub mod testing;
 pub mod tool;
 

@@ -28,11 +28,6 @@ pub fn whole_input<T: ToolInput>() -> InputType {
     InputType::of::<T>()
 }
 
-#[must_use]
-pub fn output<R: Reply>() -> OutputType {
-    OutputType::of::<R>()
-}
-
 pub fn answer<A: crate::tool::Answer>(returned: A) -> Result<bool, ToolError> {
     returned.into_answer()
 }
@@ -56,6 +51,7 @@ pub trait NotAResourceId {
 
 impl<T> NotAResourceId for Probe<T> {}
 
+#[track_caller]
 pub const fn assert_not_resource_id(is_resource_id: bool, message: &'static str) {
     assert!(!is_resource_id, "{}", message);
 }

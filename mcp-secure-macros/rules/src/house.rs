@@ -56,7 +56,7 @@ impl HouseRules {
                 "require" => rules.read_require(value, &mut faults),
                 "controls" => rules.read_controls(value, &mut faults),
                 unknown => {
-                    faults.push(format!("unknown key `{unknown}`{}", suggestion(unknown, KEYS)))
+                    faults.push(format!("unknown key `{unknown}`{}", suggestion(unknown, KEYS)));
                 }
             }
         }

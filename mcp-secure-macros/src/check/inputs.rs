@@ -17,7 +17,7 @@ use crate::types::{self, Class, Free};
 
 /// Judges the inputs of a declaration and returns them as clients see them.
 pub(crate) fn check(
-    tool: &Ident,
+    tool: Place,
     tool_name: &str,
     inputs: &[(Ident, Type, ParamNotes)],
     broad: bool,
@@ -42,7 +42,7 @@ pub(crate) fn check(
         .collect()
 }
 
-fn power(tool: &Ident, tool_name: &str, inputs: &[(Ident, Type, ParamNotes)], faults: &mut Faults) {
+fn power(tool: Place, tool_name: &str, inputs: &[(Ident, Type, ParamNotes)], faults: &mut Faults) {
     let is_open = |ty: &Type, notes: &ParamNotes| {
         // A closed list of values is an enum, whatever its Rust type.
         types::is_bare_text(ty)
@@ -69,7 +69,7 @@ fn power(tool: &Ident, tool_name: &str, inputs: &[(Ident, Type, ParamNotes)], fa
         let message = format!(
             "`{tool_name}` over bare text is raw power in the hands of a model: offer one narrow action, or say why with `broad = \"...\"`"
         );
-        faults.push(Code::RAW_TOOL, tool.span(), message);
+        faults.push(Code::RAW_TOOL, tool, message);
     }
 }
 

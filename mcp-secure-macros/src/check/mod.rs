@@ -21,6 +21,7 @@ use crate::read::docs::Docs;
 use crate::read::function::{Function, ParamNotes};
 use crate::read::value::{Slot, Text};
 use crate::role::Role;
+use crate::types;
 use signature::Understood;
 
 /// Judges a declaration. What it returns may be emitted only if no fault was found.
@@ -44,7 +45,13 @@ pub(crate) fn declaration(
         texts::literal(title, TextPlace::Title, faults);
     }
     let broad = raw.broad.is_given() || raw.broad.is_faulty();
-    let inputs = inputs::check(&ident, &name, &understood.inputs, broad, faults);
+    let inputs = inputs::check(
+        raw.name.place().unwrap_or(ident.span().into()),
+        &name,
+        &understood.inputs,
+        broad,
+        faults,
+    );
     named(raw, &understood, faults);
     if kind == Kind::Resource {
         address(raw, &understood, &ident, faults);
@@ -144,6 +151,17 @@ fn named(raw: &Raw, understood: &Understood, faults: &mut Faults) {
     };
     if let Some(resource) = raw.resource.get() {
         refuse(Code::RESOURCE_INPUT, "resource", &resource.input, faults);
+        let input =
+            understood.inputs.iter().find(|(name, ..)| name.unraw() == resource.input.unraw());
+        if let (false, Some((name, ty, _))) = (whole, input)
+            && types::is_plain(ty)
+        {
+            let message = format!(
+                "`{name}` is `{}`, which names no resource: use a newtype that derives `ResourceId`",
+                types::text(ty)
+            );
+            faults.push(Code::RESOURCE_UNFIT, Place::of(ty), message);
+        }
     }
     let key = raw.idempotency.get().and_then(|idempotency| idempotency.key.get());
     let mut seen: Vec<&Ident> = Vec::new();

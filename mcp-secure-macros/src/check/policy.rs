@@ -87,7 +87,7 @@ fn is_unknown(raw: &Raw, docs: &Docs, key: &str) -> bool {
         "doc" => docs.faulty,
         _ => false,
     };
-    faulty || raw.guessed.iter().any(|guessed| *guessed == key)
+    faulty || raw.guessed.contains(&key)
 }
 
 /// Where a key's value stands.

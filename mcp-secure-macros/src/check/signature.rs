@@ -13,7 +13,6 @@ use crate::role::Role;
 use crate::types;
 
 /// What could be understood of a signature.
-
 pub(crate) struct Understood {
     pub(crate) shape: Shape,
     /// The notes of each input, in order.

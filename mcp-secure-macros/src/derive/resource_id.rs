@@ -8,7 +8,9 @@ use syn::{Data, DeriveInput};
 use super::is_generic;
 use crate::diagnostics::{Faults, Place};
 use crate::expand::Expansion;
-use crate::paths::{ResourceId, ResourceIds, StdString, StdToString, StdVec, Unreachable};
+use crate::paths::{
+    Converted, ResourceId, ResourceIds, StdString, StdToString, StdVec, Unreachable,
+};
 
 /// The implementations for one id.
 pub(crate) fn resource_id(input: &DeriveInput) -> Expansion {
@@ -44,7 +46,7 @@ pub(crate) fn resource_id(input: &DeriveInput) -> Expansion {
         impl #ResourceIds for #name {
             type Id = Self;
             fn each(&self) -> #StdVec<&Self> {
-                #StdVec::from([self])
+                #Converted([self])
             }
         }
     };

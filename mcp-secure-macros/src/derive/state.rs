@@ -87,19 +87,20 @@ struct Options {
 
 fn options(field: &Field, faults: &mut Faults) -> Options {
     let mut options = Options { write: false, skip: false };
+    let mut latest = None;
     for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("state")) {
-        let Meta::List(list) = &attr.meta else {
+        let Meta::List(inside) = &attr.meta else {
             faults.push(Code::VALUE_FORM, Place::of(attr), "this is not how `#[state]` is written: write `#[state(write)]` or `#[state(skip)]`");
             continue;
         };
-        if list.tokens.is_empty() {
+        if inside.tokens.is_empty() {
             faults.push(
                 Code::VALUE_EMPTY,
                 Place::of(attr),
                 "`#[state()]` says nothing: write `#[state(write)]` or `#[state(skip)]`",
             );
         }
-        for entry in entries(list.tokens.clone(), faults).0 {
+        for entry in entries(inside.tokens.clone(), faults).0 {
             let slot = match entry.name().as_str() {
                 "write" => &mut options.write,
                 "skip" => &mut options.skip,
@@ -116,12 +117,13 @@ fn options(field: &Field, faults: &mut Faults) -> Options {
                 );
             }
             flag(&entry, faults);
+            latest = Some(entry.key.span());
         }
     }
-    if let (true, true) = (options.write, options.skip) {
+    if let (true, true, Some(key)) = (options.write, options.skip, latest) {
         faults.push(
             Code::KEY_MISPLACED,
-            Place::of(field),
+            key,
             "a skipped field is not lent at all, so `write` has no meaning: keep one of the two",
         );
     }
@@ -139,8 +141,8 @@ fn lend(input: &DeriveInput, field: &Field, write: bool) -> TokenStream {
     quote_spanned! {ty.span()=>
         #[automatically_derived]
         impl #Lent<#state> for #ty {
-            fn lend(from: &#Lender<#state>) -> &Self {
-                &from.state().#name
+            fn lend(__from: &#Lender<#state>) -> &Self {
+                &__from.state().#name
             }
         }
         #read

@@ -29,14 +29,14 @@ pub(crate) fn tool_output(input: &DeriveInput) -> Expansion {
     secrets(input, &mut faults);
     let faults = faults.take();
     let (schema, output) = if faults.is_empty() {
-        (quote!(#StructuredSchema::<Self>(generator)), quote!(#Structured(&self)))
+        (quote!(#StructuredSchema::<Self>(__generator)), quote!(#Structured(&self)))
     } else {
-        (quote!({ let _ = generator; #Unreachable!() }), quote!(#Unreachable!()))
+        (quote!({ let _ = __generator; #Unreachable!() }), quote!(#Unreachable!()))
     };
     let tokens = quote! {
         #[automatically_derived]
         impl #ToolOutput for #name {
-            fn schema(generator: &mut #SchemaGenerator) -> #Optional<#Schema> {
+            fn schema(__generator: &mut #SchemaGenerator) -> #Optional<#Schema> {
                 #schema
             }
             fn into_output(self) -> #Outcome<#Output, #ToolError> {

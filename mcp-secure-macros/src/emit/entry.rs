@@ -9,12 +9,13 @@ use syn::spanned::Spanned as _;
 
 use crate::model::{Declaration, Param, Shape};
 use crate::paths::{
-    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Boxed, Cleared, DryRun, Entry,
-    InputOf, Lender, Lent, LentRead, NotAResourceId, OutputOf, Present, Probe, Reader, Reply,
-    ReplyOf, Resource, ResourceIds, Rollback, State, StdVec, Tool, ToolMeta, When, WholeInputOf,
+    AssertDryRun, AssertNotResourceId, AssertRollback, AssertWhen, Cleared, Converted, DryRun,
+    Entry, InputOf, Lender, Lent, LentRead, NotAResourceId, Present, Probe, Reader, Reply,
+    Resource, ResourceIds, Rollback, State, Tool, ToolMeta, When, WholeInputOf, at,
 };
 
-/// Names of our own, which no name of the user's can meet.
+/// Names of our own. Hygiene keeps the user's variables apart, the underscores also unit structs and constants, which a
+/// pattern would match instead of binding.
 pub(super) struct Locals {
     pub(super) args: Ident,
     pub(super) from: Ident,
@@ -25,9 +26,9 @@ impl Locals {
     pub(super) fn of(shape: &Shape) -> Self {
         let local = |name: &str| Ident::new(name, Span::mixed_site());
         let each = (0..shape.inputs().count())
-            .map(|index| format_ident!("a{index}", span = Span::mixed_site()))
+            .map(|index| format_ident!("__a{index}", span = Span::mixed_site()))
             .collect();
-        Self { args: local("args"), from: local("from"), each }
+        Self { args: local("__args"), from: local("__from"), each }
     }
 }
 
@@ -42,11 +43,8 @@ pub(super) fn lends(shape: &Shape, read_only: bool) -> Vec<TokenStream> {
     shape
         .lent()
         .map(|ty| {
-            if read_only {
-                quote_spanned!(ty.span()=> #ty: #LentRead<__S>)
-            } else {
-                quote_spanned!(ty.span()=> #ty: #Lent<__S>)
-            }
+            let bound = if read_only { at(ty.span(), LentRead) } else { at(ty.span(), Lent) };
+            quote_spanned!(ty.span()=> #ty: #bound<__S>)
         })
         .collect()
 }
@@ -82,18 +80,21 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
         steps.push(step);
     }
     if let Some(path) = &declared.dry_run {
+        let named = named(path);
         bounds.push(quote_spanned!(path.span()=> #path: #DryRun<__S, #tuple>));
-        steps.push(quote_spanned!(path.span()=> .dry_run::<#path>()));
+        steps.push(quote_spanned!(path.span()=> .dry_run::<#named>()));
     }
     if let Some(path) = declared.approval.as_ref().and_then(|approval| approval.when.as_ref()) {
+        let named = named(path);
         bounds.push(quote_spanned!(path.span()=> #path: #When<__S, #tuple>));
-        steps.push(quote_spanned!(path.span()=> .when::<#path>()));
+        steps.push(quote_spanned!(path.span()=> .when::<#named>()));
     }
     if let Some(rollback) = &declared.rollback {
         let path = &rollback.path;
+        let named = named(path);
         let done = quote!(<#output as #Reply>::Output);
         bounds.push(quote_spanned!(path.span()=> #path: #Rollback<__S, #done>));
-        steps.push(quote_spanned!(path.span()=> .rollback::<#path, #done>()));
+        steps.push(quote_spanned!(path.span()=> .rollback::<#named, #done>()));
     }
     let inputs = shape.inputs().zip(&declared.inputs).map(|((_, ty), input)| {
         if input.whole {
@@ -103,14 +104,15 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
         }
     });
     let extract = extract(declared, &locals);
-    let (constructor, lender) = if read_only {
-        (quote!(reading), quote!(#Reader))
-    } else {
-        (quote!(mutating), quote!(#Lender))
-    };
+    let (constructor, lender) =
+        if read_only { ("reading", quote!(#Reader)) } else { ("mutating", quote!(#Lender)) };
+    // The return type is named once, where the user wrote it, so that an unfit one is one message.
+    let place = output.span();
+    let constructor = Ident::new(constructor, Span::call_site().located_at(place));
+    let entry = at(place, Entry);
+    let constructor = quote_spanned!(place=> #entry::#constructor::<_, #output, _, _, _>);
     let lending = if shape.lent().next().is_some() { quote!(#from) } else { quote!(_) };
     let call = call(shape, &locals);
-    let returned = quote_spanned!(output.span()=> #OutputOf::<#output>());
     quote! {
         #[automatically_derived]
         impl<__S> #Tool<__S> for #ident
@@ -119,15 +121,14 @@ pub(super) fn entry(declared: &Declaration) -> TokenStream {
             #(#bounds,)*
         {
             fn entry() -> #Entry<__S> {
-                #Entry::#constructor(
+                #constructor(
                     <Self as #ToolMeta>::SPEC,
-                    #StdVec::from([#(#inputs),*]),
+                    #Converted([#(#inputs),*]),
                     #extract,
-                    |#args: #Cleared<#tuple>, #lending: #lender<__S>| #Boxed::pin(async move {
+                    |#args: #Cleared<#tuple>, #lending: #lender<__S>| async move {
                         let (#(#each,)*) = #args.into_args();
-                        #ReplyOf(#call)
-                    }),
-                    #returned,
+                        #call
+                    },
                 )
                 #(#steps)*
                 .finish()
@@ -180,26 +181,36 @@ fn scope(
     }
 }
 
+/// The path of a companion as an argument of a generic function. In parentheses it can only be a type, so that a
+/// function without its attribute is one message.
+fn named(path: &syn::Path) -> TokenStream {
+    let span = Span::call_site().located_at(path.span());
+    quote_spanned!(span=> (#path))
+}
+
 /// What the compiler is asked to prove where the declaration stands, rather than where it is served.
 pub(super) fn proofs(declared: &Declaration) -> TokenStream {
     let shape = &declared.shape;
     let (output, tuple) = (&shape.output, tuple(shape));
     let mut proofs = Vec::new();
     if let Some(path) = &declared.dry_run {
-        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertDryRun::<#path, #tuple>();));
+        let named = named(path);
+        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertDryRun::<#named, #tuple>();));
     }
     if let Some(path) = declared.approval.as_ref().and_then(|approval| approval.when.as_ref()) {
-        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertWhen::<#path, #tuple>();));
+        let named = named(path);
+        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertWhen::<#named, #tuple>();));
     }
     if let Some(rollback) = &declared.rollback {
         let path = &rollback.path;
-        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertRollback::<#path, <#output as #Reply>::Output>();));
+        let named = named(path);
+        proofs.push(quote_spanned!(path.span()=> const _: () = #AssertRollback::<#named, <#output as #Reply>::Output>();));
     }
     let whole = declared.inputs.iter().any(|input| input.whole);
     if let (true, Some((_, ty))) = (whole, shape.inputs().next()) {
         // The fields that a key names are there.
         let fields = declared.idempotency.iter().flat_map(|idempotency| &idempotency.key);
-        proofs.extend(fields.map(|field| quote_spanned!(field.span()=> const _: fn(&#ty) = |whole| { let _ = &whole.#field; };)));
+        proofs.extend(fields.map(|field| quote_spanned!(field.span()=> const _: fn(&#ty) = |__whole| { let _ = &__whole.#field; };)));
     }
     if declared.broad.is_none() && !whole {
         proofs.extend(unnamed_ids(declared));
@@ -217,7 +228,8 @@ fn unnamed_ids(declared: &Declaration) -> Vec<TokenStream> {
         .map(|(name, ty)| {
             let code = Code::UNNAMED_RESOURCE_ID;
             let message = format!("`{name}` is a resource id that no `resource` names: add `resource = Type({name})`, or say why with `broad = \"...\"` [{code}]");
-            quote_spanned!(ty.span()=> const _: () = #AssertNotResourceId(#Probe::<#ty>::IS_RESOURCE_ID, #message);)
+            let (assert, probe) = (at(ty.span(), AssertNotResourceId), at(ty.span(), Probe));
+            quote_spanned!(ty.span()=> const _: () = #assert(#probe::<#ty>::IS_RESOURCE_ID, #message);)
         })
         .collect();
     if !proofs.is_empty() {

@@ -22,15 +22,16 @@ pub(crate) fn function(function: &Function) -> TokenStream {
     let Function { attrs, vis, sig, body } = function;
     // Without a body there is a fault already, and a free function without one would be another.
     let unreachable = crate::paths::Unreachable;
-    let body = body.clone().unwrap_or_else(|| quote!({ #unreachable!() }));
+    let Some(body) = body else {
+        // Its parameters cannot be used, which is no second mistake.
+        return quote!(#(#attrs)* #[allow(unused_variables)] #vis #sig { #unreachable!() });
+    };
     quote!(#(#attrs)* #vis #sig #body)
 }
 
 /// The type of the function's name: braces keep it out of the namespace of values, so that both may be imported at once.
 fn marker(vis: &Visibility, ident: &Ident, what: &str) -> TokenStream {
-    let doc = format!(
-        "The {what} `{ident}` by its name, as lists of served things and other attributes refer to it."
-    );
+    let doc = format!(" The {what} `{ident}` as a type, by which it is listed and referred to.");
     quote! {
         #[doc = #doc]
         #[allow(non_camel_case_types, missing_debug_implementations, missing_copy_implementations, unreachable_pub)]
@@ -50,14 +51,12 @@ pub(crate) fn declaration(declared: &Declaration, function: &TokenStream) -> Tok
     let spec = spec::spec(declared);
     let entry = entry::entry(declared);
     let proofs = entry::proofs(declared);
-    let files = &declared.house_files;
     let tool_meta = ToolMeta;
     let tool_spec = crate::paths::ToolSpec;
     quote! {
         #function
         #marker
         const _: () = {
-            #(const _: &[u8] = ::core::include_bytes!(#files);)*
             #[automatically_derived]
             impl #tool_meta for #ident {
                 const SPEC: &'static #tool_spec = &#spec;

@@ -21,9 +21,10 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
     let kind = kind(declared);
     let title = option(declared.title.as_ref());
     let risk = risk(declared.risk);
-    let access = match &declared.permission {
-        Some(permission) => quote!(#Access::Permission(#permission)),
-        None => quote!(#Access::Public),
+    let access = if let Some(permission) = &declared.permission {
+        quote!(#Access::Permission(#permission))
+    } else {
+        quote!(#Access::Public)
     };
     let resource = option(declared.resource.as_ref().map(|resource| {
         let (type_name, input) = (types::text(&resource.ty), resource.input.unraw().to_string());
@@ -57,6 +58,8 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
         option(declared.broad.as_ref()),
     );
     let inputs = declared.inputs.iter().map(input);
+    // Including them makes a change of the rules compile the declaration again.
+    let house = &declared.house_files;
     // The line is that of the function's name, also where a `macro_rules` macro made it.
     let source = quote_spanned! {declared.shape.ident.span()=>
         #SourceSpec { package: ::core::env!("CARGO_PKG_NAME"), file: ::core::file!(), line: ::core::line!() }
@@ -83,15 +86,13 @@ pub(super) fn spec(declared: &Declaration) -> TokenStream {
             broad: #broad,
             inputs: &[#(#inputs),*],
             source: #source,
+            house: &[#(::core::include_str!(#house)),*],
         }
     }
 }
 
 fn option<T: ToTokens>(value: Option<T>) -> TokenStream {
-    match value {
-        Some(value) => quote!(#Present(#value)),
-        None => quote!(#Absent),
-    }
+    if let Some(value) = value { quote!(#Present(#value)) } else { quote!(#Absent) }
 }
 
 fn kind(declared: &Declaration) -> TokenStream {

@@ -61,11 +61,11 @@ impl Arg {
             }
             match name.as_str() {
                 "min" => {
-                    arg.min = Slot::of(&entry, number(scalar(&entry, "1", faults), &entry, faults))
+                    arg.min = Slot::of(&entry, number(scalar(&entry, "1", faults), &entry, faults));
                 }
                 "max" => {
                     arg.max =
-                        Slot::of(&entry, number(scalar(&entry, "100", faults), &entry, faults))
+                        Slot::of(&entry, number(scalar(&entry, "100", faults), &entry, faults));
                 }
                 "min_len" => arg.min_len = Slot::of(&entry, count(&entry, 0, 1 << 32, faults)),
                 "max_len" => arg.max_len = Slot::of(&entry, count(&entry, 1, 1 << 32, faults)),

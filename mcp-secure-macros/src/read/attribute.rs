@@ -117,7 +117,7 @@ impl Raw {
         match entry.name().as_str() {
             "risk" => self.risk = Slot::of(entry, risk(entry, faults)),
             "permission" => {
-                self.permission = Slot::of(entry, text(entry, "refund.request", faults))
+                self.permission = Slot::of(entry, text(entry, "refund.request", faults));
             }
             "public" => self.public = Slot::of(entry, flag(entry, faults)),
             "resource" => self.resource = Slot::of(entry, resource(entry, faults)),
@@ -132,13 +132,13 @@ impl Raw {
             "irreversible" => self.irreversible = Slot::of(entry, flag(entry, faults)),
             "rate_limit" => self.rate_limit = Slot::of(entry, rates(entry, faults)),
             "timeout" => {
-                self.timeout = Slot::of(entry, unit(entry, "10s", units::duration_ms, faults))
+                self.timeout = Slot::of(entry, unit(entry, "10s", units::duration_ms, faults));
             }
             "max_output" => {
-                self.max_output = Slot::of(entry, unit(entry, "64KiB", units::size_bytes, faults))
+                self.max_output = Slot::of(entry, unit(entry, "64KiB", units::size_bytes, faults));
             }
             "max_concurrent" => {
-                self.max_concurrent = Slot::of(entry, count(entry, 1, 1_000_000, faults))
+                self.max_concurrent = Slot::of(entry, count(entry, 1, 1_000_000, faults));
             }
             "owner" => self.owner = Slot::of(entry, text(entry, "payments", faults)),
             "title" => self.title = Slot::of(entry, text(entry, "Request a refund", faults)),
@@ -258,7 +258,7 @@ fn approval(entry: &Entry, faults: &mut Faults) -> Option<Approval> {
             "by" => approval.by = Slot::of(&key, text(&key, "refund.approve", faults)),
             "quorum" => approval.quorum = Slot::of(&key, count(&key, 1, 100, faults)),
             "expires" => {
-                approval.expires = Slot::of(&key, unit(&key, "24h", units::duration_secs, faults))
+                approval.expires = Slot::of(&key, unit(&key, "24h", units::duration_secs, faults));
             }
             "when" => approval.when = Slot::of(&key, path(&key, faults)),
             _ => approval.allow_requester = Slot::of(&key, flag(&key, faults)),

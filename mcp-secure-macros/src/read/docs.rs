@@ -23,7 +23,7 @@ impl Docs {
         faults: &mut Faults,
     ) -> Self {
         let mut lines: Vec<(String, Place)> = Vec::new();
-        let mut faulty = false;
+        let mut unreadable = false;
         for attr in attrs {
             let Meta::NameValue(doc) = &attr.meta else { continue };
             if !doc.path.is_ident("doc") {
@@ -33,7 +33,7 @@ impl Docs {
                 let message =
                     "a text that a model reads is spelt out in the source: write a doc comment";
                 faults.push(Code::VALUE_FORM, Place::of(&doc.value), message);
-                faulty = true;
+                unreadable = true;
                 continue;
             };
             let place = text.span().into();
@@ -50,7 +50,7 @@ impl Docs {
         let kept: Vec<(String, Place)> =
             lines.drain(..).skip(first).rev().skip(last).rev().collect();
         let (texts, lines): (Vec<String>, Vec<Place>) = kept.into_iter().unzip();
-        Self { text: texts.join("\n"), lines, faulty }
+        Self { text: texts.join("\n"), lines, faulty: unreadable }
     }
 
     /// The comment line on which some bytes of the text begin.

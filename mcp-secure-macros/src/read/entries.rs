@@ -98,6 +98,11 @@ fn entry(segment: TokenStream, faults: &mut Faults) -> Option<Entry> {
                 faults.push(Code::VALUE_FORM, place, message);
                 return None;
             }
+            if let Some(next) = second_key(&rest) {
+                let message = format!("`{next}` is another key: put a comma before it");
+                faults.push(Code::ATTRIBUTE_UNREADABLE, next.span(), message);
+                return None;
+            }
             Some(Entry { key, form: Form::Value(rest) })
         }
         TokenTree::Group(group)
@@ -113,6 +118,19 @@ fn entry(segment: TokenStream, faults: &mut Faults) -> Option<Entry> {
             None
         }
     }
+}
+
+/// A key inside a value, which is there for want of a comma: `risk = "low" title = "..."`.
+fn second_key(value: &TokenStream) -> Option<Ident> {
+    let mut before = None;
+    for token in value.clone().into_iter().skip(1) {
+        match (&token, before.take()) {
+            (TokenTree::Punct(equals), Some(key)) if equals.as_char() == '=' => return Some(key),
+            (TokenTree::Ident(key), _) => before = Some(key.clone()),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The one token inside an invisible group, as `macro_rules` fragments arrive.
@@ -137,12 +155,11 @@ pub(crate) fn unknown_key(
 ) -> Option<&'static str> {
     let name = entry.name();
     let near = nearest(&name, known.iter().copied());
-    let message = match near {
-        Some(near) => format!("`{owner}` has no key `{name}`, did you mean `{near}`?"),
-        None => {
-            let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-            format!("`{owner}` has no key `{name}`: it takes {}", list.join(", "))
-        }
+    let message = if let Some(near) = near {
+        format!("`{owner}` has no key `{name}`, did you mean `{near}`?")
+    } else {
+        let list: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+        format!("`{owner}` has no key `{name}`: it takes {}", list.join(", "))
     };
     faults.push(Code::KEY_UNKNOWN, entry.key.span(), message);
     near.and_then(|near| known.iter().copied().find(|key| *key == near))

@@ -22,7 +22,6 @@ pub(crate) struct Function {
 }
 
 /// What the attribute stands on.
-
 pub(crate) enum Item {
     Function(Box<Function>),
     /// Something else, and the token that says what.

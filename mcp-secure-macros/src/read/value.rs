@@ -205,17 +205,15 @@ pub(crate) fn scalars(entry: &Entry, faults: &mut Faults) -> Option<Vec<(Scalar,
     for item in items {
         let place = Place::of(&item);
         let value = syn::parse2::<Lit>(item).ok();
-        match value {
-            Some(value) => match scalar_of(&value, place, faults) {
+        if let Some(value) = value {
+            match scalar_of(&value, place, faults) {
                 Some(value) => values.push((value, place)),
                 None => sound = false,
-            },
-            None => {
-                let message =
-                    format!("`{}` lists literals only: write the value out", entry.name());
-                faults.push(Code::VALUE_FORM, place, message);
-                sound = false;
             }
+        } else {
+            let message = format!("`{}` lists literals only: write the value out", entry.name());
+            faults.push(Code::VALUE_FORM, place, message);
+            sound = false;
         }
     }
     sound.then_some(values)
@@ -228,17 +226,16 @@ pub(crate) fn names(entry: &Entry, faults: &mut Faults) -> Option<Vec<Ident>> {
     let mut sound = true;
     for item in items {
         let place = Place::of(&item);
-        match single(item) {
-            Some(TokenTree::Ident(name)) => names.push(name),
-            _ => {
-                let message = format!(
-                    "`{}` lists names of inputs: write `{} = [order_id]`",
-                    entry.name(),
-                    entry.name()
-                );
-                faults.push(Code::VALUE_FORM, place, message);
-                sound = false;
-            }
+        if let Some(TokenTree::Ident(name)) = single(item) {
+            names.push(name);
+        } else {
+            let message = format!(
+                "`{}` lists names of inputs: write `{} = [order_id]`",
+                entry.name(),
+                entry.name()
+            );
+            faults.push(Code::VALUE_FORM, place, message);
+            sound = false;
         }
     }
     sound.then_some(names)
@@ -367,7 +364,7 @@ fn json_text(text: &str) -> String {
             '"' => json.push_str("\\\""),
             '\\' => json.push_str("\\\\"),
             '\n' => json.push_str("\\n"),
-            c if c.is_control() => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => json.extend(format!("\\u{:04x}", u32::from(c)).chars()),
             c => json.push(c),
         }
     }

@@ -39,7 +39,7 @@ impl Durability {
     }
 }
 
-/// Limits of an [`Audit`].
+/// Limits of an [`Audit`](super::Audit).
 #[derive(Debug, Clone)]
 pub struct Options {
     /// What an acknowledged record has survived.

@@ -51,6 +51,18 @@ impl Filter {
 ///
 /// Records of different processes are merged by their time. A line that is no record comes out as a [`Problem`];
 /// whether the chains hold is what [`verify`](super::verify) checks.
+///
+/// ```no_run
+/// use mcp_secure::audit::{Filter, query};
+/// let refused = Filter { outcome: Some("permission_denied".to_owned()), ..Filter::default() };
+/// for record in query("support-desk-data/audit".as_ref(), &refused)? {
+///     match record {
+///         Ok(entry) => println!("{} {:?}", entry.time, entry.record.tool),
+///         Err(problem) => eprintln!("{problem}"),
+///     }
+/// }
+/// # Ok::<(), mcp_secure::audit::AuditError>(())
+/// ```
 pub fn query(dir: &Path, filter: &Filter) -> Result<Records, AuditError> {
     let mut sources = sources(dir)?;
     // Files that cannot say when they begin come first: their faults are not to be overlooked.

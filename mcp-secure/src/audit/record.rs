@@ -28,22 +28,12 @@ pub enum Event {
     Read,
     /// A call that was not run.
     Refusal,
-    /// Refusals beyond a limit, counted together.
-    Refusals,
     /// An approval request was made or changed its state.
     Approval,
     /// A person decided on a request.
     Decision,
     /// What a restart found: runs of a process that ended in the middle.
     Recovery,
-    /// Policies were loaded or changed.
-    PolicyChange,
-    /// Tools were registered or changed.
-    ToolChange,
-    /// A tool, a tenant or the server was switched off or on.
-    SwitchChange,
-    /// The local issuer gave out a token.
-    TokenIssued,
 }
 
 impl Event {
@@ -60,20 +50,15 @@ impl Event {
             Self::Outcome => "outcome",
             Self::Read => "read",
             Self::Refusal => "refusal",
-            Self::Refusals => "refusals",
             Self::Approval => "approval",
             Self::Decision => "decision",
             Self::Recovery => "recovery",
-            Self::PolicyChange => "policy_change",
-            Self::ToolChange => "tool_change",
-            Self::SwitchChange => "switch_change",
-            Self::TokenIssued => "token_issued",
         }
     }
 
     /// Anyone can cause these at any rate, so they get a share of the queue and never all of it.
     pub(super) const fn is_refusal(self) -> bool {
-        matches!(self, Self::Refusal | Self::Refusals)
+        matches!(self, Self::Refusal)
     }
 }
 
@@ -124,7 +109,7 @@ pub struct Record {
     /// What the client calls itself. Never trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_info: Option<String>,
-    /// `stdio`, `http`, or `cli`.
+    /// `stdio`, `http`, or `local` for a client within the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,
     /// The W3C trace id.

@@ -86,6 +86,16 @@ impl VerifyReport {
 /// file against the one it continues.
 ///
 /// Needs nothing but the folder. An error means that it could not be read, not that it is bad.
+///
+/// ```no_run
+/// let report = mcp_secure::audit::verify("support-desk-data/audit".as_ref())?;
+/// for problem in &report.problems {
+///     eprintln!("{problem}");
+/// }
+/// // Kept elsewhere, the heads show later whether an end was cut off.
+/// let heads: Vec<_> = report.writers.iter().map(|writer| (&writer.file, writer.head)).collect();
+/// # Ok::<(), mcp_secure::audit::AuditError>(())
+/// ```
 pub fn verify(dir: &Path) -> Result<VerifyReport, AuditError> {
     let sources = sources(dir)?;
     let links: HashMap<&str, &Link> = sources

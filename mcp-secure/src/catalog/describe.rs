@@ -70,6 +70,13 @@ fn describe_one<S: State>(
         let why = "the field named by `resource` is not of that resource's id type";
         return Err(vec![StartFault::tool(spec.name, why)]);
     }
+    facts::check_schema(spec.name, &Value::Object(input.clone()), &mut faults);
+    if let Some(output) = &output {
+        facts::check_schema(spec.name, output, &mut faults);
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let owner = spec.owner.or(owner).unwrap_or_default().to_owned();
     let input = Value::Object(input);
     let description = json::description(spec, &owner, &input, output.as_ref());
@@ -102,22 +109,25 @@ fn object(value: Value) -> Arc<Map<String, Value>> {
     }
 }
 
-/// Two tools of one name: which one a client reaches would depend on their order.
+/// Two things of one name: which one a client reaches would depend on their order.
 fn duplicates<S: State>(entries: &[Entry<S>]) -> Vec<StartFault> {
-    let mut seen: BTreeMap<(u8, &str), &ToolSpec> = BTreeMap::new();
+    let mut names: BTreeMap<&str, &ToolSpec> = BTreeMap::new();
+    let mut uris: BTreeMap<&str, &ToolSpec> = BTreeMap::new();
     let mut faults = Vec::new();
     for entry in entries {
         let spec = entry.spec();
-        let key = match spec.kind {
-            Kind::Tool => (0, spec.name),
-            Kind::Prompt => (1, spec.name),
-            Kind::Resource { uri, .. } => (2, uri),
+        // One name for tools, prompts and resources together: policies know an action by it, and would judge one by
+        // the other's permission.
+        let by_name = names.insert(spec.name, spec);
+        let by_uri = match spec.kind {
+            Kind::Resource { uri, .. } => uris.insert(uri, spec).map(|first| (first, "address")),
+            Kind::Tool | Kind::Prompt => None,
         };
-        if let Some(first) = seen.insert(key, spec) {
+        if let Some((first, what)) = by_name.map(|first| (first, "name")).or(by_uri) {
             faults.push(StartFault::tool(
                 spec.name,
                 format!(
-                    "declared twice, at {}:{} and {}:{}; rename one with `name = \"..\"`",
+                    "its {what} is declared twice, at {}:{} and {}:{}; rename one, as with `name = \"..\"`",
                     first.source.file, first.source.line, spec.source.file, spec.source.line
                 ),
             ));

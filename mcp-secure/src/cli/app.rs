@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::approval::{Approval, ApprovalId, Verdict};
+use crate::approval::{Approval, ApprovalId, StateKind, Verdict};
 use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
 use crate::manifest::Manifest;
 use crate::pipeline::ServerInfo;
 use crate::server::{Face, HttpSettings};
-use crate::store::Store;
 use crate::tool::BoxFuture;
 
 /// What an application is opened for.
@@ -54,14 +53,14 @@ pub(crate) trait App: Send + Sync {
 
     /// Where the audit record lies.
     fn audit_folder(&self, data: &DataDir) -> PathBuf {
-        data.path().join("audit")
+        data.path().join(crate::server::AUDIT_FOLDER)
     }
 
-    fn open<'a>(
-        &'a self,
+    fn open(
+        &self,
         data: DataDir,
         opening: Opening,
-    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>>;
+    ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>>;
 }
 
 /// An application with its store, its audit and its pipeline open.
@@ -69,7 +68,20 @@ pub(crate) trait Opened: Send + Sync {
     /// The pipeline, for a transport.
     fn face(&self) -> Arc<dyn Face>;
 
-    fn store(&self) -> &dyn Store;
+    /// The requests that `who` may see, newest first.
+    fn approvals<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        state: Option<StateKind>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Approval>, String>>;
+
+    /// The request called `id`, if `who` may see it.
+    fn approval<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, String>>;
 
     /// Takes a decision through policy, tenant and four eyes, and records it. Why not is said in words.
     fn decide<'a>(

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::Audit;
+use super::output::Output;
 use super::{Context, Failure, span};
 use crate::audit::{AuditError, Entry, Filter, Problem, query, tail, verify};
 use crate::clock::Clock;
@@ -37,7 +38,7 @@ fn chains(
         if let Some(members) = value.as_object_mut() {
             members.insert("intact".to_owned(), intact.into());
         }
-        context.output.json(&value)?;
+        Output::json(&value)?;
     } else {
         let rows: Vec<[String; 4]> = report
             .writers
@@ -51,14 +52,14 @@ fn chains(
         context.output.table(["file", "records", "end", "head"], &rows)?;
         for torn in &report.torn_tails {
             let (file, bytes) = (super::escape::escaped(&torn.file), torn.bytes);
-            context.output.note(&format!(
+            Output::note(&format!(
                 "{file}: a crash left {bytes} bytes of a record that was never acknowledged"
             ));
         }
     }
     let files = report.writers.len();
     if intact {
-        context.output.note(&format!("intact: {} records in {files} files", report.records));
+        Output::note(&format!("intact: {} records in {files} files", report.records));
         return Ok(());
     }
     Err(Failure::all(&report.problems))
@@ -85,13 +86,13 @@ fn show(
         };
         if json {
             // One array, one record a line, written as it is read: a log may be larger than memory.
-            context.output.raw(&format!("{}{value}", if first { "[" } else { ",\n" }))?;
+            Output::raw(&format!("{}{value}", if first { "[" } else { ",\n" }))?;
             first = false;
         }
         problems.extend(record.err());
     }
     if json {
-        context.output.raw(if first { "[]\n" } else { "]\n" })?;
+        Output::raw(if first { "[]\n" } else { "]\n" })?;
     } else {
         let heading = ["time", "event", "who", "tenant", "tool", "outcome", "executed", "request"];
         context.output.table(heading, &rows)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{Format, Manifest as Args};
+use super::output::Output;
 use super::{Context, Failure};
 
 pub(super) fn manifest(context: &Context, args: &Args) -> Result<(), Failure> {
@@ -22,11 +23,11 @@ pub(super) fn manifest(context: &Context, args: &Args) -> Result<(), Failure> {
         }
     };
     match &args.write {
-        None => context.output.raw(&text),
+        None => Output::raw(&text),
         Some(path) => {
             let failed = |error| Failure::because(format!("`{}`: {error}", path.display()));
             std::fs::write(path, text).map_err(failed)?;
-            context.output.note(&format!("wrote `{}`", path.display()));
+            Output::note(&format!("wrote `{}`", path.display()));
             Ok(())
         }
     }
@@ -41,7 +42,7 @@ fn compare(
     let text = std::fs::read_to_string(path).map_err(failed)?;
     match manifest.difference(&text) {
         None => {
-            context.output.note(&format!("`{}` says what the code says", path.display()));
+            Output::note(&format!("`{}` says what the code says", path.display()));
             Ok(())
         }
         Some(difference) => Err(Failure::Failed(vec![
@@ -59,21 +60,21 @@ pub(super) async fn check(context: &Context) -> Result<(), Failure> {
     match context.app.check(&context.data).await {
         Ok(report) => {
             for note in &report.notes {
-                context.output.note(note);
+                Output::note(note);
             }
             if json {
-                return context.output.json(&json!({
+                return Output::json(&json!({
                     "ok": true, "tools": report.tools, "policies": report.policies, "notes": report.notes,
                     "faults": [],
                 }));
             }
             let (tools, policies) = (report.tools, report.policies);
-            context.output.note(&format!("every check holds: {tools} tools, {policies} policies"));
+            Output::note(&format!("every check holds: {tools} tools, {policies} policies"));
             Ok(())
         }
         Err(faults) => {
             if json {
-                context.output.json(&json!({"ok": false, "faults": faults}))?;
+                Output::json(&json!({"ok": false, "faults": faults}))?;
             }
             Err(Failure::all(&faults))
         }

@@ -153,5 +153,5 @@ fn completions(context: &Context, shell: clap_complete::Shell) -> Result<(), Fai
     let mut command = Cli::command();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, context.app.info().name.clone(), &mut script);
-    context.output.raw(&String::from_utf8_lossy(&script))
+    Output::raw(&String::from_utf8_lossy(&script))
 }

@@ -1,5 +1,6 @@
 //! Results on standard output, everything else on standard error.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use super::args::{Color, Format};
 use super::escape::{escaped, escaped_to};
 
 /// The widest cell of a table, in characters.
-const WIDEST: usize = 60;
+const WIDEST: usize = 72;
 /// What is logged unless `RUST_LOG` says. rmcp calls a client that went away an error.
 const QUIET: &str = "warn,rmcp=off";
 
@@ -41,6 +42,9 @@ impl Output {
             tracing_subscriber::fmt()
                 .with_env_filter(filter)
                 .with_writer(std::io::stderr)
+                // It would report a failed write with `eprintln!`, which panics where standard error is on a full
+                // disk: in the middle of a call, on the very thread that has something to log.
+                .log_internal_errors(false)
                 .with_ansi(self.colored && std::io::stderr().is_terminal())
                 .try_init(),
         );
@@ -63,14 +67,14 @@ impl Output {
     }
 
     /// Text as it is, for results that are no table.
-    pub(super) fn raw(self, text: &str) -> Result<(), Failure> {
+    pub(super) fn raw(text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         // Who reads has had enough; there is nobody to tell.
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| Failure::Told)
     }
 
-    pub(super) fn json(self, value: &Value) -> Result<(), Failure> {
-        self.raw(&format!("{value:#}\n"))
+    pub(super) fn json(value: &Value) -> Result<(), Failure> {
+        Self::raw(&format!("{value:#}\n"))
     }
 
     /// A table with a heading. Every cell is escaped and held to one line.
@@ -94,17 +98,22 @@ impl Output {
         for row in &rows {
             text.push_str(&line(row, &widths));
         }
-        self.raw(&text)
+        Self::raw(&text)
     }
 
     /// Names and values, one a line; a value is escaped and never cut.
     pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
         let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-        pairs.iter().map(|(name, value)| format!("{name:<width$}  {}\n", escaped(value))).collect()
+        let mut text = String::new();
+        for (name, value) in pairs {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{name:<width$}  {}", escaped(value));
+        }
+        text
     }
 
     /// Something to know, on standard error.
-    pub(super) fn note(self, text: &str) {
+    pub(super) fn note(text: &str) {
         // Nobody may be reading.
         drop(writeln!(std::io::stderr().lock(), "{text}"));
     }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio_util::sync::CancellationToken;
 
 use super::args::Serve;
+use super::output::Output;
 use super::{Context, Failure, Opening};
 use crate::identity::DataDir;
 use crate::server::{HttpServer, Stdio};
@@ -60,10 +61,10 @@ async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> R
         .open(data.clone(), Opening::Http)
         .await
         .map_err(|faults| Failure::all(&faults))?;
-    context.output.note(&banner(context, &data, server.addr()));
+    Output::note(&banner(context, &data, server.addr()));
     server.run(opened.face(), stop).await;
     opened.close().await;
-    context.output.note("stopped");
+    Output::note("stopped");
     Ok(())
 }
 

@@ -67,11 +67,11 @@ impl App for Desk {
         HttpSettings::new(addr)
     }
 
-    fn open<'a>(
-        &'a self,
+    fn open(
+        &self,
         _: DataDir,
         _: Opening,
-    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>> {
+    ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>> {
         Box::pin(async { Err(vec![StartFault::server("not in this test")]) })
     }
 }

@@ -1,6 +1,7 @@
 //! A token of the local issuer, for development.
 
 use super::args::Token;
+use super::output::Output;
 use super::{Context, Failure};
 use crate::clock::Clock;
 
@@ -10,5 +11,5 @@ pub(super) fn run(context: &Context, args: &Token) -> Result<(), Failure> {
     let issuer = context.app.local_issuer(&data).map_err(Failure::because)?;
     let token =
         issuer.issue(person, args.expires, Clock::system().now()).map_err(Failure::because)?;
-    context.output.raw(&format!("{token}\n"))
+    Output::raw(&format!("{token}\n"))
 }

@@ -16,6 +16,24 @@ pub(crate) struct Progress {
 /// The call a tool's body serves. Borrow it: `call: &CallContext`.
 ///
 /// It can tell whether the caller still waits and report progress. It can not reach another tool or the client.
+///
+/// ```
+/// use mcp_secure::prelude::*;
+///
+/// /// Writes the index of the archive anew.
+/// #[tool(risk = "medium", permission = "archive.index", destructive = false)]
+/// async fn rebuild_index(call: &CallContext) -> Result<Content, ToolError> {
+///     for shelf in 1..=10 {
+///         // Stopping is up to the body: one that may write is told that nobody waits any more, never dropped.
+///         if call.is_cancelled() {
+///             return Err(ToolError::public("stopped; the index is as it was").no_effect());
+///         }
+///         call.progress(f64::from(shelf), Some(10.0), Some("reading shelves"));
+///     }
+///     Ok(Content::text("the index is new"))
+/// }
+/// # fn main() {}
+/// ```
 #[derive(Debug, Clone)]
 pub struct CallContext {
     request_id: Arc<str>,
@@ -53,7 +71,9 @@ impl CallContext {
     pub fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
         if let Some(sender) = &self.progress {
             // A client that has gone away is no reason to fail.
-            drop(sender.send(Progress { done, total, message: message.map(ToOwned::to_owned) }));
+            // What it says leaves the server like any other output.
+            let message = message.map(crate::guard::public_text);
+            drop(sender.send(Progress { done, total, message }));
         }
     }
 }

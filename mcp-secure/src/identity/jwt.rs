@@ -19,6 +19,23 @@ const LEEWAY: i64 = 30;
 const CACHED: usize = 16 * 1024;
 
 /// An issuer whose tokens are accepted.
+///
+/// ```
+/// use std::sync::Arc;
+/// use mcp_secure::identity::{Claims, Issuer, PersonMapping, StaticKeys};
+///
+/// # let key_set = serde_json::json!({"keys": [{
+/// #     "kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+/// # }]});
+/// let keys = StaticKeys::from_jwks(&key_set)?;
+/// let issuer = Issuer::new("https://login.example.com", "https://mcp.example.com", Arc::new(keys))?
+///     .claims(Claims {
+///         roles: "/realm_access/roles".into(),
+///         person: PersonMapping::Claim("employee".into()),
+///         ..Claims::default()
+///     });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Issuer {
     name: String,

@@ -5,6 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Authenticated, LOCAL_ISSUER, Method, Principal, Sandbox};
 
 /// One account of the sandbox.
+///
+/// ```
+/// use mcp_secure::identity::Person;
+/// let bob = Person::new("bob", "acme").roles(["support_lead"]);
+/// // Another account of bob, who counts once wherever people decide.
+/// let admin = Person::new("bob-admin", "acme").same_human_as("bob");
+/// // Nobody's: it calls, and never decides.
+/// let nightly = Person::new("nightly", "acme").bot();
+/// assert_eq!(nightly.name(), "nightly");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     name: String,

@@ -102,14 +102,17 @@ impl Manifest {
         if now == text {
             return None;
         }
-        let line = now.lines().zip(text.lines()).position(|(a, b)| a != b);
-        let (number, a, b) = match line {
-            Some(at) => (
-                at + 1,
-                now.lines().nth(at).unwrap_or_default(),
-                text.lines().nth(at).unwrap_or_default(),
-            ),
-            None => (now.lines().count().min(text.lines().count()) + 1, "", ""),
+        let (mut ours, mut theirs) = (now.lines(), text.lines());
+        let mut number = 0_usize;
+        let (a, b) = loop {
+            number = number.saturating_add(1);
+            match (ours.next(), theirs.next()) {
+                (Some(a), Some(b)) if a == b => {}
+                (None, None) => {
+                    return Some("the two differ in how their last line ends".to_owned());
+                }
+                (a, b) => break (a.unwrap_or("(end)"), b.unwrap_or("(end)")),
+            }
         };
         Some(format!("line {number}: the code says `{}`, the file says `{}`", a.trim(), b.trim()))
     }

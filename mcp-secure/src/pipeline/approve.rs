@@ -3,17 +3,20 @@
 //! A call is bound to its effect: who asks for what, with which arguments, on which resource, under which contract.
 //! The same call made again finds the request by that digest, so there is nothing for a model to carry or to forge.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
 use serde_json::Value;
 
 use super::authorise::{Asked, Permitted};
 use super::gate::Gate;
-use super::record::Trail;
+use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal};
 use super::table::Served;
 use crate::approval::{
     Approval, ApprovalId, Effect, NewApproval, Party, State, Verdict as Vote, masked,
 };
-use crate::audit::Executed;
+use crate::audit::{AuditError, Executed};
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::policy::{Act, Requester};
@@ -39,22 +42,24 @@ impl Gate {
     ) -> Result<Approved, Refusal> {
         let mut replay = None;
         let mut approval = None;
-        if let Some(rule) = tool.spec.approval
-            && self.needs_approval(tool, &permitted).await
-        {
+        if let Some(rule) = tool.spec.approval {
             let effect = effect(tool, &permitted)?;
-            match self.standing(&effect).await? {
+            // What stands is looked up first: a predicate that changed its mind does not undo a person's no.
+            let found = match self.standing(&effect).await? {
                 Some(found) => {
                     trail.approval(&found);
-                    match self.picked_up(tool, &permitted, found)? {
-                        PickUp::Run(id) => approval = Some(id),
-                        PickUp::Replay(output) => replay = Some(output),
-                        PickUp::AskAnew => {
-                            return Err(self.ask(tool, rule, &permitted, effect, trail).await);
-                        }
-                    }
+                    self.picked_up(tool, &permitted, found)?
                 }
-                None => return Err(self.ask(tool, rule, &permitted, effect, trail).await),
+                None => PickUp::AskAnew,
+            };
+            match found {
+                PickUp::Run(id) => approval = Some(id),
+                PickUp::Replay(output) => replay = Some(output),
+                PickUp::Void(found, person) => return Err(self.void(&found, &person).await),
+                PickUp::AskAnew if self.needs_approval(tool, &permitted).await => {
+                    return Err(self.ask(tool, rule, &permitted, effect, trail).await);
+                }
+                PickUp::AskAnew => {}
             }
         }
         Ok(Approved { permitted, approval, replay })
@@ -65,8 +70,8 @@ impl Gate {
         let asking = permitted.prepared.needs_approval(&permitted.arguments, &permitted.caller);
         let Some(asking) = asking else { return true };
         let limit = std::time::Duration::from_millis(tool.spec.limits.timeout_ms);
-        // In a task of its own, so that a panic in it counts as a failure.
-        let answer = tokio::time::timeout(limit, tokio::spawn(asking)).await;
+        // A panic in it counts as a failure, and one that takes too long is dropped.
+        let answer = tokio::time::timeout(limit, AssertUnwindSafe(asking).catch_unwind()).await;
         !matches!(answer, Ok(Ok(Ok(false))))
     }
 
@@ -93,8 +98,7 @@ impl Gate {
                     ));
                 }
                 if let Some(person) = self.withdrawn_vote(tool, permitted, &found) {
-                    return Err(required(&found, "an approval of this call no longer counts")
-                        .internal(format!("policy no longer lets `{person}` decide")));
+                    return Ok(PickUp::Void(Box::new(found), person));
                 }
                 Ok(PickUp::Run(found.id))
             }
@@ -119,6 +123,14 @@ impl Gate {
                 Err(Refusal::new(Code::ApprovalDenied, reason)
                     .remedy("do not ask again in other words; talk to the person you work for")
                     .about(&found))
+            }
+            State::Done { .. } if !found.is_held_by(&Party::from(&*permitted.caller.principal)) => {
+                Err(Refusal::new(
+                    Code::InProgress,
+                    "this very call was carried out through another client, which alone gets its answer",
+                )
+                .executed(Executed::Yes)
+                .about(&found))
             }
             State::Done { .. } => match found.answer.map(serde_json::from_value::<Output>) {
                 Some(Ok(output)) => Ok(PickUp::Replay(output)),
@@ -160,6 +172,18 @@ impl Gate {
         })
     }
 
+    /// An approval that no longer counts is used up, so that people can be asked anew.
+    async fn void(&self, found: &Approval, person: &str) -> Refusal {
+        let why = format!("policy no longer lets `{person}` decide");
+        if let Err(error) = self.store.void_approval(&found.id, &why).await {
+            return unavailable(&error);
+        }
+        Refusal::new(Code::ApprovalRequired, "an approval of this call no longer counts")
+            .remedy("call again with the same arguments to ask anew")
+            .internal(why)
+            .about(found)
+    }
+
     /// Asks people, and tells the client so.
     async fn ask(
         &self,
@@ -169,6 +193,10 @@ impl Gate {
         effect: Digest,
         trail: &mut Trail,
     ) -> Refusal {
+        // Nobody is asked while nobody could read in the record that they were.
+        if !self.audit.is_healthy() {
+            return unrecordable(&AuditError::Unavailable);
+        }
         let arguments = Value::Object(permitted.arguments.clone());
         let new = NewApproval {
             effect,
@@ -190,11 +218,22 @@ impl Gate {
         match self.store.request_approval(new).await {
             Ok(Requested::Created(made)) => {
                 trail.approval(&made);
+                // That people are asked is on disk before the client hears of it; what can not be recorded is not asked.
+                if let Err(error) = self.audit.durable(trail.asked()).await {
+                    let asker = Party::from(&*permitted.caller.principal);
+                    if let Err(error) = self.store.withdraw(&made.id, asker).await {
+                        tracing::error!(%error, approval = %made.id, "an unrecorded request could not be withdrawn");
+                    }
+                    return unrecordable(&error);
+                }
                 required(&made, "a person has to approve this call before it runs")
             }
             Ok(Requested::Existing(found)) => {
                 trail.approval(&found);
-                required(&found, "a person has to approve this call before it runs")
+                let reason = "a person has to approve this call before it runs";
+                let asked = required(&found, reason);
+                // Another call was quicker: the request may already be decided, or running.
+                self.picked_up(tool, permitted, found).map_or_else(|refusal| refusal, |_| asked)
             }
             Ok(Requested::RanOut(found)) => {
                 trail.approval(&found);
@@ -212,6 +251,8 @@ impl Gate {
 
 enum PickUp {
     Run(ApprovalId),
+    /// Approved by a person whom policy would not let decide today.
+    Void(Box<Approval>, String),
     Replay(Output),
     AskAnew,
 }

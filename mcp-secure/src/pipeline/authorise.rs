@@ -1,5 +1,8 @@
 //! Stage 4: load what the permission is checked on, compare tenants in code, then ask the policies.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -100,14 +103,16 @@ pub(super) struct Asked<'a> {
     pub(super) requester: Option<&'a Requester>,
 }
 
-/// What was loaded, if all of it is there and the principal's own.
+/// What was loaded, if all of it is there and the principal's own. Loading is the application's code: where it panics
+/// there is nothing, as where it fails.
 pub(super) async fn admitted<E>(
     principal: &Principal,
     tool: &Served,
     loading: impl Future<Output = Result<Vec<Option<LoadedResource>>, E>>,
 ) -> Result<Vec<LoadedResource>, Unavailable> {
     let limit = std::time::Duration::from_millis(tool.spec.limits.timeout_ms);
-    let loaded = tokio::time::timeout(limit, loading).await.map_err(|_| Unavailable)?;
+    let loaded = tokio::time::timeout(limit, AssertUnwindSafe(loading).catch_unwind()).await;
+    let loaded = loaded.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?;
     let loaded = loaded.map_err(|_| Unavailable)?;
     loaded.into_iter().map(|one| admit::<E>(principal, Ok(one))).collect()
 }

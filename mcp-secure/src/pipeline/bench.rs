@@ -36,7 +36,7 @@ impl Gate {
         incoming: Incoming,
         output: Output,
     ) -> Result<Stages, Box<Refusal>> {
-        let mut trail = Trail::begin(&self.clock, &incoming);
+        let mut trail = Trail::begin(self, &incoming);
         let clock = Instant::now();
         let tool = self.find(&incoming).ok_or_else(super::authorise::unavailable)?;
         let find = clock.elapsed();
@@ -58,7 +58,7 @@ impl Gate {
         let authorise = clock.elapsed();
 
         let clock = Instant::now();
-        let slot = self.limit(&tool)?;
+        let slot = Self::limit(&tool)?;
         let approved = self.approve(&tool, permitted, &mut trail).await?;
         let approve = clock.elapsed();
         drop((slot, approved));

@@ -6,6 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::approve::{Approved, effect, expired, unavailable};
 use super::authorise::Permitted;
+use super::execute::gave_up;
 use super::gate::Gate;
 use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal};
@@ -29,7 +30,7 @@ pub(super) struct Running {
 
 impl Gate {
     /// Stage 5. The slot is held until the call has ended.
-    pub(super) fn limit(&self, tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub(super) fn limit(tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
         Arc::clone(&tool.slots).try_acquire_owned().map_err(|_| {
             let mut refusal =
                 Refusal::new(Code::RateLimited, "too many calls of this tool run at once")
@@ -49,21 +50,29 @@ impl Gate {
     ) -> Result<Running, Refusal> {
         let Approved { permitted, approval, .. } = approved;
         let effect = effect(tool, &permitted)?;
-        let Permitted { caller, prepared, .. } = permitted;
+        let Permitted { caller, cancelled, prepared, .. } = permitted;
+        let given_up = || cancelled.is_cancelled().then(|| gave_up(Executed::No));
+        if let Some(refusal) = given_up() {
+            return Err(refusal);
+        }
         let run = RunId::random();
         trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;
         self.audit.durable(trail.intent()).await.map_err(|error| unrecordable(&error))?;
+        // The disk may have been slow. Nothing has begun, so a caller who gave up keeps the approval.
+        if let Some(refusal) = given_up() {
+            return Err(refusal);
+        }
         let committed = self
             .store
             .commit_run(NewRun {
-                run_id: run.clone(),
+                run_id: run,
                 request_id: trail.request_id().to_string(),
                 tool: tool.spec.name.to_owned(),
                 effect,
                 caller: Party::from(&*caller.principal),
                 mutating: true,
-                approval: approval.clone().map(|id| (id, effect)),
+                approval: approval.map(|id| (id, effect)),
                 lease_ms: self.lease_ms(),
             })
             .await

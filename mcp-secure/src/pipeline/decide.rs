@@ -6,13 +6,13 @@ use super::authorise::{Asked, admitted, policy_note};
 use super::gate::Gate;
 use super::record::approval_note;
 use super::table::Served;
-use crate::approval::{Approval, ApprovalId, Party, Verdict, Vote, VoteRefused};
+use crate::approval::{Approval, ApprovalId, Party, StateKind, Verdict, Vote, VoteRefused};
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::canon::Digest;
 use crate::context::CallContext;
 use crate::identity::{Authenticated, Principal};
 use crate::policy::{Act, Requester, same_tenant};
-use crate::store::Decided;
+use crate::store::{ApprovalFilter, Decided, StoreError};
 use crate::tool::Caller;
 
 /// A decision that counts.
@@ -43,16 +43,34 @@ pub enum DecideRefused {
 }
 
 impl Gate {
-    /// The requests of the decider's own tenant, if it may see them.
-    pub(crate) async fn approval_for_decider(
+    /// The requests that `who` may see, newest first: its own, and those of its tenant that it could decide.
+    pub(crate) async fn approvals_for(
         &self,
-        decider: &Authenticated,
+        who: &Authenticated,
+        state: Option<StateKind>,
+        limit: u32,
+    ) -> Result<Vec<Approval>, StoreError> {
+        let filter = ApprovalFilter { tenant: Some(who.principal().tenant.clone()), state };
+        let mut found = self.store.approvals(filter, limit).await?;
+        found.retain(|approval| self.shows(who.principal(), approval));
+        Ok(found)
+    }
+
+    /// The request called `id`, if `who` may see it.
+    pub(crate) async fn approval_for(
+        &self,
+        who: &Authenticated,
         id: &ApprovalId,
     ) -> Result<Approval, DecideRefused> {
         let found = self.store.approval(id).await.map_err(|_| DecideRefused::Unavailable)?;
-        found
-            .filter(|found| same_tenant(&found.requester.tenant, &decider.principal().tenant))
-            .ok_or(DecideRefused::NotFound)
+        found.filter(|found| self.shows(who.principal(), found)).ok_or(DecideRefused::NotFound)
+    }
+
+    fn shows(&self, who: &Principal, approval: &Approval) -> bool {
+        let asked = &approval.requester;
+        same_tenant(&asked.tenant, &who.tenant)
+            && ((asked.issuer == who.issuer && asked.subject == who.subject)
+                || self.policy.could_permit(who, Act::Decide, &approval.tool))
     }
 
     /// Counts a person's vote on the request called `id`, as it was shown to that person under `digest`.
@@ -65,7 +83,20 @@ impl Gate {
         reason: Option<String>,
     ) -> Result<DecisionMade, DecideRefused> {
         let who = decider.principal();
-        let approval = self.approval_for_decider(decider, id).await?;
+        let approval = match self.approval_for(decider, id).await {
+            Ok(approval) => approval,
+            Err(refused) => {
+                // Whoever tries ids leaves a trace too.
+                let tried = Record::new(Event::Decision)
+                    .principal(who)
+                    .detail(json!({"verdict": word(verdict), "asked_for": id.to_string()}))
+                    .outcome(OutcomeNote::new(Executed::No, refused_code(&refused)));
+                if let Err(error) = self.audit.queued(tried) {
+                    tracing::error!(%error, approval = %id, "a refused decision could not be recorded");
+                }
+                return Err(refused);
+            }
+        };
         let made = self.weigh(who, &approval, digest, verdict, reason).await;
         let (state, code) = match &made {
             Ok(made) => (&made.approval, "decided".to_owned()),
@@ -164,16 +195,19 @@ impl Gate {
     }
 }
 
-fn decision(who: &Principal, approval: &Approval, digest: Digest, verdict: Verdict) -> Record {
-    let word = match verdict {
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Approve => "approve",
         Verdict::Deny => "deny",
-    };
+    }
+}
+
+fn decision(who: &Principal, approval: &Approval, digest: Digest, verdict: Verdict) -> Record {
     let mut record = Record::new(Event::Decision)
         .principal(who)
         .tool(approval.tool.as_str())
         .approval(approval_note(approval))
-        .detail(json!({"verdict": word, "shown": digest}));
+        .detail(json!({"verdict": word(verdict), "shown": digest}));
     record.resource = approval
         .resource
         .as_array()

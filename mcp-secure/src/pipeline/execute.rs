@@ -13,7 +13,7 @@ use super::authorise::Permitted;
 use super::call::Answer;
 use super::commit::Running;
 use super::gate::Gate;
-use super::record::{Trail, note, unrecordable};
+use super::record::{Trail, note, withheld};
 use super::refusal::{Code, Refusal};
 use super::table::Served;
 use super::witness::Clearance;
@@ -31,23 +31,20 @@ impl Gate {
         slot: OwnedSemaphorePermit,
         mut trail: Trail,
     ) -> Answer {
-        // An approved read consumes its approval like a write, so that it runs once.
-        if approved.approval.is_some() {
-            return Box::pin(self.read_once(tool, approved, slot, trail)).await;
-        }
         let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
+        trail.begins();
         let Permitted { caller, cancelled, prepared, .. } = approved.permitted;
         let body = AssertUnwindSafe(prepared.run(Clearance::grant(), caller)).catch_unwind();
         let ended = tokio::select! {
             biased;
             ended = body => match ended {
-                Ok(returned) => returned.map_err(|error| failed(tool, &error)),
+                Ok(returned) => returned.map_err(|error| failed(&error)),
                 Err(_) => Err(panicked()),
             },
-            () = cancelled.cancelled() => Err(gave_up(Executed::No)),
+            () = cancelled.cancelled() => Err(gave_up(Executed::Unknown)),
             () = tokio::time::sleep(limit) => {
                 cancelled.cancel();
-                Err(too_slow(tool, Executed::No))
+                Err(too_slow(tool, Executed::Unknown))
             }
         };
         drop(slot);
@@ -56,22 +53,7 @@ impl Gate {
         match self.audit.queued(record) {
             Ok(()) => answer(&trail, ended),
             // Nothing is shown that no record tells of.
-            Err(error) => answer(&trail, Err(unrecordable(&error).executed(Executed::Yes))),
-        }
-    }
-
-    async fn read_once(
-        &self,
-        tool: &Served,
-        approved: Approved,
-        slot: OwnedSemaphorePermit,
-        mut trail: Trail,
-    ) -> Answer {
-        match self.commit(tool, approved, &mut trail).await {
-            Ok(running) => {
-                self.carry_out(tool, running, slot, trail, CancellationToken::new()).await
-            }
-            Err(refusal) => self.refuse(trail, refusal),
+            Err(error) => answer(&trail, Err(withheld(&error))),
         }
     }
 
@@ -132,6 +114,7 @@ impl Gate {
     ) -> Answer {
         let Running { clearance, prepared, caller, run, fence, room } = running;
         begins.cancel();
+        trail.begins();
         let mut body = tokio::spawn(prepared.run(clearance, caller));
         let beat = self.settings.lease / 3;
         let ended = loop {
@@ -148,7 +131,7 @@ impl Gate {
         };
         drop(slot);
         let ended = match ended {
-            Ok(returned) => returned.map_err(|error| failed(tool, &error)),
+            Ok(returned) => returned.map_err(|error| failed(&error)),
             Err(_) => Err(panicked()),
         };
         let ended = ended.and_then(|output| guarded(tool, output));
@@ -209,10 +192,9 @@ fn answer(trail: &Trail, ended: Result<Checked, Refusal>) -> Answer {
     }
 }
 
-fn failed(tool: &Served, error: &ToolError) -> Refusal {
-    // A read-only body changes nothing, whatever becomes of it.
-    let harmless = error.had_no_effect() || tool.spec.annotations.read_only;
-    let executed = if harmless { Executed::No } else { Executed::Unknown };
+fn failed(error: &ToolError) -> Refusal {
+    // Only the body itself can vouch for that; a read-only one that fails is no exception.
+    let executed = if error.had_no_effect() { Executed::No } else { Executed::Unknown };
     let reason = error
         .public_text()
         .unwrap_or("the tool failed; the request id finds the cause in the record");
@@ -223,20 +205,20 @@ fn failed(tool: &Served, error: &ToolError) -> Refusal {
     }
 }
 
-fn panicked() -> Refusal {
+pub(super) fn panicked() -> Refusal {
     Refusal::new(Code::ToolFailed, "the tool failed; the request id finds the cause in the record")
         .executed(Executed::Unknown)
         .internal("the body panicked")
 }
 
 fn too_slow(tool: &Served, executed: Executed) -> Refusal {
-    let secs = tool.spec.limits.timeout_ms as f64 / 1000.0;
-    Refusal::new(Code::TimedOut, format!("the tool did not finish within {secs} s"))
+    let ms = tool.spec.limits.timeout_ms;
+    Refusal::new(Code::TimedOut, format!("the tool did not finish within {ms} ms"))
         .executed(executed)
         .remedy("call again with the same arguments later; do not assume that nothing happened")
 }
 
-fn gave_up(executed: Executed) -> Refusal {
+pub(super) fn gave_up(executed: Executed) -> Refusal {
     Refusal::new(Code::Cancelled, "the caller gave up").executed(executed)
 }
 

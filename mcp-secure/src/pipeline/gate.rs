@@ -4,10 +4,10 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use super::table::{Served, Table};
-use crate::audit::Audit;
+use crate::audit::{Audit, Record};
 use crate::clock::Clock;
 use crate::identity::{Authenticated, Authenticator};
-use crate::policy::PolicyEngine;
+use crate::policy::{PolicyEngine, PolicyFault};
 use crate::store::Store;
 use crate::tool::spec::Kind;
 
@@ -21,6 +21,12 @@ pub(crate) struct ServerInfo {
 }
 
 /// Bounds that hold for every call. The defaults are safe.
+///
+/// ```
+/// use mcp_secure::pipeline::Settings;
+/// let settings = Settings { max_argument_bytes: 16 * 1024, ..Settings::default() };
+/// assert_eq!(settings.max_argument_depth, 32);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The largest arguments, in bytes of canonical JSON.
@@ -73,6 +79,8 @@ pub(crate) struct Gate {
     pub(super) settings: Settings,
     /// The tasks of calls that may write.
     pub(super) running: TaskTracker,
+    /// Records of lost runs that could not be written yet. The store tells of each run once.
+    pub(super) untold: tokio::sync::Mutex<Vec<Record>>,
 }
 
 impl Gate {
@@ -88,6 +96,7 @@ impl Gate {
             authenticator,
             settings,
             running: TaskTracker::new(),
+            untold: tokio::sync::Mutex::default(),
         })
     }
 
@@ -103,8 +112,9 @@ impl Gate {
         &self.audit
     }
 
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    /// What in the policies is no fault but surely not meant.
+    pub(crate) fn policy_warnings(&self) -> &[PolicyFault] {
+        self.policy.warnings()
     }
 
     /// The tools that some call of this caller could be permitted to use.

@@ -1,50 +1,80 @@
 //! The one way to a tool's body.
 //!
-//! [`Gate::call`] is the pipeline: stdio, HTTP, a resumed approval and the command line all go through it, and it alone
-//! can make the [`Clearance`] that a body's entry point consumes. Each stage lies in a file of its own, takes what
-//! the one before returned, and returns what the next one needs.
+//! `Gate::call` is the pipeline: stdio, HTTP, a call that was approved and the client for tests all go through it, and it
+//! alone can make the `Clearance` that a body's entry point consumes. Each stage lies in a file of its own, takes what the
+//! one before returned, and returns what the next one needs.
 
+#[cfg(feature = "server")]
 mod approve;
+#[cfg(feature = "server")]
 mod authorise;
 #[cfg(feature = "bench-internals")]
 mod bench;
+#[cfg(feature = "server")]
 mod call;
+#[cfg(feature = "server")]
 mod commit;
+#[cfg(feature = "server")]
 mod decide;
+#[cfg(feature = "server")]
 mod execute;
+#[cfg(feature = "server")]
 mod find;
+#[cfg(feature = "server")]
 mod gate;
+#[cfg(feature = "server")]
 mod record;
+#[cfg(feature = "server")]
 mod redact;
+#[cfg(feature = "server")]
 mod refusal;
+#[cfg(feature = "server")]
 mod table;
+#[cfg(feature = "server")]
 mod upkeep;
+#[cfg(feature = "server")]
 mod validate;
 mod witness;
 
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub use bench::Stages;
+#[cfg(feature = "server")]
 pub use call::Transport;
+#[cfg(feature = "server")]
 pub(crate) use call::{Answer, Incoming, META_PREFIX, Target};
+#[cfg(feature = "server")]
 pub use decide::{DecideRefused, DecisionMade};
+#[cfg(feature = "server")]
 pub use gate::Settings;
+#[cfg(feature = "server")]
 pub(crate) use gate::{Gate, GateParts, ServerInfo};
+#[cfg(feature = "server")]
 pub use refusal::Code;
+#[cfg(feature = "server")]
 pub(crate) use refusal::Refusal;
+#[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};
 pub(crate) use witness::Clearance;
 pub use witness::Cleared;
 
+#[cfg(feature = "server")]
+use std::panic::AssertUnwindSafe;
+#[cfg(feature = "server")]
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
+use futures_util::FutureExt as _;
+
+#[cfg(feature = "server")]
 use record::Trail;
 
+#[cfg(feature = "server")]
 impl Gate {
     /// Serves one call, from what a transport brought to what it takes back. Nothing reaches a body but through here.
     pub(crate) async fn call(self: &Arc<Self>, incoming: Incoming) -> Answer {
         // Who calls was established by an authenticator: `Incoming` cannot be made without its seal.
-        let mut trail = Trail::begin(&self.clock, &incoming);
+        let mut trail = Trail::begin(self, &incoming);
 
         let Some(tool) = self.find(&incoming) else { return self.unknown(trail, &incoming) };
         trail.found(&tool);
@@ -52,11 +82,13 @@ impl Gate {
         let gates = async {
             let valid = self.validate(&tool, incoming, &mut trail)?;
             let permitted = self.authorise(&tool, valid, &mut trail).await?;
-            let slot = self.limit(&tool)?;
+            let slot = Self::limit(&tool)?;
             let approved = self.approve(&tool, permitted, &mut trail).await?;
             Ok((approved, slot))
         };
-        let (approved, slot) = match gates.await {
+        // Reading arguments runs the application's code too, and a panic in it is answered like any other failure.
+        let passed = AssertUnwindSafe(gates).catch_unwind().await;
+        let (approved, slot) = match passed.unwrap_or_else(|_| Err(Refusal::broken())) {
             Ok(passed) => passed,
             Err(refusal) => return self.refuse(trail, refusal),
         };
@@ -64,7 +96,8 @@ impl Gate {
         if let Some(replay) = approved.replay {
             return self.replay(trail, replay);
         }
-        if tool.spec.annotations.read_only {
+        // An approved read consumes its approval like a write, so that it runs once.
+        if tool.spec.annotations.read_only && approved.approval.is_none() {
             self.read(&tool, approved, slot, trail).await
         } else {
             // From here the call owns a task: a client that goes away cannot drop it half-way.

@@ -10,15 +10,21 @@ use super::gate::Gate;
 use super::refusal::Refusal;
 use super::table::Served;
 use crate::approval::Approval;
-use crate::audit::{ApprovalNote, Event, Executed, OutcomeNote, PolicyNote, Record};
+use crate::audit::{ApprovalNote, Audit, Event, Executed, OutcomeNote, PolicyNote, Record};
 use crate::canon::Digest;
 use crate::clock::Clock;
 use crate::identity::Principal;
 use crate::tool::Output;
 
 /// Written by the stages, read only when a record is made of it: no stage decides by it.
+///
+/// A call that is dropped on the way, by a client that goes away or by a panic, leaves a record too.
 #[derive(Debug)]
 pub(super) struct Trail {
+    audit: Audit,
+    /// A body may have been entered.
+    begun: bool,
+    ended: bool,
     started: Instant,
     request_id: Arc<str>,
     principal: Arc<Principal>,
@@ -26,8 +32,8 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn begin(clock: &Clock, incoming: &Incoming) -> Self {
-        let request_id = request_id(clock);
+    pub(super) fn begin(gate: &Gate, incoming: &Incoming) -> Self {
+        let request_id = request_id(&gate.clock);
         let principal = incoming.caller.shared();
         let mut base = Record::new(Event::Refusal)
             .request_id(&*request_id)
@@ -35,7 +41,15 @@ impl Trail {
             .transport(incoming.transport.as_str());
         base.client_info.clone_from(&incoming.client_info);
         base.trace_id.clone_from(&incoming.trace);
-        Self { started: Instant::now(), request_id, principal, base }
+        Self {
+            audit: gate.audit.clone(),
+            begun: false,
+            ended: false,
+            started: Instant::now(),
+            request_id,
+            principal,
+            base,
+        }
     }
 
     pub(super) fn request_id(&self) -> Arc<str> {
@@ -75,17 +89,43 @@ impl Trail {
         self.base.run_id = Some(run_id.to_owned());
     }
 
+    /// A body is entered next.
+    pub(super) fn begins(&mut self) {
+        self.begun = true;
+    }
+
     pub(super) fn intent(&self) -> Record {
         let mut record = self.base.clone();
         record.event = Event::Intent;
         record
     }
 
+    /// That people are asked.
+    pub(super) fn asked(&self) -> Record {
+        let mut record = self.base.clone();
+        record.event = Event::Approval;
+        record
+    }
+
     /// The last record of the call, which takes everything known with it.
     pub(super) fn end(&mut self, event: Event, outcome: OutcomeNote) -> Record {
+        self.ended = true;
         let mut record = std::mem::replace(&mut self.base, Record::new(event));
         record.event = event;
         record.outcome(outcome.latency(self.started.elapsed()))
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let executed = if self.begun { Executed::Unknown } else { Executed::No };
+        let record = self.end(Event::Refusal, OutcomeNote::new(executed, "abandoned"));
+        if let Err(error) = self.audit.queued(record) {
+            tracing::error!(%error, request_id = %self.request_id, "an abandoned call could not be recorded");
+        }
     }
 }
 
@@ -122,7 +162,7 @@ impl Gate {
         if let Err(error) = self.audit.queued(trail.end(Event::Refusal, note(&refusal))) {
             tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
         }
-        Answer::Refused { request_id: trail.request_id, refusal: Box::new(refusal) }
+        Answer::Refused { request_id: trail.request_id(), refusal: Box::new(refusal) }
     }
 
     /// Ends a call of something that is not there for this caller.
@@ -143,13 +183,24 @@ impl Gate {
             .audit
             .queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed")))
         {
-            Ok(()) => Answer::Done { request_id: trail.request_id, output },
+            Ok(()) => Answer::Done { request_id: trail.request_id(), output },
             Err(error) => {
-                let refusal = unrecordable(&error).executed(Executed::Yes);
-                Answer::Refused { request_id: trail.request_id, refusal: Box::new(refusal) }
+                let refusal = Box::new(withheld(&error));
+                Answer::Refused { request_id: trail.request_id(), refusal }
             }
         }
     }
+}
+
+/// The answer of something that was carried out and whose answer no record would tell of.
+pub(super) fn withheld(cause: &impl std::fmt::Display) -> Refusal {
+    Refusal::new(
+        super::Code::AuditUnavailable,
+        "the record can not be written, so the answer is withheld",
+    )
+    .executed(Executed::Yes)
+    .remedy("try again later; an operator has to look at the server's data folder")
+    .internal(cause)
 }
 
 /// The answer where no record can be written.

@@ -107,6 +107,12 @@ impl Refusal {
         }
     }
 
+    /// Something panicked before a body was entered.
+    pub(crate) fn broken() -> Self {
+        Self::new(Code::ToolFailed, "the tool failed; the request id finds the cause in the record")
+            .internal("a panic before the body")
+    }
+
     pub(crate) fn executed(mut self, executed: Executed) -> Self {
         self.executed = executed;
         self

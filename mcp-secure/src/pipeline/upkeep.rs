@@ -11,9 +11,13 @@ impl Gate {
     /// Puts lost runs in doubt and records each; once at start-up and then by the timer.
     pub(crate) async fn recover(&self) -> Result<usize, String> {
         let lapsed = self.store.recover().await.map_err(|error| error.to_string())?;
-        for run in &lapsed {
-            self.audit.durable(lost(run)).await.map_err(|error| error.to_string())?;
+        let mut untold = self.untold.lock().await;
+        untold.extend(lapsed.iter().map(lost));
+        while let Some(record) = untold.last() {
+            self.audit.durable(record.clone()).await.map_err(|error| error.to_string())?;
+            untold.pop();
         }
+        drop(untold);
         for id in self.store.expire_due().await.map_err(|error| error.to_string())? {
             let record = Record::new(Event::Approval).approval(ApprovalNote {
                 id: id.to_string(),

@@ -44,7 +44,7 @@ impl Gate {
         let arguments = self.canonical_arguments(tool, arguments)?;
         let bytes = canonical_object(&arguments).map_err(|error| whole(error.to_string()))?;
         if bytes.len() > self.settings.max_argument_bytes {
-            return Err(whole(format!("larger than {} bytes", self.settings.max_argument_bytes)));
+            return Err(whole(too_large(self.settings.max_argument_bytes)));
         }
         trail.arguments(self, tool, &arguments, Digest::of_bytes(&bytes));
         let prepared = tool.bound.prepare(&arguments).map_err(invalid)?;
@@ -66,12 +66,14 @@ impl Gate {
         arguments: Map<String, Value>,
     ) -> Result<Map<String, Value>, Refusal> {
         let arguments = Value::Object(arguments);
-        if depth(&arguments, self.settings.max_argument_depth).is_none() {
-            return Err(whole(format!(
-                "nested deeper than {} levels",
-                self.settings.max_argument_depth
-            )));
-        }
+        let (most, mut budget) =
+            (self.settings.max_argument_depth, self.settings.max_argument_bytes);
+        measure(&arguments, most, &mut budget).map_err(|too_much| {
+            whole(match too_much {
+                TooMuch::Depth => format!("nested deeper than {most} levels"),
+                TooMuch::Bytes => too_large(self.settings.max_argument_bytes),
+            })
+        })?;
         let arguments = normalise(arguments).map_err(|error| whole(error.to_string()))?;
         if !tool.input.is_valid(&arguments) {
             return Err(invalid(faults(tool, &arguments)));
@@ -86,6 +88,10 @@ impl Gate {
         }
         Ok(arguments)
     }
+}
+
+fn too_large(most: usize) -> String {
+    format!("larger than {most} bytes")
 }
 
 /// One fault of the arguments as a whole.
@@ -137,16 +143,34 @@ fn shown(name: &str) -> String {
     format!("`{plain}`")
 }
 
-/// The depth of `value`, unless it is deeper than `most`.
-fn depth(value: &Value, most: usize) -> Option<usize> {
-    let below = match value {
+/// Why arguments are not even looked at.
+enum TooMuch {
+    Depth,
+    Bytes,
+}
+
+/// Walks `value` once, before any schema or pattern meets it. `budget` is the bytes its canonical form may still take;
+/// what is counted here is less than that form, so nothing is refused that would fit.
+fn measure(value: &Value, depth: usize, budget: &mut usize) -> Result<(), TooMuch> {
+    let mut spend = |bytes: usize| {
+        *budget = budget.checked_sub(bytes).ok_or(TooMuch::Bytes)?;
+        Ok(())
+    };
+    match value {
+        Value::String(text) => spend(text.len().saturating_add(2)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => spend(1),
         Value::Array(items) => {
-            most.checked_sub(1).map(|m| items.iter().try_fold(0, |d, v| Some(d.max(depth(v, m)?))))
+            spend(2)?;
+            let below = depth.checked_sub(1).ok_or(TooMuch::Depth)?;
+            items.iter().try_for_each(|item| measure(item, below, budget))
         }
         Value::Object(map) => {
-            most.checked_sub(1).map(|m| map.values().try_fold(0, |d, v| Some(d.max(depth(v, m)?))))
+            spend(2)?;
+            let below = depth.checked_sub(1).ok_or(TooMuch::Depth)?;
+            map.iter().try_for_each(|(name, item)| {
+                *budget = budget.checked_sub(name.len().saturating_add(3)).ok_or(TooMuch::Bytes)?;
+                measure(item, below, budget)
+            })
         }
-        _ => return Some(0),
-    };
-    below.flatten().map(|d: usize| d + 1)
+    }
 }

@@ -7,7 +7,8 @@
 pub(crate) struct Clearance(());
 
 impl Clearance {
-    /// Only the stage that commits a call to running makes one.
+    /// Called where a call has passed its gates: by the stage that commits it to running, and for a read that needs no
+    /// approval, which commits to nothing.
     pub(in crate::pipeline) fn grant() -> Self {
         Self(())
     }
@@ -20,6 +21,7 @@ impl Clearance {
 pub struct Cleared<A>(A);
 
 impl<A> Cleared<A> {
+    #[expect(clippy::needless_pass_by_value, reason = "giving the clearance up is the point")]
     pub(crate) fn seal(clearance: Clearance, args: A) -> Self {
         let Clearance(()) = clearance;
         Self(args)

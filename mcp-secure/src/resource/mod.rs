@@ -8,8 +8,20 @@ use crate::tool::{Reader, State, ToolError};
 pub type Attributes = Map<String, Value>;
 
 /// The type of an id: a newtype of the application. Derive it: `#[derive(ResourceId)]`.
+///
+/// ```
+/// use mcp_secure::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// An order's id: `ord_` and digits.
+/// #[derive(Serialize, Deserialize, schemars::JsonSchema, ResourceId)]
+/// #[serde(transparent)]
+/// struct OrderId(#[schemars(regex(pattern = r"^ord_[0-9]{1,9}$"))] String);
+///
+/// assert_eq!(OrderId("ord_5001".to_owned()).id_text(), "ord_5001");
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name a resource",
+    message = "`{Self}` does not name a resource [MS0510]",
     note = "derive `ResourceId` on the id's newtype"
 )]
 pub trait ResourceId: Send + Sync + 'static {
@@ -19,7 +31,7 @@ pub trait ResourceId: Send + Sync + 'static {
 
 /// An input that names resources: an id, an optional id, or a list of ids. Every one is loaded and checked.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name a resource",
+    message = "`{Self}` does not name a resource [MS0510]",
     label = "the input named in `resource = ..` has to be an id",
     note = "derive `ResourceId` on the id's newtype; `Option` and `Vec` of it work too"
 )]
@@ -80,7 +92,7 @@ impl<T: ResourceIds> ResourceIds for Vec<T> {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no resource of a server with the state `{S}`",
+    message = "`{Self}` is no resource of a server with the state `{S}` [MS0510]",
     label = "named in `resource = ..`",
     note = "implement `Resource<S>` for it: load by id, tenant, attributes"
 )]

@@ -2,13 +2,13 @@
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CacheScope, CallToolResult, ContentBlock, ErrorCode, GetPromptResult, PromptMessage,
-    ReadResourceResult, Resource, ResourceContents, Role,
+    CacheScope, CallToolResult, ContentBlock, ErrorCode, GetPromptResult, MetaObject,
+    PromptMessage, ReadResourceResult, Resource, ResourceContents, Role,
 };
 use serde_json::Value;
 
 use crate::audit::Executed;
-use crate::pipeline::{Answer, Code, Refusal};
+use crate::pipeline::{Answer, Code, META_PREFIX, Refusal};
 use crate::tool::{Block, Output};
 
 /// The answer to a name that is not there for this caller, whether it exists or not. It repeats nothing of the request.
@@ -31,19 +31,26 @@ pub(super) fn unauthenticated() -> ErrorData {
 /// The answer to `tools/call`.
 pub(super) fn to_tool_result(answer: Answer) -> Result<CallToolResult, ErrorData> {
     match answer {
-        Answer::Done { output, .. } => Ok(done(output)),
+        Answer::Done { request_id, output } => Ok(done(output, &request_id)),
         Answer::Refused { request_id, refusal } => Ok(refused(&refusal, &request_id)),
         Answer::Unknown => Err(unknown_tool()),
     }
 }
 
-fn done(output: Output) -> CallToolResult {
+fn done(output: Output, request_id: &str) -> CallToolResult {
     let blocks = output.blocks.into_iter().map(to_content);
-    let Some(value) = output.structured else {
-        return CallToolResult::success(blocks.collect());
+    let mut result = match output.structured {
+        None => CallToolResult::success(blocks.collect()),
+        Some(value) => {
+            let mut result = CallToolResult::structured(value);
+            result.content.extend(blocks);
+            result
+        }
     };
-    let mut result = CallToolResult::structured(value);
-    result.content.extend(blocks);
+    // Names the call in the record, as refusals do.
+    let mut meta = MetaObject::default();
+    meta.0.insert(format!("{META_PREFIX}request_id"), request_id.into());
+    result.meta = Some(meta);
     result
 }
 

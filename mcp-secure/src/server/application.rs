@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::builder::ServerBuilder;
 use super::face::Face;
 use super::http::HttpSettings;
-use crate::approval::{Approval, ApprovalId, Verdict};
+use crate::approval::{Approval, ApprovalId, StateKind, Verdict};
 use crate::audit::{Event, Options, Record};
 use crate::canon::Digest;
 use crate::catalog::StartFault;
@@ -19,7 +19,6 @@ use crate::identity::{
 };
 use crate::manifest::Manifest;
 use crate::pipeline::{Gate, ServerInfo};
-use crate::store::Store;
 use crate::tool::{BoxFuture, State};
 
 /// The client of a process that a host started.
@@ -38,12 +37,24 @@ impl<S: State> Application<S> {
         Self { builder, people, clock: Clock::system() }
     }
 
+    /// Names chosen on this machine and an issuer's people are never known to be the same, so with both somebody could
+    /// decide on a call of their own.
+    fn no_issuer(&self) -> Result<(), String> {
+        if self.builder.issuers.is_empty() {
+            return Ok(());
+        }
+        Err("an issuer of real people is set, so nobody is named on this machine; sign in with that issuer".to_owned())
+    }
+
     fn authenticator(
         &self,
         data: &DataDir,
         opening: &Opening,
     ) -> Result<Arc<dyn Authenticator>, String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
+        if matches!(opening, Opening::Stdio { .. } | Opening::Desk) {
+            self.no_issuer()?;
+        }
         Ok(match opening {
             Opening::Stdio { person: Some(name) } => {
                 let sandbox = data.sandbox().map_err(|error| words(&error))?;
@@ -94,9 +105,7 @@ impl<S: State> App for Application<S> {
     }
 
     fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String> {
-        if !self.builder.issuers.is_empty() {
-            return Err("an issuer of real people is set, so there is no local one; sign in with that issuer".to_owned());
-        }
+        self.no_issuer()?;
         LocalIssuer::open(data, self.builder.info.name.clone()).map_err(|error| error.to_string())
     }
 
@@ -107,11 +116,11 @@ impl<S: State> App for Application<S> {
         settings
     }
 
-    fn open<'a>(
-        &'a self,
+    fn open(
+        &self,
         data: DataDir,
         opening: Opening,
-    ) -> BoxFuture<'a, Result<Arc<dyn Opened>, Vec<StartFault>>> {
+    ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>> {
         Box::pin(async move {
             let authenticator =
                 self.authenticator(&data, &opening).map_err(|why| vec![StartFault::server(why)])?;
@@ -120,6 +129,9 @@ impl<S: State> App for Application<S> {
                 .open_gate(&data, authenticator, self.clock.clone(), Options::default())
                 .await?;
             if opening != Opening::Desk {
+                for warning in gate.policy_warnings() {
+                    tracing::warn!("policies: {warning}");
+                }
                 gate.keep_up();
             }
             Ok(Arc::new(OpenedServer(gate)) as Arc<dyn Opened>)
@@ -134,8 +146,25 @@ impl Opened for OpenedServer {
         Arc::clone(&self.0) as Arc<dyn Face>
     }
 
-    fn store(&self) -> &dyn Store {
-        self.0.store().as_ref()
+    fn approvals<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        state: Option<StateKind>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Approval>, String>> {
+        Box::pin(async move {
+            self.0.approvals_for(who, state, limit).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn approval<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, String>> {
+        Box::pin(async move {
+            self.0.approval_for(who, id).await.map_err(|refused| refused.to_string())
+        })
     }
 
     fn decide<'a>(

@@ -142,7 +142,7 @@ impl<S: State> ServerBuilder<S> {
         self
     }
 
-    /// An issuer of real people's tokens. The local issuer is then not even loaded.
+    /// An issuer of real people's tokens, for HTTP. The local issuer is then not even loaded. Called again, it adds one.
     #[must_use]
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
@@ -171,7 +171,7 @@ impl<S: State> ServerBuilder<S> {
         self
     }
 
-    /// The manifest of what is declared so far.
+    /// The manifest of what is declared so far, or everything that is wrong with the declarations.
     pub fn manifest(&self) -> Result<Manifest, Vec<StartFault>> {
         let described = self.describe()?;
         let info = &self.info;
@@ -179,6 +179,13 @@ impl<S: State> ServerBuilder<S> {
     }
 
     /// Every check that start-up makes, without opening the state: declarations, schemas, policies.
+    ///
+    /// ```
+    /// use mcp_secure::prelude::*;
+    ///
+    /// let nothing = Server::builder(|_| Ok::<(), String>(()));
+    /// assert!(nothing.check().unwrap_err()[0].to_string().starts_with("nothing is served"));
+    /// ```
     pub fn check(&self) -> Result<(), Vec<StartFault>> {
         self.checked().map(drop)
     }

@@ -1,7 +1,9 @@
 //! The lists a caller gets: only what the policy could permit this caller, in one fixed order.
 
+use std::sync::Arc;
+
 use rmcp::model::{Prompt, PromptArgument, Resource, ResourceTemplate, Tool, ToolAnnotations};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::face::Shown;
 use crate::tool::spec::{AnnotationSpec, Kind};
@@ -17,8 +19,36 @@ pub(super) fn to_tool(shown: Shown) -> Tool {
     let mut tool = Tool::new(spec.name, spec.description, shown.input_schema)
         .with_annotations(to_annotations(spec.annotations));
     tool.title = spec.title.map(ToOwned::to_owned);
-    tool.output_schema = shown.output_schema;
+    tool.output_schema = shown.output_schema.as_deref().map(advertised);
     tool
+}
+
+/// The schema of everything a call may answer: the tool's output, or a refusal.
+///
+/// Some clients (the Inspector among them) hold the structured content of an error against the output schema too, and
+/// then show their own complaint in place of the refusal.
+fn advertised(output: &Map<String, Value>) -> Arc<Map<String, Value>> {
+    let mut output = output.clone();
+    // References start at the root, so what they point to stays there.
+    let definitions = output.remove("$defs");
+    let refusal = json!({
+        "type": "object",
+        "description": "why the call was not carried out, or what is known of how it ended",
+        "properties": {
+            "executed": {"enum": [false, true, "unknown"]},
+            "code": {"type": "string"},
+            "reason": {"type": "string"},
+            "request_id": {"type": "string"},
+        },
+        "required": ["executed", "code", "reason", "request_id"],
+    });
+    let mut whole = Map::new();
+    whole.insert("type".to_owned(), json!("object"));
+    whole.insert("anyOf".to_owned(), Value::Array(vec![Value::Object(output), refusal]));
+    if let Some(definitions) = definitions {
+        whole.insert("$defs".to_owned(), definitions);
+    }
+    Arc::new(whole)
 }
 
 /// All four, so that no client has to know the defaults.
@@ -97,4 +127,27 @@ pub(super) fn mime_type_of(shown: &[Shown], uri: &str) -> Option<&'static str> {
 /// Whether a `_meta` key is ours.
 pub(super) fn own_keys(meta: &Map<String, Value>, prefix: &str) -> Vec<String> {
     meta.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{Code, Refusal};
+
+    #[test]
+    fn a_refusal_and_an_output_both_fit_what_is_advertised_and_nothing_else_does() {
+        let output = json!({
+            "type": "object",
+            "properties": {"id": {"$ref": "#/$defs/Id"}},
+            "required": ["id"],
+            "$defs": {"Id": {"type": "string"}},
+        });
+        let schema = Value::Object((*advertised(output.as_object().unwrap())).clone());
+        let fits = |value: &Value| jsonschema::validator_for(&schema).unwrap().is_valid(value);
+        let refusal = Refusal::new(Code::PermissionDenied, "no").to_json("r1");
+        assert!(fits(&json!({"id": "ref_1"})));
+        assert!(fits(&refusal));
+        assert!(!fits(&json!({"id": 1})));
+        assert!(!fits(&json!({})));
+    }
 }

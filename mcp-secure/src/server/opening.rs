@@ -1,6 +1,7 @@
 //! From a declaration to an open gate: describe, check, load policies, open store and record, recover.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -20,6 +21,8 @@ use crate::tool::State;
 pub(crate) const AUDIT_FOLDER: &str = "audit";
 const AUDIT_KEY: &str = "audit.key";
 const STORE_FILE: &str = "mcp-secure.sqlite";
+/// A lease has to outlast a slow disk a few times.
+const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 
 impl<S: State> ServerBuilder<S> {
     pub(super) fn describe(&self) -> Result<Vec<Described>, Vec<StartFault>> {
@@ -34,6 +37,11 @@ impl<S: State> ServerBuilder<S> {
         }
         if let Err(error) = self.people.clone().build() {
             faults.push(StartFault::server(error.to_string()));
+        }
+        if self.settings.lease < SHORTEST_LEASE {
+            faults.push(StartFault::server(format!(
+                "a lease under {SHORTEST_LEASE:?} would take running calls for lost; raise `lease` in the settings"
+            )));
         }
         if self.entries.is_empty() {
             faults.push(StartFault::server(
@@ -70,9 +78,6 @@ impl<S: State> ServerBuilder<S> {
             vec![StartFault::server(format!("{what}: {error}"))]
         };
         let (described, policy) = self.checked()?;
-        for warning in policy.warnings() {
-            tracing::warn!("{warning}");
-        }
         let state = (self.open)(&Boot::new(data.path().to_owned()))
             .map_err(|error| one("the application's state does not open", &error))?;
         let key = AuditKey::load_or_create(&data.path().join(AUDIT_KEY))

@@ -41,6 +41,7 @@ const fn spec(name: &'static str, kind: Kind) -> ToolSpec {
         broad: None,
         inputs: &[],
         source: SourceSpec { package: "mcp-secure", file: "testkit.rs", line: 1 },
+        house: &[],
     }
 }
 

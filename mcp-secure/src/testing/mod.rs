@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::approval::{Approval, ApprovalId, Verdict};
 use crate::audit::{Durability, Options};
+use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
 use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, Target, Transport};
 use crate::server::ServerBuilder;
-use crate::store::ApprovalFilter;
 use crate::tool::State;
 
 /// A server within this process.
@@ -95,7 +95,12 @@ impl LocalServer {
 
     /// A client of the person called `name`.
     pub fn connect(&self, name: &str) -> Result<LocalClient, String> {
-        Ok(LocalClient { gate: Arc::clone(&self.gate), caller: self.person(name, "local-client")? })
+        self.connect_through(name, "local-client")
+    }
+
+    /// The same person through a client of another name: what one client asked for, another cannot pick up.
+    pub fn connect_through(&self, name: &str, client: &str) -> Result<LocalClient, String> {
+        Ok(LocalClient { gate: Arc::clone(&self.gate), caller: self.person(name, client)? })
     }
 
     /// The clock the server goes by.
@@ -116,11 +121,10 @@ impl LocalServer {
         self.data.path().join(crate::server::AUDIT_FOLDER)
     }
 
-    /// The requests for approval of the tenant of the person called `name`, newest first.
+    /// The requests for approval that the person called `name` may see, newest first.
     pub async fn approvals(&self, name: &str) -> Result<Vec<Approval>, String> {
-        let tenant = self.person(name, "local-desk")?.principal().tenant.clone();
-        let filter = ApprovalFilter { tenant: Some(tenant), state: None };
-        self.gate.store().approvals(filter, 1000).await.map_err(|error| error.to_string())
+        let who = self.person(name, "local-desk")?;
+        self.gate.approvals_for(&who, None, 1000).await.map_err(|error| error.to_string())
     }
 
     /// The decision of the person called `name` on the request called `id`, as it stands now.
@@ -132,8 +136,10 @@ impl LocalServer {
     ) -> Result<Approval, DecideRefused> {
         let decider = self.person(name, "local-desk").map_err(|_| DecideRefused::NotFound)?;
         let id: ApprovalId = id.parse().map_err(|_| DecideRefused::NotFound)?;
-        let shown = self.gate.approval_for_decider(&decider, &id).await?;
-        let made = self.gate.decide(&decider, &id, shown.effect, verdict, None).await?;
+        // Whoever is shown nothing decides on nothing they saw, and is refused on record.
+        let shown = self.gate.approval_for(&decider, &id).await;
+        let digest = shown.map_or_else(|_| Digest::of_bytes(&[]), |shown| shown.effect);
+        let made = self.gate.decide(&decider, &id, digest, verdict, None).await?;
         Ok(made.approval)
     }
 

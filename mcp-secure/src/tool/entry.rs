@@ -9,7 +9,7 @@ use super::error::ToolError;
 use super::fields::{Fault, Fields};
 use super::input::InputType;
 use super::lent::{Lender, Reader, State};
-use super::output::{Output, OutputType};
+use super::output::{Output, OutputType, Reply, reply};
 use super::spec::ToolSpec;
 use crate::context::CallContext;
 use crate::identity::Principal;
@@ -30,8 +30,8 @@ type Load<S, A> = Box<
 >;
 type Ask<S, A> =
     Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<bool, ToolError>> + Send + Sync>;
-type Preview<S, A> =
-    Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>> + Send + Sync>;
+
+type Bind<S> = Box<dyn Fn(&Arc<S>) -> Box<dyn BoundCall> + Send + Sync>;
 
 /// The resource type a tool is scoped by, as policies are checked against it.
 #[derive(Debug, Clone, Copy)]
@@ -57,65 +57,59 @@ pub struct Draft<S: State, A> {
     body: Body<S, A>,
     load: Option<Load<S, A>>,
     when: Option<Ask<S, A>>,
-    preview: Option<Preview<S, A>>,
 }
 
 /// A tool as a served table holds it before the state is there. Made by `#[tool]`.
 pub struct Entry<S: State> {
     common: Common,
-    bind: Box<dyn Fn(&Arc<S>) -> Box<dyn BoundCall> + Send + Sync>,
+    bind: Bind<S>,
 }
 
 impl<S: State> Entry<S> {
-    /// A tool whose body may write.
-    pub fn mutating<A, X, B>(
+    /// A tool whose body may write. `R` is the return type as written, named here once, so that an unfit one is one
+    /// message.
+    pub fn mutating<A, R, X, B, F>(
         spec: &'static ToolSpec,
         inputs: Vec<InputType>,
         extract: X,
         body: B,
-        output: OutputType,
     ) -> Draft<S, A>
     where
         A: Send + Sync + 'static,
+        R: Reply,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
-        B: Fn(Cleared<A>, Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>>
-            + Send
-            + Sync
-            + 'static,
+        B: Fn(Cleared<A>, Lender<S>) -> F + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
     {
         Draft {
-            common: Common { spec, inputs, output, resource: None },
+            common: Common { spec, inputs, output: OutputType::of::<R>(), resource: None },
             extract: Box::new(extract),
-            body: Box::new(body),
+            body: Box::new(move |args, lender| {
+                let body = body(args, lender);
+                Box::pin(async move { reply(body.await) })
+            }),
             load: None,
             when: None,
-            preview: None,
         }
     }
 
     /// A tool whose body borrows only what reads.
-    pub fn reading<A, X, B>(
+    pub fn reading<A, R, X, B, F>(
         spec: &'static ToolSpec,
         inputs: Vec<InputType>,
         extract: X,
         body: B,
-        output: OutputType,
     ) -> Draft<S, A>
     where
         A: Send + Sync + 'static,
+        R: Reply,
         X: Fn(&mut Fields<'_>) -> Option<A> + Send + Sync + 'static,
-        B: Fn(Cleared<A>, Reader<S>) -> BoxFuture<'static, Result<Output, ToolError>>
-            + Send
-            + Sync
-            + 'static,
+        B: Fn(Cleared<A>, Reader<S>) -> F + Send + Sync + 'static,
+        F: Future<Output = R> + Send + 'static,
     {
-        Self::mutating(
-            spec,
-            inputs,
-            extract,
-            move |args, lender| body(args, Reader::new(lender)),
-            output,
-        )
+        Self::mutating::<A, R, _, _, _>(spec, inputs, extract, move |args, lender| {
+            body(args, Reader::new(lender))
+        })
     }
 
     /// The declaration.
@@ -199,11 +193,9 @@ impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
         self
     }
 
-    /// The preview function.
+    /// The preview function. Its types are proven here; running it comes with the stage that shows previews.
     #[must_use]
-    pub fn dry_run<D: DryRun<S, A>>(mut self) -> Self {
-        self.preview =
-            Some(Box::new(|args, reader| Box::pin(async move { D::preview(&reader, args).await })));
+    pub fn dry_run<D: DryRun<S, A>>(self) -> Self {
         self
     }
 
@@ -224,8 +216,8 @@ impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
     /// The finished entry.
     #[must_use]
     pub fn finish(self) -> Entry<S> {
-        let Self { common, extract, body, load, when, preview } = self;
-        let parts = Arc::new(Parts { extract, body, load, when, preview });
+        let Self { common, extract, body, load, when } = self;
+        let parts = Arc::new(Parts { extract, body, load, when });
         Entry {
             common,
             bind: Box::new(move |state| {
@@ -280,13 +272,6 @@ pub(crate) trait PreparedCall: Send + Sync {
         caller: &Caller,
     ) -> Option<BoxFuture<'static, Result<bool, ToolError>>>;
 
-    /// Says what the call would do; `None` where there is no preview.
-    fn preview(
-        &self,
-        args: &Map<String, Value>,
-        caller: &Caller,
-    ) -> Option<BoxFuture<'static, Result<Output, ToolError>>>;
-
     /// Enters the body.
     fn run(
         self: Box<Self>,
@@ -300,7 +285,6 @@ struct Parts<S: State, A> {
     body: Body<S, A>,
     load: Option<Load<S, A>>,
     when: Option<Ask<S, A>>,
-    preview: Option<Preview<S, A>>,
 }
 
 impl<S: State, A> Parts<S, A> {
@@ -365,18 +349,6 @@ impl<S: State, A: Send + Sync + 'static> PreparedCall for Prepared<S, A> {
         let ask = self.parts.when.as_ref()?;
         Some(match self.parts.again(args) {
             Ok(args) => ask(args, self.reader(caller)),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        })
-    }
-
-    fn preview(
-        &self,
-        args: &Map<String, Value>,
-        caller: &Caller,
-    ) -> Option<BoxFuture<'static, Result<Output, ToolError>>> {
-        let preview = self.parts.preview.as_ref()?;
-        Some(match self.parts.again(args) {
-            Ok(args) => preview(args, self.reader(caller)),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         })
     }

@@ -5,12 +5,14 @@ use serde::de::DeserializeOwned;
 ///
 /// Implemented for everything that derives `serde::Deserialize` and `schemars::JsonSchema`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be an input from the model",
+    message = "`{Self}` can not be an input from the model [MS0906]",
     label = "an owned parameter is an input",
     note = "derive `serde::Deserialize` and `schemars::JsonSchema`, or borrow it (`&{Self}`) if the server lends it"
 )]
 pub trait ToolInput: DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 
+// Without this, each derive that is missing would be a message of its own.
+#[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned + JsonSchema + Send + Sync + 'static> ToolInput for T {}
 
 /// How the schema of one input is made.

@@ -19,7 +19,7 @@ use crate::identity::Principal;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an application state",
+    message = "`{Self}` is not an application state [MS1302]",
     note = "write `#[derive(State)]` on it"
 )]
 pub trait State: Send + Sync + 'static {}
@@ -30,7 +30,7 @@ impl State for () {}
 ///
 /// Implemented for [`Principal`] and [`CallContext`], and by `#[derive(State)]` for the type of each field.
 #[diagnostic::on_unimplemented(
-    message = "the server's state `{S}` does not lend `{Self}`",
+    message = "the server's state `{S}` does not lend `{Self}` [MS0814]",
     label = "borrowed by a tool, but no field of `{S}` has this type",
     note = "add a field of type `{Self}` to `{S}`, which derives `State`; an input from the model is owned, not borrowed"
 )]
@@ -41,7 +41,7 @@ pub trait Lent<S: State>: Send + Sync + 'static {
 
 /// What a read-only function may borrow: everything lent but the fields marked `#[state(write)]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can write, so a read-only function may not borrow it",
+    message = "a read-only function may not borrow `{Self}`, which is not lent for reading [MS1301]",
     label = "not lent for reading by `{S}`",
     note = "borrow a type that only reads, or drop `read_only` from the tool; a field without `#[state(write)]` is lent for reading"
 )]

@@ -4,7 +4,7 @@ use super::spec::{Access, Risk, ToolSpec};
 
 /// A declared tool: what `#[tool]` writes beside the function.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a declared tool",
+    message = "`{Self}` is not a declared tool [MS0815]",
     label = "no policy is known for this",
     note = "put `#[tool(risk = \"..\", permission = \"..\")]` on the function and name the function here"
 )]
@@ -15,7 +15,7 @@ pub trait ToolMeta {
 
 /// A declared tool that a server with the state `S` can run.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a tool that a server with the state `{S}` can run",
+    message = "`{Self}` is not a tool that a server with the state `{S}` can run [MS0815]",
     note = "put `#[tool(risk = \"..\", permission = \"..\")]` on the function and name the function here"
 )]
 pub trait Tool<S: State>: ToolMeta {
@@ -59,7 +59,7 @@ pub const fn check(spec: &ToolSpec) {
         read_only || !dangerous || controlled,
         "a dangerous tool needs a control: `approval`, `dry_run`, `idempotency`, `rollback`, `rate_limit` or `resource`"
     );
-    if matches!(spec.risk, Risk::Critical) {
+    if matches!(spec.risk, Risk::Critical) && !read_only {
         assert!(spec.approval.is_some(), "a critical tool needs `approval`");
         assert!(
             spec.rollback.is_some() || spec.irreversible,

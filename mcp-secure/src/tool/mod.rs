@@ -20,6 +20,7 @@ pub mod spec;
 mod untrusted;
 
 pub use companion::{Answer, DryRun, DryRunFits, Rollback, RollbackFits, When, WhenFits};
+#[cfg(feature = "server")]
 pub(crate) use content::Block;
 pub use content::Content;
 pub use entry::{Draft, Entry};
@@ -38,7 +39,9 @@ pub use set::ToolSet;
 pub use spec::{Risk, ToolSpec};
 pub use untrusted::Untrusted;
 
-pub(crate) use entry::{BoundTool, Caller, PreparedCall, ResourceType};
+pub(crate) use entry::ResourceType;
+#[cfg(feature = "server")]
+pub(crate) use entry::{BoundTool, Caller, PreparedCall};
 pub(crate) use fields::Fault;
 pub(crate) use schema::{default_arguments, input_schema, output_schema};
 

@@ -40,8 +40,25 @@ impl Output {
 /// A type a tool may return. Derive it: `#[derive(Serialize, JsonSchema, ToolOutput)]`.
 ///
 /// It is never implemented for `Result`: an alias of `Result` would otherwise show its error as a success.
+///
+/// ```
+/// use mcp_secure::prelude::*;
+/// use serde::Serialize;
+///
+/// #[derive(Serialize, schemars::JsonSchema, ToolOutput)]
+/// struct Level {
+///     pieces: u32,
+/// }
+///
+/// /// Says how many pieces are left.
+/// #[tool(risk = "low", permission = "stock.read", read_only)]
+/// async fn stock_level() -> Level {
+///     Level { pieces: 40 }
+/// }
+/// # fn main() {}
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be returned by a tool",
+    message = "`{Self}` can not be returned by a tool [MS0905]",
     label = "not a tool output",
     note = "derive `serde::Serialize`, `schemars::JsonSchema` and `ToolOutput` on it, or return `Content`"
 )]
@@ -85,9 +102,10 @@ impl ToolOutput for Untrusted<String> {
 
 /// What the return type of a tool has to be: a [`ToolOutput`], or a `Result` of one whose error becomes a [`ToolError`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can not be the return type of a tool",
+    message = "`{Self}` can not be the return type of a tool [MS0905]",
     label = "not a tool's return type",
-    note = "return `T` or `Result<T, E>` where `T: ToolOutput` (derive it) and `E: Into<ToolError>`"
+    note = "return `T` or `Result<T, E>` where `T` is a tool output: derive `ToolOutput` on it",
+    note = "the error `E` becomes a `ToolError`: write `impl From<E> for ToolError`"
 )]
 pub trait Reply: Send + 'static {
     /// What is returned on success.

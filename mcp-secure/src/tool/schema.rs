@@ -76,7 +76,7 @@ pub(crate) fn default_arguments(spec: &ToolSpec) -> Result<Vec<(&'static str, Va
         match serde_json::from_str(text) {
             Ok(value) => defaults.push((input.name, value)),
             Err(_) => {
-                faults.push(fault(&format!("/{}", input.name), "the default is no JSON value"))
+                faults.push(fault(&format!("/{}", input.name), "the default is no JSON value"));
             }
         }
     }

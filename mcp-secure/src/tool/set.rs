@@ -17,6 +17,8 @@ impl<S: State> ToolSet<S> {
     /// This set with one more tool.
     #[must_use]
     pub fn with<T: Tool<S>>(mut self) -> Self {
+        // Here and not in `tools!` alone, so that a set put together by hand is held to the same rules.
+        const { super::meta::check(T::SPEC) };
         self.entries.push(T::entry());
         self
     }
@@ -62,6 +64,14 @@ impl<S: State> std::fmt::Debug for ToolSet<S> {
 macro_rules! tools {
     ($($tool:path),* $(,)?) => {{
         $(const _: () = $crate::__private::check(<$tool as $crate::__private::ToolMeta>::SPEC);)*
-        $crate::__private::ToolSet::new()$(.with::<$tool>())*
+        'set: {
+            let set = $crate::__private::ToolSet::new();
+            // Never taken. It tells the compiler the state's type before it looks at the tools, so that what it says of
+            // a tool that does not fit can name the state.
+            if false {
+                break 'set set;
+            }
+            set$(.with::<($tool)>())*
+        }
     }};
 }

@@ -242,4 +242,6 @@ pub struct ToolSpec {
     pub inputs: &'static [InputSpec],
     /// Where it is declared.
     pub source: SourceSpec,
+    /// The texts of the house rules it was compiled under. A server applies them to everything it serves.
+    pub house: &'static [&'static str],
 }

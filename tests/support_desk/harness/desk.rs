@@ -1,7 +1,7 @@
 //! A data folder, and the program run on it.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio as Pipe};
@@ -16,10 +16,13 @@ use super::tools::workspace;
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The `support-desk` program, built if it is not up to date.
+/// The `support-desk` program, built if it is not up to date; `SUPPORT_DESK_PROGRAM` names another build of it.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(other) = std::env::var_os("SUPPORT_DESK_PROGRAM") {
+            return PathBuf::from(other);
+        }
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--package", "support-desk", "--bin", "support-desk"])
             .current_dir(workspace())
@@ -165,7 +168,7 @@ impl Server {
             .spawn()
             .unwrap();
         let since = Instant::now();
-        while TcpStream::connect(address).is_err() {
+        while !answers(address) {
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "the server ended: {ended:?}\n{}", text(&mut log));
             assert!(since.elapsed() < PATIENCE, "the server does not listen\n{}", text(&mut log));
@@ -200,6 +203,15 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Whether somebody speaks HTTP there; an open port alone may be a server that is about to refuse to start.
+fn answers(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    let asked =
+        stream.write_all(b"GET /mcp HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let mut answer = [0; 5];
+    asked.is_ok() && stream.read_exact(&mut answer).is_ok() && &answer == b"HTTP/"
 }
 
 /// `kill -TERM`, by the shell: not every system has the program.

@@ -1,20 +1,20 @@
 use super::*;
 
 struct Desk {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     database: Database,
 }
 
 fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(folder.path()).unwrap();
-    Desk { _folder: folder, database }
+    Desk { folder, database }
 }
 
 impl Desk {
     /// How often something happened, as the proofs from outside count it.
     fn effects(&self, kind: &str) -> i64 {
-        let path = self._folder.path().join("support-desk.sqlite");
+        let path = self.folder.path().join("support-desk.sqlite");
         rusqlite::Connection::open(path)
             .unwrap()
             .query_row("SELECT count(*) FROM side_effects WHERE kind = ?1", [kind], |row| {
@@ -25,7 +25,7 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn a_fresh_folder_gets_the_data_set_and_an_opened_one_keeps_its_own() {
+async fn a_freshfolder_gets_the_data_set_and_an_opened_one_keeps_its_own() {
     let desk = desk();
     let orders = OrderBook::open(&desk.database).unwrap();
     let order = orders.find("ord_5001").await.unwrap().unwrap();
@@ -43,7 +43,7 @@ async fn a_fresh_folder_gets_the_data_set_and_an_opened_one_keeps_its_own() {
         .refund("ord_5001", 500, RefundReason::Goodwill, "alice")
         .await
         .unwrap();
-    Database::open(desk._folder.path()).unwrap();
+    Database::open(desk.folder.path()).unwrap();
     assert_eq!(orders.find("ord_5001").await.unwrap().unwrap().refunded_cents, 500);
     assert_eq!(orders.find("ord_9999").await.unwrap(), None);
 }
@@ -153,7 +153,9 @@ fn two_processes_that_start_at_once_fill_one_folder_once() {
     std::thread::scope(|scope| {
         let starts: Vec<_> =
             (0..4).map(|_| scope.spawn(|| Database::open(folder.path()).unwrap())).collect();
-        starts.into_iter().for_each(|start| drop(start.join().unwrap()));
+        for start in starts {
+            drop(start.join().unwrap());
+        }
     });
     let on = rusqlite::Connection::open(folder.path().join("support-desk.sqlite")).unwrap();
     let count: i64 = on.query_row("SELECT count(*) FROM customers", (), |row| row.get(0)).unwrap();

@@ -39,7 +39,7 @@ pub async fn get_account_health_summary(
 
 /// A customer in a list.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct FoundCustomer {
+struct FoundCustomer {
     customer_id: CustomerId,
     /// As the customer wrote it.
     name: Untrusted<String>,

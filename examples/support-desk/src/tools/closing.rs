@@ -15,7 +15,7 @@ pub struct AccountClosed {
 /// What became of the account.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ClosedStatus {
+enum ClosedStatus {
     /// It stays closed.
     Closed,
 }

@@ -17,7 +17,7 @@ pub struct RefundReceipt {
 /// What became of the refund.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum RefundStatus {
+enum RefundStatus {
     /// The money is on its way to the customer.
     Refunded,
 }

@@ -16,7 +16,7 @@ pub struct TicketDraft {
 /// What became of the draft.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum DraftStatus {
+enum DraftStatus {
     /// It is kept, and nobody outside has seen it.
     DraftCreated,
 }
@@ -24,7 +24,7 @@ pub enum DraftStatus {
 /// What happens with a draft.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum NextStep {
+enum NextStep {
     /// A person reads it and sends it.
     HumanReview,
 }

@@ -46,6 +46,11 @@ super::codes! {
         fix: "Mark it `#[dry_run]`, `#[when]` or `#[rollback]` and give it the tool's owned inputs in the same order; a rollback takes the tool's output.",
         bad: "#[dry_run]\nasync fn preview(amount: Cents) -> Preview",
         good: "#[dry_run]\nasync fn preview(order_id: OrderId, amount: Cents) -> Preview";
+    RESOURCE_UNFIT = "MS0510", "R5", Macro, "`resource` names a type that is no resource, or an input that is no id",
+        why: "The permission is checked on what is loaded by the id, so both have to be of the right kind.",
+        fix: "Implement `Resource<S>` for the type, and derive `ResourceId` for the type of the input.",
+        bad: "resource = Order(order_id) // order_id: String",
+        good: "resource = Order(order_id) // order_id: OrderId, which derives `ResourceId`";
 
     RAW_INPUT = "MS0601", "R6", Macro, "an input is raw power as bare text",
         why: "Text that is a query, a command, a path or an address lets the model do whatever the backend can do.",

@@ -71,6 +71,11 @@ super::codes! {
         fix: "Add a field of that type to the struct that derives `State`; inputs from the model are owned.",
         bad: "async fn refund(refunds: &RefundService) -> Receipt // no such field in the state",
         good: "#[derive(State)]\nstruct App { #[state(write)] refunds: RefundService }";
+    NOT_DECLARED = "MS0815", "R8", Compiler, "something that is no declared tool is registered",
+        why: "Nothing is served without its policy.",
+        fix: "Put `#[tool(...)]` on the function and name the function in `tools![...]`.",
+        bad: "async fn refund() {}\ntools![refund]",
+        good: "#[tool(risk = \"high\", permission = \"refund.request\", approval)]\nasync fn refund() {}\ntools![refund]";
 
     SECRET_INPUT = "MS0901", "R9", Macro, "an input is a secret",
         why: "Arguments pass through the model, the client and the record: a secret among them is one no longer.",
@@ -93,8 +98,8 @@ super::codes! {
         bad: "#[derive(ToolOutput)]\nstruct Total(u64);",
         good: "#[derive(ToolOutput)]\nstruct Total { cents: u64 }";
     OUTPUT_UNFIT = "MS0905", "R9", Compiler, "the return type is no tool output",
-        why: "An output has a schema and is checked against it.",
-        fix: "Derive `ToolOutput`, `Serialize` and `JsonSchema` for it.",
+        why: "An output has a schema and is checked against it; an error says apart what the model may read and what only the log holds.",
+        fix: "Derive `ToolOutput`, `Serialize` and `JsonSchema` for it; of a `Result`, implement `From<YourError> for ToolError`.",
         bad: "async fn show() -> Shown // a plain struct",
         good: "#[derive(Serialize, JsonSchema, ToolOutput)]\nstruct Shown { id: String }";
     INPUT_UNFIT = "MS0906", "R9", Compiler, "an owned parameter is no input",
@@ -102,11 +107,6 @@ super::codes! {
         fix: "Derive `Deserialize` and `JsonSchema` for it; borrow it if the server lends it.",
         bad: "async fn refund(order: Order) -> Receipt // a plain struct",
         good: "#[derive(Deserialize, JsonSchema)]\nstruct Order { id: OrderId }";
-    ERROR_UNFIT = "MS0907", "R9", Compiler, "the error type does not become a `ToolError`",
-        why: "`ToolError` separates what the model may read from what only the log holds.",
-        fix: "Implement `From<YourError> for ToolError`.",
-        bad: "async fn refund() -> Result<Receipt, String>",
-        good: "async fn refund() -> Result<Receipt, RefundError> // impl From<RefundError> for ToolError";
 
     UNNAMED_RESOURCE_ID = "MS1201", "R12", Compiler, "an input is a resource id that no `resource` names",
         why: "The permission would be checked on nothing while the body acts on whatever id the model gives.",

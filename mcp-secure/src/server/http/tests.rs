@@ -52,8 +52,8 @@ impl Site {
         let addr = server.addr();
         let (stub, stop) = (Stub::new(), CancellationToken::new());
         let face: Arc<dyn Face> = Arc::<Stub>::clone(&stub);
-        let served = tokio::spawn(server.run(face, stop.clone()));
-        Self { addr, stub, stop, served }
+        let serving = tokio::spawn(server.run(face, stop.clone()));
+        Self { addr, stub, stop, served: serving }
     }
 
     /// One request over a connection of its own, with the headers as they are given.

@@ -58,10 +58,10 @@ async fn serve(
     let handler = Handler::new(face, Transport::Stdio, running);
     let transport = Lines::new(input, output, MAX_MESSAGE_BYTES);
     let ended = transport.ended();
-    let service = match handler.serve_with_ct(transport, shutdown).await {
+    let service = match handler.serve_with_ct(transport, shutdown.clone()).await {
         Ok(service) => service,
-        // A host that goes away before it has said anything is no failure.
-        Err(_) if ended.is_cancelled() => return Ok(()),
+        // A host that goes away before it has said anything is no failure, nor is being told to stop by then.
+        Err(_) if ended.is_cancelled() || shutdown.is_cancelled() => return Ok(()),
         Err(error) => return Err(StdioError::Failed(error.to_string())),
     };
     service.waiting().await.map_err(|error| StdioError::Failed(error.to_string()))?;

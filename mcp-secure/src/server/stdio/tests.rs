@@ -259,3 +259,13 @@ async fn a_host_that_goes_away_at_once_is_no_failure() {
     host.input.shutdown().await.unwrap();
     tokio::time::timeout(Duration::from_secs(5), host.server).await.unwrap().unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn being_told_to_stop_before_a_session_has_begun_is_no_failure() {
+    let (_host, theirs) = tokio::io::duplex(1024);
+    let (input, output) = tokio::io::split(theirs);
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(serve(Stub::new(), input, output, stop.clone()));
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(5), server).await.unwrap().unwrap().unwrap();
+}

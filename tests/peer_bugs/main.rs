@@ -1,0 +1,21 @@
+//! Failures that other systems had, each as a test that holds it impossible here. They are numbered and named after the
+//! shape of the failure; `docs/requirements.md` names them too.
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests of support-desk, which use more of it"
+)]
+#[path = "../support_desk/harness/mod.rs"]
+mod harness;
+
+mod app;
+
+mod approvals;
+mod declarations;
+mod faults;
+mod policies;
+mod races;
+mod records;
+mod requirements;
+mod transports;

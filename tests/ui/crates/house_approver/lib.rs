@@ -1,0 +1,5 @@
+use mcp_secure::prelude::*;
+
+/// Asks for a refund of an order.
+#[tool(risk = "high", permission = "refund.request", approval(by = "refund.decide"))]
+pub async fn request_refund() {}

@@ -1,0 +1,9 @@
+use mcp_secure::prelude::*;
+
+/// Lists the open tickets.
+#[tool(risk = "low", permission = "ticket.read", read_only)]
+pub async fn list_tickets() {}
+
+/// Counts the open tickets.
+#[tool(risk = "low", permission = "ticket.read", read_only, owner = "desk-team")]
+pub async fn count_tickets() {}

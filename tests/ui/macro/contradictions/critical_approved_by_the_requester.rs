@@ -1,0 +1,12 @@
+use mcp_secure::prelude::*;
+
+/// Closes an account for good.
+#[tool(
+    risk = "critical",
+    permission = "account.close",
+    approval(allow_requester),
+    irreversible
+)]
+async fn close_account() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use mcp_secure::prelude::*;
+
+/// Lists the open tickets.
+#[tool(risk = "low", permission = "ticket.read", read_only, destructive)]
+async fn list_tickets() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use mcp_secure::prelude::*;
+
+struct RefundService;
+
+#[derive(State)]
+struct App(RefundService);
+
+fn main() {}

@@ -1,0 +1,7 @@
+use mcp_secure::prelude::*;
+
+/// Asks for a refund of an order.
+#[tool(risk = "high", permission = "refund.request", approval())]
+async fn request_refund() {}
+
+fn main() {}

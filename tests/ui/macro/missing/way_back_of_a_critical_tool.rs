@@ -1,0 +1,7 @@
+use mcp_secure::prelude::*;
+
+/// Closes an account.
+#[tool(risk = "critical", permission = "account.close", approval)]
+async fn close_account() {}
+
+fn main() {}

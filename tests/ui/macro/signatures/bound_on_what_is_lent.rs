@@ -1,0 +1,11 @@
+use mcp_secure::prelude::*;
+
+struct Refunds;
+
+/// Asks for a refund of an order.
+#[tool(risk = "high", permission = "refund.request", approval)]
+async fn request_refund(#[arg(max = 3)] refunds: &Refunds) {
+    let _ = refunds;
+}
+
+fn main() {}

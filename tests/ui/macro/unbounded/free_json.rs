@@ -1,0 +1,9 @@
+use mcp_secure::prelude::*;
+
+/// Changes a customer.
+#[tool(risk = "medium", permission = "customer.change", approval)]
+async fn change_customer(fields: serde_json::Value) {
+    let _ = fields;
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use mcp_secure::prelude::*;
+
+/// Lists tickets by their status.
+#[tool(risk = "low", permission = "ticket.read", read_only)]
+async fn list_tickets(#[arg(one_of = ["open", "closed", "open"])] status: String) {
+    let _ = status;
+}
+
+fn main() {}

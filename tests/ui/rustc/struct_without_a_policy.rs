@@ -1,0 +1,7 @@
+use mcp_secure::prelude::*;
+
+struct RequestRefund;
+
+fn main() {
+    let _: ToolSet<()> = tools![RequestRefund];
+}
