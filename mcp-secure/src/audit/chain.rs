@@ -1,7 +1,7 @@
 //! The chain of one file: which record comes next, and what a failed write leaves behind.
 
 use super::file::{Folder, LogFile};
-use super::line::{FORMAT, Stamp, genesis, seal};
+use super::line::{FORMAT, Said, Stamp, genesis, seal};
 use super::options::Receipt;
 use super::{Event, Record};
 use crate::canon::Digest;
@@ -84,15 +84,15 @@ impl Chain {
     }
 
     /// Writes `records` as one group, durable when this returns. After an error the chain stands where it stood.
-    pub(super) fn commit(&mut self, records: &[(Timestamp, &Record)]) -> io::Result<Vec<Receipt>> {
+    pub(super) fn commit(&mut self, records: &[(Timestamp, &Said)]) -> io::Result<Vec<Receipt>> {
         let mut group = Group {
-            bytes: Vec::with_capacity(512 * (records.len() + 1)),
+            bytes: Vec::with_capacity(1024 * (records.len() + 1)),
             records: self.records,
             hash: self.hash,
             time: self.time,
         };
         if self.records == 0 {
-            let opened = self.opened();
+            let opened = Said::of(self.opened());
             let now = records.first().map_or(self.time, |r| r.0);
             self.add(&mut group, now, &opened)?;
         }
@@ -116,7 +116,7 @@ impl Chain {
         self.file.truncate(self.bytes)
     }
 
-    fn add(&self, group: &mut Group, time: Timestamp, record: &Record) -> io::Result<Receipt> {
+    fn add(&self, group: &mut Group, time: Timestamp, record: &Said) -> io::Result<Receipt> {
         // Two calls may enter the queue in the other order than they read the clock; a chain never goes back.
         let time = time.max(group.time);
         let seq = group.records;

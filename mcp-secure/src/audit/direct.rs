@@ -8,10 +8,22 @@ use super::{ApprovalNote, Event, OutcomeNote, PolicyNote, Record, Who};
 use crate::canon::{Digest, MAX_SAFE_INTEGER};
 use serde::ser::{Error, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
+use std::io::Write as _;
 
-/// The body, in the order of the alphabet.
+/// A record in canonical JSON, but for what the chain adds: that goes in at three places.
+///
+/// Said on the thread of the call, so that a few bytes are all that reaches the writer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Encoded {
+    event: Event,
+    /// The fields of the record, with their commas and without braces.
+    bytes: Vec<u8>,
+    /// Where `pid`, where `prev`, and where the place in the chain goes in.
+    cuts: [usize; 3],
+}
+
 #[derive(serde::Serialize)]
-struct Body<'a> {
+struct BeforePid<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     approval: Option<&'a ApprovalNote>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,10 +39,16 @@ struct Body<'a> {
     fingerprint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'a OutcomeNote>,
-    pid: u32,
+}
+
+#[derive(serde::Serialize)]
+struct BeforePrev<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a PolicyNote>,
-    prev: Digest,
+}
+
+#[derive(serde::Serialize)]
+struct BeforeSeq<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a Who>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,53 +57,92 @@ struct Body<'a> {
     resource: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<&'a str>,
-    seq: u64,
-    time: String,
-    time_ms: i64,
+}
+
+#[derive(serde::Serialize)]
+struct AfterTime<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tool: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<&'a str>,
-    v: u64,
-    writer: &'a str,
 }
 
-/// The canonical body of `record`, or `None` where this way cannot say it.
-pub(super) fn body(record: &Record, stamp: &Stamp<'_>) -> Option<Vec<u8>> {
-    let limit = MAX_SAFE_INTEGER.unsigned_abs();
-    if record.outcome.as_ref().and_then(|o| o.latency_us).is_some_and(|us| us > limit) {
-        return None;
+impl Encoded {
+    /// `None` where the record holds what this way cannot say.
+    pub(super) fn of(record: &Record) -> Option<Self> {
+        let limit = MAX_SAFE_INTEGER.unsigned_abs();
+        if record.outcome.as_ref().and_then(|o| o.latency_us).is_some_and(|us| us > limit) {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(1024);
+        let before_pid = BeforePid {
+            approval: record.approval.as_ref(),
+            arguments: record.arguments.as_ref().map(Plain),
+            arguments_digest: record.arguments_digest,
+            client_info: record.client_info.as_deref(),
+            detail: record.detail.as_ref().map(Plain),
+            event: record.event,
+            fingerprint: record.fingerprint.as_deref(),
+            outcome: record.outcome.as_ref(),
+        };
+        let pid = fields(&before_pid, &mut bytes)?;
+        let prev = fields(&BeforePrev { policy: record.policy.as_ref() }, &mut bytes)?;
+        let before_seq = BeforeSeq {
+            principal: record.principal.as_ref(),
+            request_id: record.request_id.as_deref(),
+            resource: record.resource.as_deref(),
+            run_id: record.run_id.as_deref(),
+        };
+        let seq = fields(&before_seq, &mut bytes)?;
+        let after_time = AfterTime {
+            tool: record.tool.as_deref(),
+            trace_id: record.trace_id.as_deref(),
+            transport: record.transport.as_deref(),
+        };
+        fields(&after_time, &mut bytes)?;
+        Some(Self { event: record.event, bytes, cuts: [pid, prev, seq] })
     }
-    let body = Body {
-        approval: record.approval.as_ref(),
-        arguments: record.arguments.as_ref().map(Plain),
-        arguments_digest: record.arguments_digest,
-        client_info: record.client_info.as_deref(),
-        detail: record.detail.as_ref().map(Plain),
-        event: record.event,
-        fingerprint: record.fingerprint.as_deref(),
-        outcome: record.outcome.as_ref(),
-        pid: stamp.pid,
-        policy: record.policy.as_ref(),
-        prev: stamp.prev,
-        principal: record.principal.as_ref(),
-        request_id: record.request_id.as_deref(),
-        resource: record.resource.as_deref(),
-        run_id: record.run_id.as_deref(),
-        seq: stamp.seq,
-        time: stamp.time.to_rfc3339(),
-        time_ms: stamp.time.millis(),
-        tool: record.tool.as_deref(),
-        trace_id: record.trace_id.as_deref(),
-        transport: record.transport.as_deref(),
-        v: FORMAT,
-        writer: stamp.writer,
-    };
-    let mut out = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut out, &body).ok()?;
-    Some(out)
+
+    pub(super) const fn event(&self) -> Event {
+        self.event
+    }
+
+    /// How long the body will be, at most.
+    pub(super) fn body_len(&self) -> usize {
+        self.bytes.len().saturating_add(320)
+    }
+
+    /// Appends the canonical body.
+    pub(super) fn body(&self, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Option<()> {
+        let [pid, prev, seq] = self.cuts;
+        out.push(b'{');
+        out.extend_from_slice(self.bytes.get(..pid)?);
+        write!(out, "\"pid\":{},", stamp.pid).ok()?;
+        out.extend_from_slice(self.bytes.get(pid..prev)?);
+        write!(out, "\"prev\":\"{}\",", stamp.prev).ok()?;
+        out.extend_from_slice(self.bytes.get(prev..seq)?);
+        let (millis, text) = (stamp.time.millis(), stamp.time.to_rfc3339());
+        write!(out, "\"seq\":{},\"time\":\"{text}\",\"time_ms\":{millis},", stamp.seq).ok()?;
+        out.extend_from_slice(self.bytes.get(seq..)?);
+        // The name of a writer is hexadecimal digits.
+        write!(out, "\"v\":{FORMAT},\"writer\":\"{}\"}}", stamp.writer).ok()
+    }
+}
+
+/// Appends the fields of `object` with a comma after each, and returns where they end.
+fn fields(object: &impl Serialize, bytes: &mut Vec<u8>) -> Option<usize> {
+    let begins = bytes.len();
+    serde_json::to_writer(&mut *bytes, object).ok()?;
+    if bytes.len() == begins.checked_add(2)? {
+        bytes.truncate(begins);
+        return Some(begins);
+    }
+    bytes.pop();
+    bytes.push(b',');
+    bytes.remove(begins);
+    Some(bytes.len())
 }
 
 /// A value of text and whole numbers, with its keys sorted.

@@ -1,7 +1,7 @@
 //! The line on the disk: sealing a record, and reading it back.
 
-use super::direct;
-use super::record::Record;
+use super::direct::Encoded;
+use super::record::{Event, Record};
 use crate::canon::{Digest, MAX_SAFE_INTEGER, canonical};
 use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,14 +59,40 @@ fn chain_hash(prev: &Digest, body: &[u8]) -> Digest {
 const HASH_OPENS: &[u8] = b",\"hash\":\"";
 const HASH_CLOSES: &[u8] = b"\"}";
 
+/// A record on its way to the log.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// In canonical JSON already.
+    Encoded(Encoded),
+    /// What the short way cannot say, or is too long to be said in full.
+    Long(Box<Record>),
+}
+
+impl Said {
+    pub(super) fn of(record: Record) -> Self {
+        match Encoded::of(&record) {
+            Some(encoded) if encoded.body_len() <= MAX_BODY => Self::Encoded(encoded),
+            _ => Self::Long(Box::new(record)),
+        }
+    }
+
+    pub(super) fn event(&self) -> Event {
+        match self {
+            Self::Encoded(encoded) => encoded.event(),
+            Self::Long(record) => record.event,
+        }
+    }
+}
+
 /// Appends the line of `record` to `out` and returns its hash; `None` where the record cannot be said in JSON.
-pub(super) fn seal(record: &Record, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Option<Digest> {
-    let body = match direct::body(record, stamp) {
-        Some(body) if body.len() <= MAX_BODY => body,
-        _ => by_value(record, stamp)?,
-    };
-    let hash = chain_hash(&stamp.prev, &body);
-    out.extend_from_slice(body.strip_suffix(b"}")?);
+pub(super) fn seal(record: &Said, stamp: &Stamp<'_>, out: &mut Vec<u8>) -> Option<Digest> {
+    let begins = out.len();
+    match record {
+        Said::Encoded(encoded) => encoded.body(stamp, out)?,
+        Said::Long(record) => out.extend_from_slice(&by_value(record, stamp)?),
+    }
+    let hash = chain_hash(&stamp.prev, out.get(begins..)?);
+    out.pop();
     out.extend_from_slice(HASH_OPENS);
     out.extend_from_slice(hash.to_hex().as_bytes());
     out.extend_from_slice(HASH_CLOSES);

@@ -2,6 +2,7 @@
 
 use super::chain::{About, Chain};
 use super::file::{Disk, Folder};
+use super::line::Said;
 use super::options::{Durability, Options, Receipt};
 use super::queue::{Item, Queue, What};
 use super::writer::Writer;
@@ -60,7 +61,7 @@ impl Drop for Inner {
 fn closing(clock: &Clock, answer: Option<super::queue::Answer>) -> Item {
     Item {
         time: clock.now(),
-        what: What::Record(Box::new(Record::new(Event::Closed))),
+        what: What::Record(Said::of(Record::new(Event::Closed))),
         answer,
         keep: true,
     }
@@ -205,7 +206,7 @@ impl Audit {
     }
 
     fn item(&self, record: Record, answer: Option<super::queue::Answer>, keep: bool) -> Item {
-        Item { time: self.0.clock.now(), what: What::Record(Box::new(record)), answer, keep }
+        Item { time: self.0.clock.now(), what: What::Record(Said::of(record)), answer, keep }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The bounded queue between the calls and the writer thread.
 
+use super::line::Said;
 use super::options::Receipt;
-use super::{AuditError, Event, Record};
+use super::{AuditError, Event};
 use crate::clock::Timestamp;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,9 @@ use tokio::sync::oneshot;
 pub(super) type Answer = oneshot::Sender<Result<Receipt, AuditError>>;
 
 /// How long the writer lets records gather that nobody waits for.
-const GATHER: Duration = Duration::from_millis(1);
+///
+/// A loss of power loses what was read in this time; nothing that changes anything is among it. Each group costs a sync.
+const GATHER: Duration = Duration::from_millis(10);
 /// A batch of this size is written at once.
 const GATHER_AT_MOST: usize = 512;
 /// More is written in several groups, so that no group keeps the disk long enough to look hung.
@@ -28,8 +31,8 @@ pub(super) struct Item {
 }
 
 pub(super) enum What {
-    /// Boxed, so that moving through the queue is cheap.
-    Record(Box<Record>),
+    /// Something to write.
+    Record(Said),
     /// A mark: everything before it has been written when it is answered.
     Flush,
 }
@@ -37,7 +40,7 @@ pub(super) enum What {
 impl Item {
     pub(super) fn event(&self) -> Option<Event> {
         match &self.what {
-            What::Record(record) => Some(record.event),
+            What::Record(record) => Some(record.event()),
             What::Flush => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::chain::{About, Chain};
 use super::file::Folder;
+use super::line::Said;
 use super::log::Shared;
 use super::options::Receipt;
 use super::queue::{Batch, Item, What};
@@ -92,17 +93,17 @@ impl Writer {
             );
             self.begin_file()?;
         }
-        let mut records: Vec<(Timestamp, &Record)> = items
+        let mut records: Vec<(Timestamp, &Said)> = items
             .iter()
             .filter_map(|item| match &item.what {
-                What::Record(record) => Some((item.time, &**record)),
+                What::Record(record) => Some((item.time, record)),
                 What::Flush => None,
             })
             .collect();
-        let recovered = self.trouble.as_ref().map(Trouble::record);
+        let recovered = self.trouble.as_ref().map(|trouble| Said::of(trouble.record()));
         let extra = recovered.as_ref().map(|record| {
             // After the records that were kept, whose times are older, but not after the closing one.
-            let closes = records.last().is_some_and(|r| r.1.event == Event::Closed);
+            let closes = records.last().is_some_and(|r| r.1.event() == Event::Closed);
             let at = records.len() - usize::from(closes);
             records.insert(at, (self.clock.now(), record));
             at

@@ -1,4 +1,5 @@
 use super::*;
+use crate::audit::line::Said;
 use serde_json::Value;
 
 /// A folder with one file of five full records between the opening and the closing one, and its lines.
@@ -90,7 +91,7 @@ async fn a_record_rewritten_with_a_new_hash_breaks_the_chain_after_it() {
         prev: entry.prev,
     };
     let mut forged = Vec::new();
-    crate::audit::line::seal(&full().tool("other"), &stamp, &mut forged).unwrap();
+    crate::audit::line::seal(&Said::of(full().tool("other")), &stamp, &mut forged).unwrap();
     lines[3] = String::from_utf8(forged).unwrap().trim_end().to_owned();
     let report = put(&dir, &lines);
     assert_eq!((report.problems[0].line, report.problems.len()), (5, 1), "{:?}", report.problems);
@@ -157,7 +158,7 @@ async fn nothing_can_be_added_after_the_closing_record() {
         prev: last.hash,
     };
     let mut added = whole.clone().into_bytes();
-    crate::audit::line::seal(&full(), &stamp, &mut added).unwrap();
+    crate::audit::line::seal(&Said::of(full()), &stamp, &mut added).unwrap();
     std::fs::write(only_file(&dir), added).unwrap();
     assert_eq!(
         verify(&dir).unwrap().problems[0].what,
