@@ -8,15 +8,17 @@ use rmcp::model::{
     GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig,
+    ServerConfig, ServerJsonRpcMessage, ServerResult,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::{Peer, ServerHandler};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
 
 use super::face::{Catalogue, Face, Shown};
 use super::http::Caller;
+use super::plain::PlainCall;
 use super::{answer, list};
 use crate::context::Progress;
 use crate::identity::{Authenticated, Credentials};
@@ -65,13 +67,16 @@ impl Handler {
                 .and_then(|parts| parts.extensions.get::<Caller>())
                 .map(Caller::authenticated)
                 .ok_or_else(answer::unauthenticated),
-            Transport::Stdio | Transport::Local => {
-                self.face.authenticator().authenticate(&Credentials::Local).map_err(|why| {
-                    self.face.unauthenticated(why, self.transport);
-                    answer::unauthenticated()
-                })
-            }
+            Transport::Stdio | Transport::Local => self.local_caller(),
         }
+    }
+
+    /// Who calls where the connection belongs to one process.
+    fn local_caller(&self) -> Result<Authenticated, ErrorData> {
+        self.face.authenticator().authenticate(&Credentials::Local).map_err(|why| {
+            self.face.unauthenticated(why, self.transport);
+            answer::unauthenticated()
+        })
     }
 
     fn shown(
@@ -81,6 +86,75 @@ impl Handler {
     ) -> Result<Vec<Shown>, ErrorData> {
         let caller = self.caller(context)?;
         Ok(list::in_order(self.face.shown(&caller, which)))
+    }
+
+    /// A plain call that came in over the process's own pipes.
+    pub(super) async fn local_call(
+        &self,
+        call: PlainCall,
+        client: Option<Implementation>,
+        cancelled: CancellationToken,
+    ) -> ServerJsonRpcMessage {
+        match self.local_caller() {
+            Ok(caller) => self.plain_call(caller, call, client, cancelled).await,
+            Err(error) => ServerJsonRpcMessage::error(error, Some(call.id)),
+        }
+    }
+
+    /// The whole of a plain call: the same pipeline, and the same answer as rmcp would make of it.
+    ///
+    /// A client of before 2026-07-28 names no version in the call, and gets the shape it knows.
+    pub(super) async fn plain_call(
+        &self,
+        caller: Authenticated,
+        call: PlainCall,
+        client: Option<Implementation>,
+        cancelled: CancellationToken,
+    ) -> ServerJsonRpcMessage {
+        let _running = self.running.enter();
+        // A token of its own: the pipeline cancels it when the time runs out, which is not the client giving up.
+        let cancelled = cancelled.child_token();
+        let gone = cancelled.clone().drop_guard();
+        let legacy = call.leans_on_its_session();
+        let PlainCall { id, name, arguments, meta } = call;
+        let target = Target::Tool(name);
+        let incoming =
+            self.incoming(caller, target, arguments, &meta.0.0, client.as_ref(), cancelled);
+        let answer = Arc::clone(&self.face).call(incoming).await;
+        gone.disarm();
+        match answer::to_tool_result(answer) {
+            Ok(result) => {
+                let mut result = ServerResult::from(CallToolResponse::Complete(result));
+                if legacy {
+                    result.strip_result_type_for_legacy_peer();
+                    result.strip_non_object_output_for_legacy_peer();
+                }
+                ServerJsonRpcMessage::response(result, id)
+            }
+            Err(error) => ServerJsonRpcMessage::error(error, Some(id)),
+        }
+    }
+
+    fn incoming(
+        &self,
+        caller: Authenticated,
+        target: Target,
+        arguments: Map<String, Value>,
+        meta: &Map<String, Value>,
+        client: Option<&Implementation>,
+        cancelled: CancellationToken,
+    ) -> Incoming {
+        Incoming {
+            caller,
+            target,
+            arguments,
+            own_meta: list::own_keys(meta, META_PREFIX),
+            transport: self.transport,
+            client_info: client.map(untrusted_name),
+            trace: trace_of(meta),
+            cancelled,
+            progress: None,
+        }
     }
 
     /// One call through the pipeline, with its progress forwarded while it runs.
@@ -97,17 +171,10 @@ impl Handler {
         let gone = cancelled.clone().drop_guard();
         let token = context.meta.get_progress_token();
         let (sender, receiver) = token.as_ref().map(|_| unbounded_channel()).unzip();
-        let answering = Arc::clone(&self.face).call(Incoming {
-            caller,
-            target,
-            arguments,
-            own_meta: list::own_keys(&context.meta.0.0, META_PREFIX),
-            transport: self.transport,
-            client_info: context.client_info().map(|info| untrusted_name(&info)),
-            trace: trace_of(&context.meta.0.0),
-            cancelled,
-            progress: sender,
-        });
+        let client = context.client_info();
+        let meta = &context.meta.0.0;
+        let incoming = self.incoming(caller, target, arguments, meta, client.as_ref(), cancelled);
+        let answering = Arc::clone(&self.face).call(Incoming { progress: sender, ..incoming });
         let answer = match token.zip(receiver) {
             None => answering.await,
             Some((token, receiver)) => {

@@ -14,6 +14,7 @@ mod handler;
 mod http;
 mod list;
 mod opening;
+mod plain;
 mod stdio;
 
 #[cfg(test)]

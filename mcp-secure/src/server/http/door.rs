@@ -10,6 +10,7 @@ use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rmcp::transport::streamable_http_server::StreamableHttpService;
 
+use super::plain;
 use super::replies;
 use super::sessions::{Sessions, Visit};
 use super::settings::HttpSettings;
@@ -30,6 +31,7 @@ impl Caller {
 
 pub(super) struct Door {
     face: Arc<dyn Face>,
+    handler: Handler,
     service: StreamableHttpService<Handler, Sessions>,
     metadata: Option<String>,
     max_body_bytes: usize,
@@ -40,10 +42,12 @@ impl Door {
     pub(super) fn new(
         face: Arc<dyn Face>,
         settings: &HttpSettings,
+        handler: Handler,
         service: StreamableHttpService<Handler, Sessions>,
     ) -> Self {
         Self {
             face,
+            handler,
             service,
             metadata: settings.resource_metadata.clone(),
             max_body_bytes: settings.max_body_bytes,
@@ -66,6 +70,10 @@ impl Door {
         };
         if parts.method == Method::POST && !is_json(&parts.headers) {
             return replies::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        }
+        if let Some(call) = plain::read(&parts, &body) {
+            // Boxed, so that other requests do not make room for it.
+            return Box::pin(plain::answer(&self.handler, caller, call)).await;
         }
         // The token has done its work. Nothing behind the door has any use for it.
         parts.headers.remove(header::AUTHORIZATION);

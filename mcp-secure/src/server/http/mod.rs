@@ -3,6 +3,7 @@
 mod connections;
 mod door;
 mod hosts;
+mod plain;
 mod replies;
 mod sessions;
 mod settings;
@@ -88,8 +89,9 @@ fn router(
     config.sse_keep_alive = Some(Duration::from_secs(15));
     let handler = Handler::new(Arc::clone(&face), Transport::Http, running.clone());
     let sessions = Arc::new(Sessions::new(settings.max_sessions, settings.max_sessions_each));
-    let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions, config);
-    let door = Arc::new(Door::new(face, settings, service));
+    let each = handler.clone();
+    let service = StreamableHttpService::new(move || Ok(each.clone()), sessions, config);
+    let door = Arc::new(Door::new(face, settings, handler, service));
     Router::new()
         .route("/mcp", any(move |request| async move { door.enter(request).await }))
         .route("/healthz", get(|| async { replies::healthy() }))

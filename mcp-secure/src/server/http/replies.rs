@@ -6,7 +6,12 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 fn reply(status: StatusCode, body: &Value) -> Response {
-    let mut response = Response::new(Body::from(body.to_string()));
+    json(status, Body::from(body.to_string()))
+}
+
+/// JSON that nobody stores.
+pub(super) fn json(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -16,12 +16,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::calls::Calls;
+use crate::server::handler::Handler;
+
 /// Messages that may wait for the host to read them. Beyond that nothing more is taken in.
 const QUEUE: usize = 128;
 /// How much is written at once.
 const BATCH_BYTES: usize = 64 * 1024;
 
 pub(super) struct Lines<R> {
+    calls: Calls,
     input: BufReader<R>,
     line: Vec<u8>,
     limit: usize,
@@ -45,12 +49,14 @@ enum Read {
 
 impl<R: AsyncRead + Send + Unpin> Lines<R> {
     pub(super) fn new(
+        handler: Handler,
         input: R,
         output: impl AsyncWrite + Send + Unpin + 'static,
         limit: usize,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         Self {
+            calls: Calls::new(handler),
             input: BufReader::with_capacity(16 * 1024, input),
             line: Vec::new(),
             limit,
@@ -156,11 +162,15 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Lines<R> {
                     return None;
                 }
             }
+            if self.output.as_ref().is_some_and(|output| self.calls.begin(&self.line, output)) {
+                self.line.clear();
+                continue;
+            }
             let parsed = parse(&self.line);
             self.line.clear();
             match parsed {
                 Parsed::Message(mut message) => {
-                    if self.takes(&mut message) {
+                    if self.calls.heed(&message) && self.takes(&mut message) {
                         return Some(*message);
                     }
                 }
@@ -174,6 +184,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Lines<R> {
     }
 
     async fn close(&mut self) -> Result<(), Self::Error> {
+        self.calls.finish().await;
         self.output = None;
         if let Some(writer) = self.writer.take() {
             // What is queued gets out if the host still reads; a host that does not is not waited for.
@@ -215,7 +226,7 @@ fn parse(line: &[u8]) -> Parsed {
     Parsed::Bad(ErrorData::invalid_request(says, None), id)
 }
 
-fn to_line(message: &ServerJsonRpcMessage) -> io::Result<Vec<u8>> {
+pub(super) fn to_line(message: &ServerJsonRpcMessage) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     Ok(line)

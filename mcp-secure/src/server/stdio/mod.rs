@@ -1,5 +1,6 @@
 //! Serving the process that started this one, over standard input and output.
 
+mod calls;
 mod lines;
 mod streams;
 
@@ -56,7 +57,7 @@ async fn serve(
 ) -> Result<(), StdioError> {
     let running = Running::default();
     let handler = Handler::new(face, Transport::Stdio, running);
-    let transport = Lines::new(input, output, MAX_MESSAGE_BYTES);
+    let transport = Lines::new(handler.clone(), input, output, MAX_MESSAGE_BYTES);
     let ended = transport.ended();
     let service = match handler.serve_with_ct(transport, shutdown.clone()).await {
         Ok(service) => service,

@@ -1,0 +1,155 @@
+//! Plain calls over standard input: run beside each other, answered in any order, cancelled by their id.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, GetMeta, Implementation,
+    ProtocolVersion, RequestId,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::lines::to_line;
+use crate::server::handler::Handler;
+use crate::server::plain::PlainCall;
+
+/// How long calls under way may still take once the host has closed the input; as long as rmcp gives its own.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How the connection was opened, which says what a call may leave out.
+#[derive(Debug, Clone)]
+enum Session {
+    /// Nothing has been agreed yet: every message is rmcp's.
+    Opening,
+    /// `initialize` came, `notifications/initialized` did not.
+    Greeted(Implementation),
+    /// By the handshake of before 2026-07-28.
+    Legacy(Implementation),
+    /// By a request that says everything itself, as all that follow have to.
+    SelfContained,
+}
+
+pub(super) struct Calls {
+    handler: Handler,
+    session: Session,
+    running: Running,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Running(Arc<Mutex<HashMap<RequestId, CancellationToken>>>);
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, CancellationToken>> {
+        // Every change is one operation, so a holder that panicked left nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Calls {
+    pub(super) fn new(handler: Handler) -> Self {
+        Self {
+            handler,
+            session: Session::Opening,
+            running: Running::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Begins the call in `line`, if it is plain and the connection stands where such a call may come. The answer goes
+    /// to `output`.
+    pub(super) fn begin(&self, line: &[u8], output: &mpsc::Sender<Vec<u8>>) -> bool {
+        if matches!(self.session, Session::Opening | Session::Greeted(_)) {
+            return false;
+        }
+        let Some(call) = PlainCall::read(line) else { return false };
+        let client = match &self.session {
+            Session::Legacy(client) if call.leans_on_its_session() => Some(client.clone()),
+            Session::SelfContained if call.is_self_contained() => call.client_info(),
+            _ => return false,
+        };
+        let cancelled = CancellationToken::new();
+        let id = call.id.clone();
+        if self.running.lock().insert(id.clone(), cancelled.clone()).is_some() {
+            // The id is in use, against the protocol. Both are carried out; only the later one can be cancelled.
+            tracing::warn!(%id, "a request reuses the id of one that is under way");
+        }
+        let (handler, running, output) =
+            (self.handler.clone(), self.running.clone(), output.clone());
+        self.tasks.spawn(async move {
+            let message = handler.local_call(call, client, cancelled.clone()).await;
+            running.lock().remove(&id);
+            // A cancelled request gets no answer (MCP, "Cancellation").
+            if !cancelled.is_cancelled()
+                && let Ok(line) = to_line(&message)
+            {
+                // A host that has gone needs no answer.
+                drop(output.send(line).await);
+            }
+        });
+        true
+    }
+
+    /// Notes what a message that is rmcp's says of the session. Answers whether rmcp still has to see it.
+    pub(super) fn heed(&mut self, message: &ClientJsonRpcMessage) -> bool {
+        match message {
+            ClientJsonRpcMessage::Request(request) => self.opened_by(&request.request),
+            ClientJsonRpcMessage::Notification(note) => match &note.notification {
+                ClientNotification::CancelledNotification(cancelled) => {
+                    let id = cancelled.params.request_id.as_ref();
+                    return !id.is_some_and(|id| self.cancel(id));
+                }
+                ClientNotification::InitializedNotification(_) => {
+                    if let Session::Greeted(client) = &self.session {
+                        self.session = Session::Legacy(client.clone());
+                    }
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        true
+    }
+
+    fn opened_by(&mut self, request: &ClientRequest) {
+        match (&self.session, request) {
+            (Session::Opening, ClientRequest::InitializeRequest(hello)) => {
+                self.session = Session::Greeted(hello.params.client_info.clone());
+            }
+            (
+                Session::Opening,
+                ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_),
+            ) => {}
+            (Session::Opening, other)
+                if other
+                    .get_meta()
+                    .missing_required_keys(&ProtocolVersion::V_2026_07_28)
+                    .is_empty() =>
+            {
+                self.session = Session::SelfContained;
+            }
+            _ => {}
+        }
+    }
+
+    fn cancel(&self, id: &RequestId) -> bool {
+        let found = self.running.lock().remove(id);
+        found.is_some_and(|call| {
+            call.cancel();
+            true
+        })
+    }
+
+    /// Waits for the calls under way, and tells those that take too long that nobody waits any more.
+    pub(super) async fn finish(&self) {
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            for (_, call) in self.running.lock().drain() {
+                call.cancel();
+            }
+        }
+    }
+}
