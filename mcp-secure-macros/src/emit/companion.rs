@@ -7,8 +7,8 @@ use super::entry::{Locals, call, lends, tuple};
 use super::marker;
 use crate::model::Shape;
 use crate::paths::{
-    Answer, BoxFuture, Boxed, CompanionResult, DryRun, DryRunFits, Lender, Outcome, OutputType, Reader,
-    ReplyOf, Rollback, RollbackFits, State, ToolError, When, WhenFits,
+    Answer, BoxFuture, Boxed, CompanionResult, DryRun, DryRunFits, Lender, Outcome, OutputType,
+    Reader, ReplyOf, Rollback, RollbackFits, State, ToolError, When, WhenFits,
 };
 use crate::role::Role;
 

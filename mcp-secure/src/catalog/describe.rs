@@ -122,7 +122,9 @@ fn companions<S: State>(entry: &Entry<S>) -> Vec<StartFault> {
     let unlike = declared.into_iter().filter(|(_, declared, there)| declared != there);
     unlike
         .map(|(key, ..)| {
-            let why = format!("`{key}` has to be both in its declaration and in its entry, or in neither");
+            let why = format!(
+                "`{key}` has to be both in its declaration and in its entry, or in neither"
+            );
             StartFault::tool(spec.name, why)
         })
         .collect()

@@ -13,11 +13,7 @@ pub(crate) struct Schemas<'a> {
 }
 
 /// Everything a client or a reviewer sees of a tool, but for the line it stands on: a comment above it moves that.
-pub(crate) fn description(
-    spec: &ToolSpec,
-    owner: &str,
-    schemas: Schemas<'_>,
-) -> Value {
+pub(crate) fn description(spec: &ToolSpec, owner: &str, schemas: Schemas<'_>) -> Value {
     let mut out = contract(spec, schemas);
     out.insert("owner".to_owned(), owner.into());
     if let Some(version) = spec.version {

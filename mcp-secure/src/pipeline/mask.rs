@@ -8,11 +8,7 @@ const MASK: &str = "[masked]";
 /// `shown` without the values of the `sensitive` arguments: whole, within a text, or as the name of a field.
 ///
 /// A preview that tells of such a value in other words, as the last digits of a number, is the application's own doing.
-pub(super) fn veiled(
-    shown: Value,
-    arguments: &Map<String, Value>,
-    sensitive: &[&str],
-) -> Value {
+pub(super) fn veiled(shown: Value, arguments: &Map<String, Value>, sensitive: &[&str]) -> Value {
     let mut secrets = Secrets::default();
     sensitive.iter().filter_map(|name| arguments.get(*name)).for_each(|value| secrets.add(value));
     // The longest first, so that none is left over as a part of another.

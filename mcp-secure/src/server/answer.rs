@@ -207,6 +207,18 @@ mod tests {
     }
 
     #[test]
+    fn a_preview_can_not_be_taken_for_a_result() {
+        let output = Output { structured: Some(json!({"would_pay": 40})), blocks: vec![] };
+        let result =
+            to_tool_result(Answer::Previewed { request_id: "req_1".into(), output }).unwrap();
+        assert_eq!(result.structured_content, Some(json!({"would_pay": 40})));
+        assert!(text(result.content.last().unwrap()).starts_with("DRY RUN: nothing"));
+        let meta = result.meta.unwrap().0;
+        assert_eq!(meta["mcp-secure/dry_run"], json!(true));
+        assert_eq!(meta["mcp-secure/request_id"], json!("req_1"));
+    }
+
+    #[test]
     fn a_refused_prompt_is_an_error_of_the_protocol_with_the_same_refusal() {
         let refusal = Box::new(Refusal::new(Code::InvalidArguments, "no such order"));
         let answer = Answer::Refused { request_id: "req_1".into(), refusal };

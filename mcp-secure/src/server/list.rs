@@ -21,8 +21,7 @@ pub(super) fn to_tool(shown: Shown) -> Tool {
         .with_annotations(to_annotations(spec.annotations));
     tool.title = spec.title.map(ToOwned::to_owned);
     let preview = spec.dry_run.map(|_| shown.preview_schema.as_deref());
-    tool.output_schema =
-        shown.output_schema.as_deref().map(|output| advertised(output, preview));
+    tool.output_schema = shown.output_schema.as_deref().map(|output| advertised(output, preview));
     tool
 }
 
@@ -77,7 +76,8 @@ fn beside(schema: &Map<String, Value>, definitions: &mut Map<String, Value>) -> 
     rename(&mut renamed);
     let Value::Object(mut renamed) = renamed else { return Map::new() };
     if let Some(Value::Object(own)) = renamed.remove("$defs") {
-        definitions.extend(own.into_iter().map(|(name, value)| (format!("{DRY_RUN}.{name}"), value)));
+        definitions
+            .extend(own.into_iter().map(|(name, value)| (format!("{DRY_RUN}.{name}"), value)));
     }
     renamed
 }
@@ -185,6 +185,30 @@ mod tests {
     use crate::pipeline::{Code, Refusal};
 
     #[test]
+    fn a_preview_fits_what_is_advertised_and_its_definitions_are_not_the_outputs() {
+        let of = |kind: &str| {
+            json!({
+                "type": "object",
+                "properties": {"id": {"$ref": "#/$defs/Id"}},
+                "required": ["id"],
+                "$defs": {"Id": {"type": kind}, "Unused": {"$ref": "#/$defs/Id"}},
+            })
+        };
+        let (output, preview) = (of("string"), of("boolean"));
+        let fits = |preview: Option<&Value>, value: &Value| {
+            let preview = Some(preview.and_then(Value::as_object));
+            let schema = advertised(output.as_object().unwrap(), preview);
+            jsonschema::validator_for(&Value::Object((*schema).clone())).unwrap().is_valid(value)
+        };
+        assert!(fits(Some(&preview), &json!({"id": "ref_1"})));
+        assert!(fits(Some(&preview), &json!({"id": true})));
+        assert!(!fits(Some(&preview), &json!({"id": 1})));
+        assert!(fits(None, &json!({"dry_run": true})));
+        assert!(!fits(None, &json!({"dry_run": false})));
+        assert!(!fits(None, &json!({"id": true})));
+    }
+
+    #[test]
     fn a_refusal_and_an_output_both_fit_what_is_advertised_and_nothing_else_does() {
         let output = json!({
             "type": "object",
@@ -199,5 +223,6 @@ mod tests {
         assert!(fits(&refusal));
         assert!(!fits(&json!({"id": 1})));
         assert!(!fits(&json!({})));
+        assert!(!fits(&json!({"dry_run": true})), "this tool has no preview");
     }
 }

@@ -295,14 +295,12 @@ impl From<Answer> for LocalReply {
                 text: output.first_text(),
                 structured: output.structured.unwrap_or_default(),
             },
-            Answer::Refused { request_id, refusal } => {
-                Self {
-                    ok: false,
-                    dry_run: false,
-                    structured: refusal.to_json(&request_id),
-                    text: None,
-                }
-            }
+            Answer::Refused { request_id, refusal } => Self {
+                ok: false,
+                dry_run: false,
+                structured: refusal.to_json(&request_id),
+                text: None,
+            },
             Answer::Unknown => {
                 Self { ok: false, dry_run: false, structured: Value::Null, text: None }
             }
