@@ -58,6 +58,7 @@ paths! {
     LimitSpec = ::mcp_secure::__private::LimitSpec;
     NotAResourceId = ::mcp_secure::__private::NotAResourceId;
     Output = ::mcp_secure::__private::Output;
+    OutputType = ::mcp_secure::__private::OutputType;
     Probe = ::mcp_secure::__private::Probe;
     RateLimitSpec = ::mcp_secure::__private::RateLimitSpec;
     RateScope = ::mcp_secure::__private::RateScope;

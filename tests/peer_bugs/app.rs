@@ -20,7 +20,7 @@ use tempfile::TempDir;
 pub(crate) struct Effects(Arc<Mutex<Vec<String>>>);
 
 impl Effects {
-    fn happened(&self, what: impl Into<String>) {
+    pub(crate) fn happened(&self, what: impl Into<String>) {
         self.0.lock().unwrap().push(what.into());
     }
 
@@ -41,7 +41,7 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
-    async fn pass(&self) -> Result<(), ToolError> {
+    pub(crate) async fn pass(&self) -> Result<(), ToolError> {
         let storm = *self.storm.lock().unwrap();
         match storm {
             Some("panic") => panic!("a panic of the application"),

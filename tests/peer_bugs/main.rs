@@ -15,6 +15,7 @@ mod approvals;
 mod declarations;
 mod faults;
 mod policies;
+mod previews;
 mod races;
 mod records;
 mod requirements;

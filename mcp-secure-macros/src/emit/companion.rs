@@ -7,14 +7,14 @@ use super::entry::{Locals, call, lends, tuple};
 use super::marker;
 use crate::model::Shape;
 use crate::paths::{
-    Answer, BoxFuture, Boxed, CompanionResult, DryRun, DryRunFits, Lender, Outcome, Reader,
-    ReplyOf, Rollback, RollbackFits, State, ToolError, When, WhenFits,
+    Answer, BoxFuture, Boxed, CompanionResult, DryRun, DryRunFits, Lender, Outcome, OutputType,
+    Reader, ReplyOf, Rollback, RollbackFits, State, ToolError, When, WhenFits,
 };
 use crate::role::Role;
 
 /// A companion and its function.
 pub(crate) fn companion(role: Role, shape: &Shape, function: &TokenStream) -> TokenStream {
-    let ident = &shape.ident;
+    let (ident, output) = (&shape.ident, &shape.output);
     let marker = marker(&shape.vis, ident, "companion");
     let locals = Locals::of(shape);
     let Locals { args, from, each } = &locals;
@@ -64,6 +64,9 @@ pub(crate) fn companion(role: Role, shape: &Shape, function: &TokenStream) -> To
                 __S: #State,
                 #(#bounds,)*
             {
+                fn shows() -> #OutputType {
+                    #OutputType::of::<#output>()
+                }
                 fn preview(#from: &#Reader<__S>, #args: #tuple) -> #BoxFuture<'_, #CompanionResult> {
                     #Boxed::pin(async move { let (#(#each,)*) = #args; #ReplyOf(#call) })
                 }

@@ -26,6 +26,8 @@ pub enum Event {
     Outcome,
     /// A read-only call, in one record with how it ended.
     Read,
+    /// A preview of a call, shown to who asked for it. Nothing was carried out.
+    DryRun,
     /// A call that was not run.
     Refusal,
     /// An approval request was made or changed its state.
@@ -49,6 +51,7 @@ impl Event {
             Self::Intent => "intent",
             Self::Outcome => "outcome",
             Self::Read => "read",
+            Self::DryRun => "dry_run",
             Self::Refusal => "refusal",
             Self::Approval => "approval",
             Self::Decision => "decision",

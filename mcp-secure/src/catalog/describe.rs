@@ -17,6 +17,7 @@ pub(crate) struct Described {
     pub(crate) spec: &'static ToolSpec,
     pub(crate) input_schema: Arc<Map<String, Value>>,
     pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
+    pub(crate) preview_schema: Option<Arc<Map<String, Value>>>,
     pub(crate) defaults: Vec<(&'static str, Value)>,
     pub(crate) resource: Option<ResourceType>,
     pub(crate) decide_permission: Option<String>,
@@ -61,8 +62,13 @@ fn describe_one<S: State>(
     };
     let input = input_schema(spec, entry.inputs()).map_err(|found| note(found, "input")).ok();
     let output = output_schema(entry.output()).map_err(|found| note(found, "output")).ok();
+    let preview = match entry.preview() {
+        Some(preview) => output_schema(preview).map_err(|found| note(found, "preview")).ok(),
+        None => Some(None),
+    };
     let defaults = default_arguments(spec).map_err(|found| note(found, "default")).ok();
-    let (Some(Value::Object(input)), Some(output), Some(defaults)) = (input, output, defaults)
+    let (Some(Value::Object(input)), Some(output), Some(preview), Some(defaults)) =
+        (input, output, preview, defaults)
     else {
         return Err(faults);
     };
@@ -71,16 +77,19 @@ fn describe_one<S: State>(
         return Err(vec![StartFault::tool(spec.name, why)]);
     }
     facts::check_schema(spec.name, &Value::Object(input.clone()), &mut faults);
-    if let Some(output) = &output {
-        facts::check_schema(spec.name, output, &mut faults);
+    for shown in [&output, &preview].into_iter().flatten() {
+        facts::check_schema(spec.name, shown, &mut faults);
     }
+    faults.extend(companions(entry));
     if !faults.is_empty() {
         return Err(faults);
     }
     let owner = spec.owner.or(owner).unwrap_or_default().to_owned();
     let input = Value::Object(input);
-    let description = json::description(spec, &owner, &input, output.as_ref());
-    let contract = Value::Object(json::contract(spec, &input, output.as_ref()));
+    let schemas =
+        json::Schemas { input: &input, output: output.as_ref(), preview: preview.as_ref() };
+    let description = json::description(spec, &owner, schemas);
+    let contract = Value::Object(json::contract(spec, schemas));
     let digest = |value: &Value| {
         Digest::of_value(value).map_err(|error| {
             vec![StartFault::tool(
@@ -96,10 +105,29 @@ fn describe_one<S: State>(
         description,
         input_schema: object(input),
         output_schema: output.map(object),
+        preview_schema: preview.map(object),
         defaults,
         resource: entry.resource_type(),
         decide_permission: json::decide_permission(spec),
     })
+}
+
+/// A hand-written entry without the function that its declaration names would have a control that does nothing.
+fn companions<S: State>(entry: &Entry<S>) -> Vec<StartFault> {
+    let spec = entry.spec();
+    let declared = [
+        ("dry_run", spec.dry_run.is_some(), entry.preview().is_some()),
+        ("rollback", spec.rollback.is_some(), entry.has_rollback()),
+    ];
+    let unlike = declared.into_iter().filter(|(_, declared, there)| declared != there);
+    unlike
+        .map(|(key, ..)| {
+            let why = format!(
+                "`{key}` has to be both in its declaration and in its entry, or in neither"
+            );
+            StartFault::tool(spec.name, why)
+        })
+        .collect()
 }
 
 fn object(value: Value) -> Arc<Map<String, Value>> {

@@ -4,14 +4,17 @@ use serde_json::{Map, Value, json};
 
 use crate::tool::spec::{Access, Bound, InputSpec, Kind, RateScope, ToolSpec};
 
+/// What a tool takes, returns and shows in advance.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schemas<'a> {
+    pub(crate) input: &'a Value,
+    pub(crate) output: Option<&'a Value>,
+    pub(crate) preview: Option<&'a Value>,
+}
+
 /// Everything a client or a reviewer sees of a tool, but for the line it stands on: a comment above it moves that.
-pub(crate) fn description(
-    spec: &ToolSpec,
-    owner: &str,
-    input_schema: &Value,
-    output_schema: Option<&Value>,
-) -> Value {
-    let mut out = contract(spec, input_schema, output_schema);
+pub(crate) fn description(spec: &ToolSpec, owner: &str, schemas: Schemas<'_>) -> Value {
+    let mut out = contract(spec, schemas);
     out.insert("owner".to_owned(), owner.into());
     if let Some(version) = spec.version {
         out.insert("version".to_owned(), version.into());
@@ -24,11 +27,7 @@ pub(crate) fn description(
 }
 
 /// What an approval is bound to: all that says what a call means, and nothing that does not.
-pub(crate) fn contract(
-    spec: &ToolSpec,
-    input_schema: &Value,
-    output_schema: Option<&Value>,
-) -> Map<String, Value> {
+pub(crate) fn contract(spec: &ToolSpec, schemas: Schemas<'_>) -> Map<String, Value> {
     let mut out = Map::new();
     let mut put = |key: &str, value: Value| {
         out.insert(key.to_owned(), value);
@@ -39,9 +38,12 @@ pub(crate) fn contract(
         put("title", title.into());
     }
     put("description", spec.description.into());
-    put("input_schema", input_schema.clone());
-    if let Some(schema) = output_schema {
+    put("input_schema", schemas.input.clone());
+    if let Some(schema) = schemas.output {
         put("output_schema", schema.clone());
+    }
+    if let Some(schema) = schemas.preview {
+        put("preview_schema", schema.clone());
     }
     let a = spec.annotations;
     put(

@@ -207,6 +207,26 @@ fn detail(state: &State) -> Option<String> {
     }
 }
 
+/// A preview as lines: each field of its structured content, each text, and whatever else it holds.
+fn previewed(preview: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    match preview.get("structured") {
+        Some(Value::Object(fields)) => {
+            lines.extend(fields.iter().map(|(name, value)| format!("{name} = {value}")));
+        }
+        None | Some(Value::Null) => {}
+        Some(other) => lines.push(plain(other)),
+    }
+    for block in preview.get("blocks").and_then(Value::as_array).into_iter().flatten() {
+        match block.get("text").and_then(Value::as_str) {
+            // A text of several lines stays readable, and each of them is marked as the preview's.
+            Some(text) => lines.extend(text.lines().map(ToOwned::to_owned)),
+            None => lines.push(block.to_string()),
+        }
+    }
+    lines
+}
+
 /// A request for a person. Every value is escaped: arguments and names are of outside origin.
 fn described(approval: &Approval) -> String {
     let asked = &approval.requester;
@@ -225,9 +245,7 @@ fn described(approval: &Approval) -> String {
             arguments.iter().map(|(name, value)| ("argument", format!("{name} = {value}"))),
         );
     }
-    if let Some(preview) = &approval.preview {
-        pairs.push(("preview", preview.to_string()));
-    }
+    pairs.extend(approval.preview.iter().flat_map(previewed).map(|line| ("preview", line)));
     for vote in &approval.votes {
         let verdict = if vote.verdict == Verdict::Approve { "approved" } else { "denied" };
         pairs.push(("vote", format!("{verdict} by {} at {}", vote.person, vote.at.to_rfc3339())));

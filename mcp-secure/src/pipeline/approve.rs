@@ -53,9 +53,16 @@ impl Gate {
                 None => PickUp::AskAnew,
             };
             match found {
-                PickUp::Run(id) => approval = Some(id),
+                PickUp::Run(found) => {
+                    self.still_as_shown(tool, &permitted, &found, trail).await?;
+                    approval = Some(found.id);
+                }
                 PickUp::Replay(output) => replay = Some(output),
-                PickUp::Void(found, person) => return Err(self.void(&found, &person).await),
+                PickUp::Void(found, person) => {
+                    let why = format!("policy no longer lets `{person}` decide");
+                    let reason = "an approval of this call no longer counts";
+                    return Err(void(self, &found, &why, reason).await);
+                }
                 PickUp::AskAnew if self.needs_approval(tool, &permitted).await => {
                     return Err(self.ask(tool, rule, &permitted, effect, trail).await);
                 }
@@ -100,7 +107,7 @@ impl Gate {
                 if let Some(person) = self.withdrawn_vote(tool, permitted, &found) {
                     return Ok(PickUp::Void(Box::new(found), person));
                 }
-                Ok(PickUp::Run(found.id))
+                Ok(PickUp::Run(Box::new(found)))
             }
             State::Running { .. } => {
                 Err(Refusal::new(Code::InProgress, "this very call is running")
@@ -172,18 +179,6 @@ impl Gate {
         })
     }
 
-    /// An approval that no longer counts is used up, so that people can be asked anew.
-    async fn void(&self, found: &Approval, person: &str) -> Refusal {
-        let why = format!("policy no longer lets `{person}` decide");
-        if let Err(error) = self.store.void_approval(&found.id, &why).await {
-            return unavailable(&error);
-        }
-        Refusal::new(Code::ApprovalRequired, "an approval of this call no longer counts")
-            .remedy("call again with the same arguments to ask anew")
-            .internal(why)
-            .about(found)
-    }
-
     /// Asks people, and tells the client so.
     async fn ask(
         &self,
@@ -197,6 +192,10 @@ impl Gate {
         if !self.audit.is_healthy() {
             return unrecordable(&AuditError::Unavailable);
         }
+        let preview = match self.shown_to_people(tool, permitted, trail).await {
+            Ok(preview) => preview,
+            Err(refusal) => return refusal,
+        };
         let arguments = Value::Object(permitted.arguments.clone());
         let new = NewApproval {
             effect,
@@ -206,7 +205,7 @@ impl Gate {
             resource: permitted.resource.clone(),
             arguments: masked(&arguments, &tool.redaction.sensitive()),
             exact: arguments,
-            preview: None,
+            preview,
             risk: tool.spec.risk.as_str().to_owned(),
             asked_by: "the tool's declaration".to_owned(),
             by: tool.decide_permission.clone().unwrap_or_default(),
@@ -250,7 +249,7 @@ impl Gate {
 }
 
 enum PickUp {
-    Run(ApprovalId),
+    Run(Box<Approval>),
     /// Approved by a person whom policy would not let decide today.
     Void(Box<Approval>, String),
     Replay(Output),
@@ -273,6 +272,17 @@ fn required(approval: &Approval, reason: &str) -> Refusal {
         .about(approval);
     refusal.expires_at = Some(approval.expires);
     refusal
+}
+
+/// An approval that no longer counts is used up, so that people can be asked anew.
+pub(super) async fn void(gate: &Gate, found: &Approval, why: &str, reason: &str) -> Refusal {
+    if let Err(error) = gate.store.void_approval(&found.id, why).await {
+        return unavailable(&error);
+    }
+    Refusal::new(Code::ApprovalRequired, reason)
+        .remedy("call again with the same arguments to ask anew")
+        .internal(why)
+        .about(found)
 }
 
 pub(super) fn expired(approval: &Approval) -> Refusal {

@@ -27,6 +27,8 @@ pub(super) struct Permitted {
     /// The resources by name, as records and effects hold them.
     pub(super) resource: Value,
     pub(super) resources: Vec<LoadedResource>,
+    /// The caller asks what the call would do, and wants nothing done.
+    pub(super) dry_run: bool,
 }
 
 impl Gate {
@@ -36,7 +38,7 @@ impl Gate {
         valid: Valid,
         trail: &mut Trail,
     ) -> Result<Permitted, Refusal> {
-        let Valid { caller, cancelled, arguments, prepared } = valid;
+        let Valid { caller, cancelled, arguments, prepared, dry_run } = valid;
         // A failure, a missing resource and another tenant's look the same.
         let resources = match prepared.load(&caller) {
             Some(loading) => admitted(&caller.principal, tool, loading).await,
@@ -66,6 +68,7 @@ impl Gate {
             prepared,
             resource: Value::from(references),
             resources,
+            dry_run,
         })
     }
 

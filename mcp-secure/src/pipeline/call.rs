@@ -79,6 +79,8 @@ pub(crate) const META_PREFIX: &str = "mcp-secure/";
 pub(crate) enum Answer {
     /// The body ran, its output passed the guard and its record stands.
     Done { request_id: Arc<str>, output: Output },
+    /// The call asked what it would do, and this is the preview. Nothing was carried out.
+    Previewed { request_id: Arc<str>, output: Output },
     /// Anything else, in words a model can act on.
     Refused { request_id: Arc<str>, refusal: Box<Refusal> },
     /// There is no such thing for this caller. The same answer whether it is hidden or does not exist.

@@ -15,12 +15,12 @@ use super::witness::Clearance;
 use crate::approval::{Party, StateKind};
 use crate::audit::{Executed, Reservation};
 use crate::store::{CommitRefused, Committed, Fence, NewRun, RunId};
-use crate::tool::{Caller, PreparedCall};
+use crate::tool::{Caller, Enter};
 
 /// A call that has to run now: its intent is on disk, its running row is written, its approval is consumed.
 pub(super) struct Running {
     pub(super) clearance: Clearance,
-    pub(super) prepared: Box<dyn PreparedCall>,
+    pub(super) body: Enter,
     pub(super) caller: Caller,
     pub(super) run: RunId,
     pub(super) fence: Fence,
@@ -79,7 +79,8 @@ impl Gate {
             .map_err(|error| unavailable(&error))?;
         match committed {
             Committed::Running { fence, .. } => {
-                Ok(Running { clearance: Clearance::grant(), prepared, caller, run, fence, room })
+                let (clearance, body) = (Clearance::grant(), prepared.body());
+                Ok(Running { clearance, body, caller, run, fence, room })
             }
             Committed::Refused(why) => Err(self.not_committed(why, approval.as_ref()).await),
         }

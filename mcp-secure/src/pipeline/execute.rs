@@ -31,22 +31,10 @@ impl Gate {
         slot: OwnedSemaphorePermit,
         mut trail: Trail,
     ) -> Answer {
-        let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
         trail.begins();
         let Permitted { caller, cancelled, prepared, .. } = approved.permitted;
-        let body = AssertUnwindSafe(prepared.run(Clearance::grant(), caller)).catch_unwind();
-        let ended = tokio::select! {
-            biased;
-            ended = body => match ended {
-                Ok(returned) => returned.map_err(|error| failed(&error)),
-                Err(_) => Err(panicked()),
-            },
-            () = cancelled.cancelled() => Err(gave_up(Executed::Unknown)),
-            () = tokio::time::sleep(limit) => {
-                cancelled.cancel();
-                Err(too_slow(tool, Executed::Unknown))
-            }
-        };
+        let body = prepared.body()(Clearance::grant(), caller);
+        let ended = bounded(tool, &cancelled, body).await;
         drop(slot);
         let ended = ended.and_then(|output| guarded(tool, output));
         let record = trail.end(Event::Read, outcome(&ended));
@@ -112,10 +100,10 @@ impl Gate {
         mut trail: Trail,
         begins: CancellationToken,
     ) -> Answer {
-        let Running { clearance, prepared, caller, run, fence, room } = running;
+        let Running { clearance, body, caller, run, fence, room } = running;
         begins.cancel();
         trail.begins();
-        let mut body = tokio::spawn(prepared.run(clearance, caller));
+        let mut body = tokio::spawn(body(clearance, caller));
         let beat = self.settings.lease / 3;
         let ended = loop {
             tokio::select! {
@@ -144,6 +132,27 @@ impl Gate {
         match recorded {
             Ok(_) => answer(&trail, ended),
             Err(error) => answer(&trail, Err(unrecorded(&error, &ended))),
+        }
+    }
+}
+
+/// Runs what holds nothing that can write: it is dropped when it takes too long or nobody waits any more.
+pub(super) async fn bounded(
+    tool: &Served,
+    cancelled: &CancellationToken,
+    body: impl Future<Output = Result<Output, ToolError>>,
+) -> Result<Output, Refusal> {
+    let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
+    tokio::select! {
+        biased;
+        ended = AssertUnwindSafe(body).catch_unwind() => match ended {
+            Ok(returned) => returned.map_err(|error| failed(&error)),
+            Err(_) => Err(panicked()),
+        },
+        () = cancelled.cancelled() => Err(gave_up(Executed::Unknown)),
+        () = tokio::time::sleep(limit) => {
+            cancelled.cancel();
+            Err(too_slow(tool, Executed::Unknown))
         }
     }
 }

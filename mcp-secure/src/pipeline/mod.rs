@@ -23,6 +23,10 @@ mod find;
 #[cfg(feature = "server")]
 mod gate;
 #[cfg(feature = "server")]
+mod mask;
+#[cfg(feature = "server")]
+mod preview;
+#[cfg(feature = "server")]
 mod record;
 #[cfg(feature = "server")]
 mod redact;
@@ -67,7 +71,24 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 #[cfg(feature = "server")]
+use tokio::sync::OwnedSemaphorePermit;
+
+#[cfg(feature = "server")]
+use approve::Approved;
+#[cfg(feature = "server")]
 use record::Trail;
+
+#[cfg(feature = "server")]
+use crate::guard::Checked;
+
+/// A call that no stage before the body refused.
+#[cfg(feature = "server")]
+enum Passed {
+    /// It asked what it would do, and this is what it hears.
+    Asked(Checked),
+    /// It may run.
+    Cleared(Approved, OwnedSemaphorePermit),
+}
 
 #[cfg(feature = "server")]
 impl Gate {
@@ -83,13 +104,17 @@ impl Gate {
             let valid = self.validate(&tool, incoming, &mut trail)?;
             let permitted = self.authorise(&tool, valid, &mut trail).await?;
             let slot = Self::limit(&tool)?;
+            if permitted.dry_run {
+                return Ok(Passed::Asked(self.dry_run(&tool, &permitted).await?));
+            }
             let approved = self.approve(&tool, permitted, &mut trail).await?;
-            Ok((approved, slot))
+            Ok(Passed::Cleared(approved, slot))
         };
         // Reading arguments runs the application's code too, and a panic in it is answered like any other failure.
         let passed = AssertUnwindSafe(gates).catch_unwind().await;
         let (approved, slot) = match passed.unwrap_or_else(|_| Err(Refusal::broken())) {
-            Ok(passed) => passed,
+            Ok(Passed::Cleared(approved, slot)) => (approved, slot),
+            Ok(Passed::Asked(preview)) => return self.previewed(&tool, trail, preview),
             Err(refusal) => return self.refuse(trail, refusal),
         };
 

@@ -89,6 +89,14 @@ impl Trail {
         self.base.run_id = Some(run_id.to_owned());
     }
 
+    /// Something that belongs to this kind of call alone.
+    pub(super) fn detail(&mut self, name: &str, value: Value) {
+        let detail = self.base.detail.get_or_insert_with(|| Value::Object(Map::new()));
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert(name.to_owned(), value);
+        }
+    }
+
     /// A body is entered next.
     pub(super) fn begins(&mut self) {
         self.begun = true;

@@ -20,10 +20,12 @@ pub(crate) struct Served {
     pub(crate) decide_permission: Option<String>,
     pub(crate) input_schema: Arc<Map<String, Value>>,
     pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
+    pub(crate) preview_schema: Option<Arc<Map<String, Value>>>,
     pub(crate) contract: Digest,
     pub(crate) fingerprint: String,
     pub(super) input: Validator,
     pub(super) output: Option<Validator>,
+    pub(super) preview: Option<Validator>,
     pub(super) defaults: Vec<(&'static str, Value)>,
     pub(super) redaction: Redaction,
     pub(super) slots: Arc<Semaphore>,
@@ -106,6 +108,10 @@ fn serve(
         Some(schema) => Some(compile(spec, schema, "output")?),
         None => None,
     };
+    let preview = match &described.preview_schema {
+        Some(schema) => Some(compile(spec, schema, "preview")?),
+        None => None,
+    };
     let slots = spec.limits.max_concurrent.unwrap_or(max_concurrent).max(1);
     Ok(Served {
         spec,
@@ -113,10 +119,12 @@ fn serve(
         redaction: Redaction::of(spec, &described.input_schema),
         input_schema: described.input_schema,
         output_schema: described.output_schema,
+        preview_schema: described.preview_schema,
         contract: described.contract,
         fingerprint: described.fingerprint.to_hex(),
         input,
         output,
+        preview,
         defaults: described.defaults,
         slots: Arc::new(Semaphore::new(usize::try_from(slots).unwrap_or(1))),
         bound,

@@ -10,7 +10,7 @@ use super::refusal::{Code, Refusal};
 use super::table::Served;
 use crate::canon::{Digest, canonical_object, normalise};
 use crate::context::CallContext;
-use crate::tool::{Caller, Fault, PreparedCall};
+use crate::tool::{Caller, DRY_RUN, Fault, PreparedCall};
 
 /// How many faults one answer lists.
 const MAX_FAULTS: usize = 20;
@@ -21,6 +21,8 @@ pub(super) struct Valid {
     pub(super) cancelled: tokio_util::sync::CancellationToken,
     pub(super) arguments: Map<String, Value>,
     pub(super) prepared: Box<dyn PreparedCall>,
+    /// The caller asks what the call would do, and wants nothing done.
+    pub(super) dry_run: bool,
 }
 
 impl Gate {
@@ -41,7 +43,13 @@ impl Gate {
             Target::Resource(uri) => self.table.resource(uri).map(|(_, v)| v).unwrap_or_default(),
             Target::Tool(_) | Target::Prompt(_) => incoming.arguments,
         };
-        let arguments = self.canonical_arguments(tool, arguments)?;
+        let mut arguments = self.canonical_arguments(tool, arguments)?;
+        // Taken out before anything is digested, judged or recorded: the call is the same one with it and without.
+        let dry_run = tool.spec.dry_run.is_some()
+            && arguments.remove(DRY_RUN).is_some_and(|wish| wish != Value::Bool(false));
+        if dry_run {
+            trail.detail(DRY_RUN, true.into());
+        }
         let bytes = canonical_object(&arguments).map_err(|error| whole(error.to_string()))?;
         if bytes.len() > self.settings.max_argument_bytes {
             return Err(whole(too_large(self.settings.max_argument_bytes)));
@@ -56,7 +64,7 @@ impl Gate {
                 incoming.progress,
             ),
         };
-        Ok(Valid { caller, cancelled: incoming.cancelled, arguments, prepared })
+        Ok(Valid { caller, cancelled: incoming.cancelled, arguments, prepared, dry_run })
     }
 
     /// Checks sizes, checks the schema, applies defaults, and spells every number one way.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::audit::Executed;
 use crate::pipeline::{Answer, Code, META_PREFIX, Refusal};
-use crate::tool::{Block, Output};
+use crate::tool::{Block, DRY_RUN, Output};
 
 /// The answer to a name that is not there for this caller, whether it exists or not. It repeats nothing of the request.
 pub(super) fn unknown_tool() -> ErrorData {
@@ -32,6 +32,7 @@ pub(super) fn unauthenticated() -> ErrorData {
 pub(super) fn to_tool_result(answer: Answer) -> Result<CallToolResult, ErrorData> {
     match answer {
         Answer::Done { request_id, output } => Ok(done(output, &request_id)),
+        Answer::Previewed { request_id, output } => Ok(previewed(output, &request_id)),
         Answer::Refused { request_id, refusal } => Ok(refused(&refusal, &request_id)),
         Answer::Unknown => Err(unknown_tool()),
     }
@@ -51,6 +52,17 @@ fn done(output: Output, request_id: &str) -> CallToolResult {
     let mut meta = MetaObject::default();
     meta.0.insert(format!("{META_PREFIX}request_id"), request_id.into());
     result.meta = Some(meta);
+    result
+}
+
+/// A preview looks like a result, so it says twice that it is none: to the model, and to the program around it.
+fn previewed(output: Output, request_id: &str) -> CallToolResult {
+    let mut result = done(output, request_id);
+    result.content.push(ContentBlock::text(
+        "DRY RUN: nothing was carried out; this is what the call would do",
+    ));
+    let meta = result.meta.get_or_insert_default();
+    meta.0.insert(format!("{META_PREFIX}{DRY_RUN}"), true.into());
     result
 }
 
@@ -87,7 +99,7 @@ fn to_content(block: Block) -> ContentBlock {
 /// The answer to `prompts/get`. Prompts have no `isError`, so a refusal is an error of the protocol.
 pub(super) fn to_prompt_result(answer: Answer) -> Result<GetPromptResult, ErrorData> {
     match answer {
-        Answer::Done { output, .. } => {
+        Answer::Done { output, .. } | Answer::Previewed { output, .. } => {
             let mut blocks: Vec<ContentBlock> = output.blocks.into_iter().map(to_content).collect();
             if let Some(value) = output.structured {
                 blocks.insert(0, ContentBlock::text(plain(value)));
@@ -107,7 +119,7 @@ pub(super) fn to_resource_result(
     mime_type: Option<&str>,
 ) -> Result<ReadResourceResult, ErrorData> {
     match answer {
-        Answer::Done { output, .. } => {
+        Answer::Done { output, .. } | Answer::Previewed { output, .. } => {
             let text = |text: String| {
                 let contents = ResourceContents::text(text, uri);
                 match mime_type {
@@ -192,6 +204,18 @@ mod tests {
         assert_eq!(result.structured_content, Some(json!({"status": "refunded"})));
         assert_eq!(text(&result.content[0]), r#"{"status":"refunded"}"#);
         assert_eq!(result.content.len(), 2);
+    }
+
+    #[test]
+    fn a_preview_can_not_be_taken_for_a_result() {
+        let output = Output { structured: Some(json!({"would_pay": 40})), blocks: vec![] };
+        let result =
+            to_tool_result(Answer::Previewed { request_id: "req_1".into(), output }).unwrap();
+        assert_eq!(result.structured_content, Some(json!({"would_pay": 40})));
+        assert!(text(result.content.last().unwrap()).starts_with("DRY RUN: nothing"));
+        let meta = result.meta.unwrap().0;
+        assert_eq!(meta["mcp-secure/dry_run"], json!(true));
+        assert_eq!(meta["mcp-secure/request_id"], json!("req_1"));
     }
 
     #[test]

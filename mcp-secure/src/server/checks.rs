@@ -6,14 +6,12 @@ use serde_json::Value;
 
 use crate::catalog::{Described, StartFault};
 use crate::policy::{ActionFacts, Policies, PolicyEngine, PolicyFault, ResourceFacts};
+use crate::tool::DRY_RUN;
 use crate::tool::spec::{Access, ToolSpec};
 
 /// A control that is declared has to be enforced; one that this version can not enforce keeps the server from starting.
 pub(super) fn unenforced(spec: &ToolSpec) -> Vec<StartFault> {
     let mut missing = Vec::new();
-    if spec.dry_run.is_some() {
-        missing.push("dry_run");
-    }
     if spec.idempotency.is_some() {
         missing.push("idempotency");
     }
@@ -75,6 +73,17 @@ fn policy_fault(fault: &PolicyFault) -> StartFault {
     StartFault::server(format!("policies: {fault}"))
 }
 
+/// The arguments that policies judge: all but the reserved input, which is taken out before.
+fn judged(tool: &Described) -> Value {
+    let mut schema = (*tool.input_schema).clone();
+    if tool.spec.dry_run.is_some()
+        && let Some(Value::Object(properties)) = schema.get_mut("properties")
+    {
+        properties.remove(DRY_RUN);
+    }
+    Value::Object(schema)
+}
+
 fn facts(tool: &Described) -> ActionFacts {
     let permission = match tool.spec.access {
         Access::Public => None,
@@ -98,7 +107,7 @@ fn facts(tool: &Described) -> ActionFacts {
                 .map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned()))
                 .collect(),
         }),
-        arguments: Value::Object((*tool.input_schema).clone()),
+        arguments: judged(tool),
         risk: tool.spec.risk,
     }
 }

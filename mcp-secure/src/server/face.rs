@@ -24,6 +24,7 @@ pub(crate) struct Shown {
     pub(crate) spec: &'static ToolSpec,
     pub(crate) input_schema: Arc<Map<String, Value>>,
     pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
+    pub(crate) preview_schema: Option<Arc<Map<String, Value>>>,
 }
 
 /// An answer under way.

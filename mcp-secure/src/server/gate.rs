@@ -53,5 +53,6 @@ fn shown(served: &Served) -> Shown {
         spec: served.spec,
         input_schema: Arc::clone(&served.input_schema),
         output_schema: served.output_schema.clone(),
+        preview_schema: served.preview_schema.clone(),
     }
 }

@@ -6,6 +6,7 @@ use rmcp::model::{Prompt, PromptArgument, Resource, ResourceTemplate, Tool, Tool
 use serde_json::{Map, Value, json};
 
 use super::face::Shown;
+use crate::tool::DRY_RUN;
 use crate::tool::spec::{AnnotationSpec, Kind};
 
 /// Sorted by name, so that the same rights give the same bytes.
@@ -19,18 +20,25 @@ pub(super) fn to_tool(shown: Shown) -> Tool {
     let mut tool = Tool::new(spec.name, spec.description, shown.input_schema)
         .with_annotations(to_annotations(spec.annotations));
     tool.title = spec.title.map(ToOwned::to_owned);
-    tool.output_schema = shown.output_schema.as_deref().map(advertised);
+    let preview = spec.dry_run.map(|_| shown.preview_schema.as_deref());
+    tool.output_schema = shown.output_schema.as_deref().map(|output| advertised(output, preview));
     tool
 }
 
-/// The schema of everything a call may answer: the tool's output, or a refusal.
+/// The schema of everything a call may answer: the tool's output, a refusal, and, where there is a preview, that.
 ///
 /// Some clients (the Inspector among them) hold the structured content of an error against the output schema too, and
 /// then show their own complaint in place of the refusal.
-fn advertised(output: &Map<String, Value>) -> Arc<Map<String, Value>> {
+fn advertised(
+    output: &Map<String, Value>,
+    preview: Option<Option<&Map<String, Value>>>,
+) -> Arc<Map<String, Value>> {
     let mut output = output.clone();
     // References start at the root, so what they point to stays there.
-    let definitions = output.remove("$defs");
+    let mut definitions = match output.remove("$defs") {
+        Some(Value::Object(definitions)) => definitions,
+        _ => Map::new(),
+    };
     let refusal = json!({
         "type": "object",
         "description": "why the call was not carried out, or what is known of how it ended",
@@ -42,13 +50,55 @@ fn advertised(output: &Map<String, Value>) -> Arc<Map<String, Value>> {
         },
         "required": ["executed", "code", "reason", "request_id"],
     });
+    let mut answers = vec![Value::Object(output), refusal];
+    answers.extend(preview.map(|preview| match preview {
+        Some(schema) => Value::Object(beside(schema, &mut definitions)),
+        None => json!({
+            "type": "object",
+            "description": "what the call would do is in the content; nothing was carried out",
+            "properties": {DRY_RUN: {"const": true}},
+            "required": [DRY_RUN],
+        }),
+    }));
     let mut whole = Map::new();
     whole.insert("type".to_owned(), json!("object"));
-    whole.insert("anyOf".to_owned(), Value::Array(vec![Value::Object(output), refusal]));
-    if let Some(definitions) = definitions {
-        whole.insert("$defs".to_owned(), definitions);
+    whole.insert("anyOf".to_owned(), Value::Array(answers));
+    if !definitions.is_empty() {
+        whole.insert("$defs".to_owned(), Value::Object(definitions));
     }
     Arc::new(whole)
+}
+
+/// A preview's schema as a part of a larger one. Its definitions get names of their own, since the output may have others
+/// of the same name.
+fn beside(schema: &Map<String, Value>, definitions: &mut Map<String, Value>) -> Map<String, Value> {
+    let mut renamed = Value::Object(schema.clone());
+    rename(&mut renamed);
+    let Value::Object(mut renamed) = renamed else { return Map::new() };
+    if let Some(Value::Object(own)) = renamed.remove("$defs") {
+        definitions
+            .extend(own.into_iter().map(|(name, value)| (format!("{DRY_RUN}.{name}"), value)));
+    }
+    renamed
+}
+
+fn rename(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(to) if key == "$ref" => {
+                        if let Some(name) = to.strip_prefix("#/$defs/") {
+                            *to = format!("#/$defs/{DRY_RUN}.{name}");
+                        }
+                    }
+                    value => rename(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(rename),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// All four, so that no client has to know the defaults.
@@ -135,6 +185,30 @@ mod tests {
     use crate::pipeline::{Code, Refusal};
 
     #[test]
+    fn a_preview_fits_what_is_advertised_and_its_definitions_are_not_the_outputs() {
+        let of = |kind: &str| {
+            json!({
+                "type": "object",
+                "properties": {"id": {"$ref": "#/$defs/Id"}},
+                "required": ["id"],
+                "$defs": {"Id": {"type": kind}, "Unused": {"$ref": "#/$defs/Id"}},
+            })
+        };
+        let (output, preview) = (of("string"), of("boolean"));
+        let fits = |preview: Option<&Value>, value: &Value| {
+            let preview = Some(preview.and_then(Value::as_object));
+            let schema = advertised(output.as_object().unwrap(), preview);
+            jsonschema::validator_for(&Value::Object((*schema).clone())).unwrap().is_valid(value)
+        };
+        assert!(fits(Some(&preview), &json!({"id": "ref_1"})));
+        assert!(fits(Some(&preview), &json!({"id": true})));
+        assert!(!fits(Some(&preview), &json!({"id": 1})));
+        assert!(fits(None, &json!({"dry_run": true})));
+        assert!(!fits(None, &json!({"dry_run": false})));
+        assert!(!fits(None, &json!({"id": true})));
+    }
+
+    #[test]
     fn a_refusal_and_an_output_both_fit_what_is_advertised_and_nothing_else_does() {
         let output = json!({
             "type": "object",
@@ -142,12 +216,13 @@ mod tests {
             "required": ["id"],
             "$defs": {"Id": {"type": "string"}},
         });
-        let schema = Value::Object((*advertised(output.as_object().unwrap())).clone());
+        let schema = Value::Object((*advertised(output.as_object().unwrap(), None)).clone());
         let fits = |value: &Value| jsonschema::validator_for(&schema).unwrap().is_valid(value);
         let refusal = Refusal::new(Code::PermissionDenied, "no").to_json("r1");
         assert!(fits(&json!({"id": "ref_1"})));
         assert!(fits(&refusal));
         assert!(!fits(&json!({"id": 1})));
         assert!(!fits(&json!({})));
+        assert!(!fits(&json!({"dry_run": true})), "this tool has no preview");
     }
 }

@@ -186,7 +186,12 @@ impl Face for Stub {
         let schema: Arc<Map<String, Value>> = Arc::new(schema.as_object().unwrap().clone());
         specs
             .iter()
-            .map(|spec| Shown { spec, input_schema: Arc::clone(&schema), output_schema: None })
+            .map(|spec| Shown {
+                spec,
+                input_schema: Arc::clone(&schema),
+                output_schema: None,
+                preview_schema: None,
+            })
             .collect()
     }
 

@@ -255,6 +255,8 @@ pub struct LocalReply {
     pub ok: bool,
     /// The structured content; for a refusal `{executed, code, reason, request_id, ..}`, for an unknown name `null`.
     pub structured: Value,
+    /// True where this is a preview of a call that was not carried out.
+    pub dry_run: bool,
     text: Option<String>,
 }
 
@@ -284,15 +286,24 @@ impl LocalReply {
 impl From<Answer> for LocalReply {
     fn from(answer: Answer) -> Self {
         match answer {
+            Answer::Previewed { request_id, output } => {
+                Self { dry_run: true, ..Self::from(Answer::Done { request_id, output }) }
+            }
             Answer::Done { output, .. } => Self {
                 ok: true,
+                dry_run: false,
                 text: output.first_text(),
                 structured: output.structured.unwrap_or_default(),
             },
-            Answer::Refused { request_id, refusal } => {
-                Self { ok: false, structured: refusal.to_json(&request_id), text: None }
+            Answer::Refused { request_id, refusal } => Self {
+                ok: false,
+                dry_run: false,
+                structured: refusal.to_json(&request_id),
+                text: None,
+            },
+            Answer::Unknown => {
+                Self { ok: false, dry_run: false, structured: Value::Null, text: None }
             }
-            Answer::Unknown => Self { ok: false, structured: Value::Null, text: None },
         }
     }
 }

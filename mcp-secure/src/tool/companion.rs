@@ -6,7 +6,7 @@
 use super::BoxFuture;
 use super::error::ToolError;
 use super::lent::{Lender, Reader, State};
-use super::output::Output;
+use super::output::{Output, OutputType};
 
 /// A preview function takes the inputs `Args`.
 #[diagnostic::on_unimplemented(
@@ -18,6 +18,9 @@ pub trait DryRunFits<Args> {}
 
 /// A preview function that a server with the state `S` can run: `#[dry_run] async fn`.
 pub trait DryRun<S: State, Args> {
+    /// The type of what it says.
+    fn shows() -> OutputType;
+
     /// Says what the call would do.
     fn preview(reader: &Reader<S>, args: Args) -> BoxFuture<'_, Result<Output, ToolError>>;
 }

@@ -1,26 +1,26 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::BoxFuture;
+use super::bound::{Bound, BoundCall, BoundTool, Parts};
 use super::companion::{DryRun, Rollback, When};
 use super::error::ToolError;
-use super::fields::{Fault, Fields};
+use super::fields::Fields;
 use super::input::InputType;
 use super::lent::{Lender, Reader, State};
 use super::output::{Output, OutputType, Reply, reply};
 use super::spec::ToolSpec;
-use crate::context::CallContext;
-use crate::identity::Principal;
-use crate::pipeline::{Clearance, Cleared};
+use crate::pipeline::Cleared;
 use crate::resource::{LoadedResource, Resource, ResourceId as _, ResourceIds};
 
-type Extract<A> = Box<dyn Fn(&mut Fields<'_>) -> Option<A> + Send + Sync>;
-type Body<S, A> = Box<
+pub(super) type Extract<A> = Box<dyn Fn(&mut Fields<'_>) -> Option<A> + Send + Sync>;
+pub(super) type Body<S, A> = Box<
     dyn Fn(Cleared<A>, Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>> + Send + Sync,
 >;
-type Load<S, A> = Box<
+pub(super) type Load<S, A> = Box<
     dyn for<'a> Fn(
             &'a A,
             Reader<S>,
@@ -28,8 +28,12 @@ type Load<S, A> = Box<
         + Send
         + Sync,
 >;
-type Ask<S, A> =
-    Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<bool, ToolError>> + Send + Sync>;
+pub(super) type Ask<S, A, T> =
+    Box<dyn Fn(A, Reader<S>) -> BoxFuture<'static, Result<T, ToolError>> + Send + Sync>;
+/// Reads what a run returned, and makes of it the compensating function's call.
+pub(super) type Undo<S> = Box<dyn Fn(Value) -> Result<Undoing<S>, ToolError> + Send + Sync>;
+pub(super) type Undoing<S> =
+    Box<dyn FnOnce(Lender<S>) -> BoxFuture<'static, Result<Output, ToolError>> + Send>;
 
 type Bind<S> = Box<dyn Fn(&Arc<S>) -> Box<dyn BoundCall> + Send + Sync>;
 
@@ -47,6 +51,7 @@ struct Common {
     spec: &'static ToolSpec,
     inputs: Vec<InputType>,
     output: OutputType,
+    preview: Option<OutputType>,
     resource: Option<ResourceType>,
 }
 
@@ -56,12 +61,15 @@ pub struct Draft<S: State, A> {
     extract: Extract<A>,
     body: Body<S, A>,
     load: Option<Load<S, A>>,
-    when: Option<Ask<S, A>>,
+    when: Option<Ask<S, A, bool>>,
+    preview: Option<Ask<S, A, Output>>,
+    undo: Option<Undo<S>>,
 }
 
 /// A tool as a served table holds it before the state is there. Made by `#[tool]`.
 pub struct Entry<S: State> {
     common: Common,
+    has_rollback: bool,
     bind: Bind<S>,
 }
 
@@ -82,7 +90,13 @@ impl<S: State> Entry<S> {
         F: Future<Output = R> + Send + 'static,
     {
         Draft {
-            common: Common { spec, inputs, output: OutputType::of::<R>(), resource: None },
+            common: Common {
+                spec,
+                inputs,
+                output: OutputType::of::<R>(),
+                preview: None,
+                resource: None,
+            },
             extract: Box::new(extract),
             body: Box::new(move |args, lender| {
                 let body = body(args, lender);
@@ -90,6 +104,8 @@ impl<S: State> Entry<S> {
             }),
             load: None,
             when: None,
+            preview: None,
+            undo: None,
         }
     }
 
@@ -126,13 +142,22 @@ impl<S: State> Entry<S> {
         self.common.output
     }
 
+    /// What the preview returns, where there is one.
+    pub(crate) fn preview(&self) -> Option<OutputType> {
+        self.common.preview
+    }
+
+    pub(crate) fn has_rollback(&self) -> bool {
+        self.has_rollback
+    }
+
     pub(crate) fn resource_type(&self) -> Option<ResourceType> {
         self.common.resource
     }
 
     /// Joins the state, after which nothing depends on its type.
     pub(crate) fn bind(&self, state: &Arc<S>) -> BoundTool {
-        BoundTool((self.bind)(state))
+        BoundTool::new((self.bind)(state))
     }
 }
 
@@ -193,9 +218,12 @@ impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
         self
     }
 
-    /// The preview function. Its types are proven here; running it comes with the stage that shows previews.
+    /// The preview function, which says what a call would do.
     #[must_use]
-    pub fn dry_run<D: DryRun<S, A>>(self) -> Self {
+    pub fn dry_run<D: DryRun<S, A>>(mut self) -> Self {
+        self.common.preview = Some(D::shows());
+        self.preview =
+            Some(Box::new(|args, reader| Box::pin(async move { D::preview(&reader, args).await })));
         self
     }
 
@@ -207,159 +235,30 @@ impl<S: State, A: Send + Sync + 'static> Draft<S, A> {
         self
     }
 
-    /// The compensating function. Its types are proven here; running it comes with the store of results.
+    /// The compensating function, which takes back what a run did. It gets what that run returned.
     #[must_use]
-    pub fn rollback<R: Rollback<S, D>, D>(self) -> Self {
+    pub fn rollback<R: Rollback<S, D>, D: DeserializeOwned + Send + 'static>(mut self) -> Self {
+        self.undo = Some(Box::new(|output| {
+            // The parser's own words could quote the output.
+            let done: D = serde_json::from_value(output).map_err(|_| {
+                ToolError::internal("what the run returned is not of the tool's output type")
+            })?;
+            Ok(Box::new(move |lender| R::undo(lender, done)))
+        }));
         self
     }
 
     /// The finished entry.
     #[must_use]
     pub fn finish(self) -> Entry<S> {
-        let Self { common, extract, body, load, when } = self;
-        let parts = Arc::new(Parts { extract, body, load, when });
+        let Self { common, extract, body, load, when, preview, undo } = self;
+        let parts = Arc::new(Parts { extract, body, load, when, preview, undo });
         Entry {
             common,
+            has_rollback: parts.undo.is_some(),
             bind: Box::new(move |state| {
                 Box::new(Bound { parts: Arc::clone(&parts), state: Arc::clone(state) })
             }),
         }
-    }
-}
-
-/// Who calls, and in which call: what a body may borrow besides the state.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) principal: Arc<Principal>,
-    pub(crate) context: CallContext,
-}
-
-/// A tool joined with its state: from here on nothing is generic.
-pub(crate) struct BoundTool(Box<dyn BoundCall>);
-
-impl BoundTool {
-    /// The typed arguments of one call, not yet cleared.
-    pub(crate) fn prepare(
-        &self,
-        args: &Map<String, Value>,
-    ) -> Result<Box<dyn PreparedCall>, Vec<Fault>> {
-        self.0.prepare(args)
-    }
-}
-
-impl std::fmt::Debug for BoundTool {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("BoundTool")
-    }
-}
-
-trait BoundCall: Send + Sync {
-    fn prepare(&self, args: &Map<String, Value>) -> Result<Box<dyn PreparedCall>, Vec<Fault>>;
-}
-
-/// One call's typed arguments. The body is reached by giving up a [`Clearance`].
-pub(crate) trait PreparedCall: Send + Sync {
-    /// Loads what the permission is checked on; `None` inside stands for an id that names nothing.
-    fn load(
-        &self,
-        caller: &Caller,
-    ) -> Option<BoxFuture<'_, Result<Vec<Option<LoadedResource>>, ToolError>>>;
-
-    /// Asks the predicate; `None` where there is none.
-    fn needs_approval(
-        &self,
-        args: &Map<String, Value>,
-        caller: &Caller,
-    ) -> Option<BoxFuture<'static, Result<bool, ToolError>>>;
-
-    /// Enters the body.
-    fn run(
-        self: Box<Self>,
-        clearance: Clearance,
-        caller: Caller,
-    ) -> BoxFuture<'static, Result<Output, ToolError>>;
-}
-
-struct Parts<S: State, A> {
-    extract: Extract<A>,
-    body: Body<S, A>,
-    load: Option<Load<S, A>>,
-    when: Option<Ask<S, A>>,
-}
-
-impl<S: State, A> Parts<S, A> {
-    /// The same inputs once more, out of the same canonical arguments, for a companion function.
-    fn again(&self, args: &Map<String, Value>) -> Result<A, ToolError> {
-        (self.extract)(&mut Fields::new(args))
-            .ok_or_else(|| ToolError::internal("the arguments could not be read a second time"))
-    }
-}
-
-struct Bound<S: State, A> {
-    parts: Arc<Parts<S, A>>,
-    state: Arc<S>,
-}
-
-struct Prepared<S: State, A> {
-    parts: Arc<Parts<S, A>>,
-    state: Arc<S>,
-    args: A,
-}
-
-impl<S: State, A> Prepared<S, A> {
-    fn reader(&self, caller: &Caller) -> Reader<S> {
-        Reader::new(lender(&self.state, caller))
-    }
-}
-
-fn lender<S: State>(state: &Arc<S>, caller: &Caller) -> Lender<S> {
-    Lender::new(Arc::clone(state), Arc::clone(&caller.principal), caller.context.clone())
-}
-
-impl<S: State, A: Send + Sync + 'static> BoundCall for Bound<S, A> {
-    fn prepare(&self, args: &Map<String, Value>) -> Result<Box<dyn PreparedCall>, Vec<Fault>> {
-        let mut fields = Fields::new(args);
-        let taken = (self.parts.extract)(&mut fields);
-        let faults = fields.into_faults();
-        match taken {
-            Some(args) if faults.is_empty() => Ok(Box::new(Prepared {
-                parts: Arc::clone(&self.parts),
-                state: Arc::clone(&self.state),
-                args,
-            })),
-            _ => Err(faults),
-        }
-    }
-}
-
-impl<S: State, A: Send + Sync + 'static> PreparedCall for Prepared<S, A> {
-    fn load(
-        &self,
-        caller: &Caller,
-    ) -> Option<BoxFuture<'_, Result<Vec<Option<LoadedResource>>, ToolError>>> {
-        let load = self.parts.load.as_ref()?;
-        Some(load(&self.args, self.reader(caller)))
-    }
-
-    fn needs_approval(
-        &self,
-        args: &Map<String, Value>,
-        caller: &Caller,
-    ) -> Option<BoxFuture<'static, Result<bool, ToolError>>> {
-        let ask = self.parts.when.as_ref()?;
-        Some(match self.parts.again(args) {
-            Ok(args) => ask(args, self.reader(caller)),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        })
-    }
-
-    fn run(
-        self: Box<Self>,
-        clearance: Clearance,
-        caller: Caller,
-    ) -> BoxFuture<'static, Result<Output, ToolError>> {
-        let Self { parts, state, args } = *self;
-        let lender = lender(&state, &caller);
-        (parts.body)(Cleared::seal(clearance, args), lender)
     }
 }

@@ -4,6 +4,7 @@
 //! how owned inputs are taken out of validated arguments, `entry` how all that becomes one callable thing, and `set`
 //! the list a server is given.
 
+mod bound;
 mod companion;
 mod content;
 mod entry;
@@ -13,6 +14,7 @@ mod input;
 mod lent;
 mod meta;
 mod output;
+mod reserved;
 mod schema;
 mod secret;
 mod set;
@@ -39,10 +41,11 @@ pub use set::ToolSet;
 pub use spec::{Risk, ToolSpec};
 pub use untrusted::Untrusted;
 
-pub(crate) use entry::ResourceType;
 #[cfg(feature = "server")]
-pub(crate) use entry::{BoundTool, Caller, PreparedCall};
+pub(crate) use bound::{BoundTool, Caller, Enter, PreparedCall};
+pub(crate) use entry::ResourceType;
 pub(crate) use fields::Fault;
+pub(crate) use reserved::DRY_RUN;
 pub(crate) use schema::{default_arguments, input_schema, output_schema};
 
 /// A boxed future that may move between threads.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::fields::Fault;
 use super::input::InputType;
 use super::output::OutputType;
+use super::reserved;
 use super::spec::{Bound, InputSpec, ToolSpec};
 use crate::canon::MAX_SAFE_INTEGER;
 
@@ -43,6 +44,9 @@ pub(crate) fn input_schema(spec: &ToolSpec, types: &[InputType]) -> Result<Value
     let broad = spec.broad.is_some();
     let mut schema = Value::Object(root);
     close(&mut schema, Place::Value, "", broad, &mut faults);
+    if spec.dry_run.is_some() {
+        faults.extend(reserved::add(&mut schema).err());
+    }
     if faults.is_empty() { Ok(schema) } else { Err(faults) }
 }
 
