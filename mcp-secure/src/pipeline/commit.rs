@@ -73,6 +73,8 @@ impl Gate {
                 caller: Party::from(&*caller.principal),
                 mutating: true,
                 approval: approval.map(|id| (id, effect)),
+                idempotency: None,
+                compensates: None,
                 lease_ms: self.lease_ms(),
             })
             .await

@@ -179,14 +179,16 @@ fn outcome(ended: &Result<Checked, Refusal>) -> OutcomeNote {
 
 fn result(ended: &Result<Checked, Refusal>) -> RunResult {
     match ended {
-        Ok(Checked { output, digest }) => {
-            RunResult::Done { result: *digest, answer: serde_json::to_value(output).ok() }
-        }
+        Ok(Checked { output, digest }) => RunResult::Done {
+            result: *digest,
+            answer: serde_json::to_value(output).ok(),
+            rollback: None,
+        },
         Err(refusal) => {
             let error = refusal.code.as_str().to_owned();
             match refusal.executed {
                 Executed::No => RunResult::NoEffect { error },
-                Executed::Yes => RunResult::Failed { error },
+                Executed::Yes => RunResult::Failed { error, answer: None },
                 Executed::Unknown => RunResult::Unknown { why: error },
             }
         }
