@@ -44,6 +44,8 @@ struct Group {
     records: u64,
     hash: Digest,
     time: Timestamp,
+    /// `time` in words. Many records of a group share it.
+    text: String,
 }
 
 impl Chain {
@@ -90,6 +92,7 @@ impl Chain {
             records: self.records,
             hash: self.hash,
             time: self.time,
+            text: self.time.to_rfc3339(),
         };
         if self.records == 0 {
             let opened = Said::of(self.opened());
@@ -120,12 +123,22 @@ impl Chain {
         // Two calls may enter the queue in the other order than they read the clock; a chain never goes back.
         let time = time.max(group.time);
         let seq = group.records;
-        let stamp = Stamp { writer: &self.writer, seq, time, pid: self.pid, prev: group.hash };
+        if time != group.time {
+            group.time = time;
+            group.text = time.to_rfc3339();
+        }
+        let stamp = Stamp {
+            writer: &self.writer,
+            seq,
+            time,
+            text: &group.text,
+            pid: self.pid,
+            prev: group.hash,
+        };
         let hash = seal(record, &stamp, &mut group.bytes)
             .ok_or_else(|| io::Error::other("a record cannot be said in canonical JSON"))?;
         group.records += 1;
         group.hash = hash;
-        group.time = time;
         Ok(Receipt { writer: self.writer.clone(), seq, hash })
     }
 

@@ -123,7 +123,7 @@ impl Encoded {
         out.extend_from_slice(self.bytes.get(pid..prev)?);
         write!(out, "\"prev\":\"{}\",", stamp.prev).ok()?;
         out.extend_from_slice(self.bytes.get(prev..seq)?);
-        let (millis, text) = (stamp.time.millis(), stamp.time.to_rfc3339());
+        let (millis, text) = (stamp.time.millis(), stamp.text);
         write!(out, "\"seq\":{},\"time\":\"{text}\",\"time_ms\":{millis},", stamp.seq).ok()?;
         out.extend_from_slice(self.bytes.get(seq..)?);
         // The name of a writer is hexadecimal digits.

@@ -43,6 +43,8 @@ pub(super) struct Stamp<'a> {
     pub(super) writer: &'a str,
     pub(super) seq: u64,
     pub(super) time: Timestamp,
+    /// The same as RFC 3339.
+    pub(super) text: &'a str,
     pub(super) pid: u32,
     pub(super) prev: Digest,
 }
@@ -130,7 +132,7 @@ fn fields(record: &Record, stamp: &Stamp<'_>) -> Option<Map<String, Value>> {
     fields.insert("writer".into(), stamp.writer.into());
     fields.insert("seq".into(), stamp.seq.into());
     fields.insert("time_ms".into(), stamp.time.millis().into());
-    fields.insert("time".into(), stamp.time.to_rfc3339().into());
+    fields.insert("time".into(), stamp.text.into());
     fields.insert("pid".into(), stamp.pid.into());
     fields.insert("prev".into(), stamp.prev.to_hex().into());
     Some(fields)

@@ -155,6 +155,19 @@ impl Audit {
         self.0.shared.queue.push(self.item(record, None, true))
     }
 
+    /// Records, and returns once the record is queued; where the queue is full, once the disk has made room. For what
+    /// has happened already, and is withheld where it can not be recorded.
+    pub async fn queued_in_turn(&self, record: Record) -> Result<(), AuditError> {
+        let room = match self.reserve_outcome() {
+            Err(AuditError::Full) => {
+                self.flush().await?;
+                self.reserve_outcome()?
+            }
+            room => room?,
+        };
+        room.queued(record)
+    }
+
     /// Promises room for an outcome, before the body runs. Neither refusals nor other calls can take it.
     pub fn reserve_outcome(&self) -> Result<Reservation, AuditError> {
         self.check_healthy()?;

@@ -38,7 +38,7 @@ impl Gate {
         drop(slot);
         let ended = ended.and_then(|output| guarded(tool, output));
         let record = trail.end(Event::Read, outcome(&ended));
-        match self.audit.queued(record) {
+        match self.audit.queued_in_turn(record).await {
             Ok(()) => answer(&trail, ended),
             // Nothing is shown that no record tells of.
             Err(error) => answer(&trail, Err(withheld(&error))),

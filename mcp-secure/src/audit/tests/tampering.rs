@@ -87,6 +87,7 @@ async fn a_record_rewritten_with_a_new_hash_breaks_the_chain_after_it() {
         writer: &entry.writer,
         seq: entry.seq,
         time: entry.time_ms,
+        text: &entry.time,
         pid: entry.pid,
         prev: entry.prev,
     };
@@ -154,6 +155,7 @@ async fn nothing_can_be_added_after_the_closing_record() {
         writer: &last.writer,
         seq: last.seq + 1,
         time: last.time_ms,
+        text: &last.time,
         pid: last.pid,
         prev: last.hash,
     };

@@ -230,6 +230,7 @@ fn both_ways_to_a_canonical_body_agree_byte_for_byte() {
         writer: "0123456789abcdef",
         seq: 7,
         time: Timestamp::from_millis(1_800_000_000_120),
+        text: &Timestamp::from_millis(1_800_000_000_120).to_rfc3339(),
         pid: 42,
         prev: genesis("w"),
     };
