@@ -28,6 +28,8 @@ pub mod clock;
 pub mod context;
 pub mod guard;
 pub mod identity;
+#[cfg(feature = "server")]
+pub mod limit;
 pub mod manifest;
 pub mod pipeline;
 #[cfg(feature = "server")]

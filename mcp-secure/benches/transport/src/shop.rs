@@ -1,5 +1,9 @@
 //! What both servers serve: orders that lie in memory.
 
+/// Both servers have the same, the one an application with such a load would take.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::collections::HashMap;
 
 use schemars::JsonSchema;
