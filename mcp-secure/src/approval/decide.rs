@@ -52,7 +52,7 @@ pub(crate) fn count(
     vote: &Vote,
     now: Timestamp,
 ) -> Result<Outcome, VoteRefused> {
-    let person = eligible(approval, &vote.voter, approval.allow_requester)?;
+    let person = eligible(&approval.requester, &vote.voter, approval.allow_requester)?;
     if approval.effect != *digest {
         return Err(VoteRefused::StaleDigest);
     }
@@ -83,18 +83,17 @@ pub(crate) fn count(
     Ok(Outcome { vote: cast(person, vote, now), next })
 }
 
-/// Whether `who` may say how a doubtful run ended: a person other than the requester, whatever the tool allows.
-pub(crate) fn may_resolve<'a>(approval: &Approval, who: &'a Party) -> Result<&'a str, VoteRefused> {
-    eligible(approval, who, false)
+/// Whether `who` may say how a doubtful run ended: a person other than `asked`, whatever the tool allows.
+pub(crate) fn may_resolve<'a>(asked: &Party, who: &'a Party) -> Result<&'a str, VoteRefused> {
+    eligible(asked, who, false)
 }
 
-/// The person behind `who`, if they are somebody who may speak on this request.
+/// The person behind `who`, if they are somebody who may speak on what `asked` has asked for.
 fn eligible<'a>(
-    approval: &Approval,
+    asked: &Party,
     who: &'a Party,
     allow_requester: bool,
 ) -> Result<&'a str, VoteRefused> {
-    let asked = &approval.requester;
     if asked.tenant != who.tenant {
         return Err(VoteRefused::NotFound);
     }

@@ -1,4 +1,4 @@
-//! What must survive a restart: approvals and running rows.
+//! What must survive a restart: approvals, runs, idempotency keys, rights to roll back, shared limits and switches.
 //!
 //! Several processes share one store: each stdio host starts its own server, and the command line is another. So every
 //! decision is a compare-and-set inside a transaction, and nothing is true until it is durable. A refusal is an
@@ -8,16 +8,29 @@
 //! [`Sqlite`] is the embedded implementation.
 
 mod error;
+mod judge;
+mod key;
+mod limit;
+mod record;
+mod row;
 mod run;
 mod sqlite;
+mod switch;
 #[cfg(test)]
 mod tests;
 
 pub use error::StoreError;
+pub use key::{KeyRecord, KeyState, NewKey};
+pub use limit::{Leased, Rate};
+pub use record::{
+    NewRollback, NotARunState, Resolved, RollbackRefused, RollbackState, RunFilter, RunRecord,
+    RunState,
+};
 pub use run::{
     CommitRefused, Committed, Fence, Finished, LapsedRun, NewRun, Renewed, RunId, RunResult,
 };
 pub use sqlite::Sqlite;
+pub use switch::{NotAScope, Switch, SwitchScope};
 
 use crate::approval::{
     Approval, ApprovalId, NewApproval, Party, StateKind, TransitionRefused, Vote, VoteRefused,
@@ -115,23 +128,53 @@ pub trait Store: Send + Sync {
     /// Makes an approved request useless, since what would run is no longer what people approved.
     fn void_approval(&self, id: &ApprovalId, why: &str) -> StoreFuture<'_, Moved>;
 
-    /// Ends the doubt about a run. `by` is a person other than the requester; the channel has asked the policy.
+    /// Ends the doubt about an approved run, as [`resolve_run`](Self::resolve_run) does.
     fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved>;
 
-    /// Writes down what ran out and returns each expired request once, over all processes, for the audit.
+    /// Writes down what ran out, drops what nobody needs any more, and returns each expired request once, over all
+    /// processes, for the audit.
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>>;
 
-    /// Writes the running row and consumes the approval in one durable transaction. The body may run only after
-    /// [`Committed::Running`].
+    /// Who holds an idempotency key. A key whose window is over is nobody's; a run or a doubt holds it for ever.
+    fn idempotent(&self, key: &Digest) -> StoreFuture<'_, Option<KeyRecord>>;
+
+    /// Writes the running row, takes the idempotency key, consumes the approval and takes the right to roll back, in one
+    /// durable transaction. The body may run only after [`Committed::Running`].
     fn commit_run(&self, run: NewRun) -> StoreFuture<'_, Committed>;
 
     /// Holds the lease for another `lease_ms` from now.
     fn renew(&self, run: &RunId, fence: Fence, lease_ms: u64) -> StoreFuture<'_, Renewed>;
 
-    /// Writes down how a run ended.
+    /// Writes down how a run ended. [`RunResult::NoEffect`] frees what the run had taken, except its approval.
     fn finish_run(&self, run: &RunId, fence: Fence, result: RunResult)
     -> StoreFuture<'_, Finished>;
 
     /// Puts runs in doubt whose lease lapsed without an outcome, and returns each once, over all processes.
     fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>>;
+
+    /// The run called `id`, while its row is kept: a day, while it can be rolled back, while its key answers, and for
+    /// ever in doubt.
+    fn run(&self, id: &RunId) -> StoreFuture<'_, Option<RunRecord>>;
+
+    /// Runs, newest first.
+    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<RunRecord>>;
+
+    /// Ends the doubt about any run, and moves its approval, its key and its right to roll back along. `by` is a person
+    /// of the same tenant other than the caller; the channel has asked the policy.
+    fn resolve_run(&self, id: &RunId, found: Resolution, by: Party) -> StoreFuture<'_, Resolved>;
+
+    /// Takes up to `want` calls out of a bucket that all processes share.
+    fn lease(&self, bucket: &Digest, rate: Rate, want: u32) -> StoreFuture<'_, Leased>;
+
+    /// What is off.
+    fn switches(&self) -> StoreFuture<'_, Vec<Switch>>;
+
+    /// Turns `scope` off or on again. Answers whether that changed anything.
+    fn switch(
+        &self,
+        scope: SwitchScope,
+        off: bool,
+        by: &str,
+        reason: Option<&str>,
+    ) -> StoreFuture<'_, bool>;
 }

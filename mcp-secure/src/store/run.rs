@@ -1,6 +1,7 @@
 use crate::approval::{ApprovalId, Party, StateKind, random_id};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
+use crate::store::{NewKey, NewRollback, RollbackRefused};
 use serde_json::Value;
 
 random_id! {
@@ -37,6 +38,10 @@ pub struct NewRun {
     pub mutating: bool,
     /// The approval this run consumes, with the digest it was found under.
     pub approval: Option<(ApprovalId, Digest)>,
+    /// The idempotency key this run takes.
+    pub idempotency: Option<NewKey>,
+    /// The run of the same tenant that this one rolls back.
+    pub compensates: Option<RunId>,
     /// How long the run may go without a [`renew`](super::Store::renew), in milliseconds.
     pub lease_ms: u64,
 }
@@ -76,6 +81,12 @@ pub enum CommitRefused {
     /// The approval was not used in time.
     #[error("the approval has expired; the call has to be made again")]
     ApprovalExpired,
+    /// Somebody holds the idempotency key: look it up again.
+    #[error("the idempotency key is taken")]
+    KeyTaken,
+    /// The run that this one would roll back does not allow it.
+    #[error(transparent)]
+    RollbackRefused(#[from] RollbackRefused),
 }
 
 /// The answer to [`Store::renew`](super::Store::renew).
@@ -94,15 +105,21 @@ pub enum RunResult {
     Done {
         /// The digest of what it returned.
         result: Digest,
-        /// What to answer when the same approved call is made again within 24 hours.
+        /// What to answer when the same approved call is made again within 24 hours, or a call under the same key within
+        /// its window.
         answer: Option<Value>,
+        /// What it takes to roll the run back.
+        rollback: Option<NewRollback>,
     },
     /// The body returned an error, which may have come after an effect.
     Failed {
         /// What went wrong, for people.
         error: String,
+        /// What to answer under the same key: it ran, and its result broke a promise.
+        answer: Option<Value>,
     },
-    /// The body returned an error and vouches that nothing happened. The approval stays consumed.
+    /// The body returned an error and vouches that nothing happened. The approval stays consumed; the key and the right
+    /// to roll back come free.
     NoEffect {
         /// What went wrong, for people.
         error: String,

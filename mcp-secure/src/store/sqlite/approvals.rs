@@ -1,17 +1,17 @@
-use super::rows;
 use super::worker::Tx;
+use super::{rows, runs};
 use crate::approval::{
     ANSWER_REPEATS_MS, Approval, ApprovalId, Event, NewApproval, Party, State, StateKind, Vote,
     VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
+use crate::store::judge::Ended;
+use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown};
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use rusqlite::params;
 
-/// The longest list anybody gets.
-const MAX_LISTED: u32 = 1000;
-/// How many rows one sweep takes, so that it never holds the writer for long.
-const SWEEP: i64 = 500;
+/// How many rows that nobody needs any more one sweep drops.
+const DROPPED: i64 = 1000;
 
 /// A request that stands at `?2`, or whose answer still repeats (decided after `?3`).
 const ANSWERS: &str = "effect = ?1 AND ((state IN ('pending', 'approved') AND expires > ?2) \
@@ -61,7 +61,7 @@ fn unheard(tx: &Tx<'_>, effect: &Digest) -> Result<Option<Approval>, StoreError>
             "UPDATE approvals SET heard = 1 WHERE effect = ?1 AND state = 'expired' AND heard = 0",
         )?
         .execute([effect.to_hex()])?;
-    Ok(found.into_iter().next().map(|approval| shown(tx, approval)))
+    Ok(found.into_iter().next().map(|approval| shown(approval, tx.now)))
 }
 
 pub(super) fn for_effect(tx: &Tx<'_>, effect: &Digest) -> Result<Option<Approval>, StoreError> {
@@ -70,7 +70,7 @@ pub(super) fn for_effect(tx: &Tx<'_>, effect: &Digest) -> Result<Option<Approval
 }
 
 pub(super) fn by_id(tx: &Tx<'_>, id: &ApprovalId) -> Result<Option<Approval>, StoreError> {
-    Ok(rows::load(tx.conn, id)?.map(|found| shown(tx, found)))
+    Ok(rows::load(tx.conn, id)?.map(|found| shown(found, tx.now)))
 }
 
 pub(super) fn list(
@@ -86,7 +86,7 @@ pub(super) fn list(
          ORDER BY created DESC, id LIMIT ?4",
         params![filter.tenant, filter.state.map(StateKind::as_str), tx.now.millis(), limit.min(MAX_LISTED)],
     )?;
-    Ok(found.into_iter().map(|approval| shown(tx, approval)).collect())
+    Ok(found.into_iter().map(|approval| shown(approval, tx.now)).collect())
 }
 
 pub(super) fn decide(
@@ -107,7 +107,7 @@ pub(super) fn decide(
         rows::advance(tx.conn, &seen, next, tx.now)?;
     }
     let after = rows::load(tx.conn, id)?.ok_or(StoreError::Raced)?;
-    Ok(Decided::Counted(shown(tx, after)))
+    Ok(Decided::Counted(shown(after, tx.now)))
 }
 
 pub(super) fn withdraw(tx: &Tx<'_>, id: &ApprovalId, by: &Party) -> Result<Moved, StoreError> {
@@ -135,21 +135,21 @@ pub(super) fn resolve(
     by: &Party,
 ) -> Result<Moved, StoreError> {
     let Some(seen) = rows::load(tx.conn, id)? else { return Ok(Moved::NotFound) };
-    let person = match may_resolve(&seen, by) {
+    let person = match may_resolve(&seen.requester, by) {
         Ok(person) => person.to_owned(),
         Err(VoteRefused::NotFound) => return Ok(Moved::NotFound),
         Err(why) => return Ok(Moved::NotAllowed(why)),
     };
-    let run = if let State::InDoubt { run, .. } = &seen.state { Some(*run) } else { None };
-    let (event, run_state) = match found {
-        Resolution::Done => (Event::ResolveDone { person }, "done"),
-        Resolution::NotDone => (Event::ResolveNotDone { person }, "no_effect"),
+    let State::InDoubt { run, .. } = &seen.state else {
+        return step(tx, seen, Event::ResolveDone { person });
     };
-    let moved = step(tx, seen, event)?;
-    if let (Moved::To(_), Some(run)) = (&moved, run) {
-        tx.conn
-            .prepare_cached("UPDATE runs SET state = ?1, finished = ?2 WHERE run_id = ?3 AND state = 'in_doubt'")?
-            .execute(params![run_state, tx.now.millis(), run.to_string()])?;
+    let row = rows::run(tx.conn, &run.to_string())?;
+    let late = row.as_ref().map(RunRow::late).unwrap_or_default();
+    let end = Ended::resolved(found, person, late);
+    let moved = step(tx, seen, end.event.clone())?;
+    if let (Moved::To(_), Some(row)) = (&moved, row.filter(|row| row.state == "in_doubt")) {
+        repeat_answer(tx, &id.to_string(), end.approved_answer()?)?;
+        runs::settle(tx, &row, &end)?;
     }
     Ok(moved)
 }
@@ -166,23 +166,22 @@ pub(super) fn step(tx: &Tx<'_>, mut seen: Approval, event: Event) -> Result<Move
     }
 }
 
-/// Tells the approval that `run` holds, if there is one, how the run ended.
-pub(super) fn ended(
-    tx: &Tx<'_>,
-    id: &str,
-    event: Event,
-    answer: Option<&str>,
-) -> Result<(), StoreError> {
-    let id: ApprovalId = id.parse().map_err(|_| rows::damaged("a run names no approval"))?;
-    let seen =
-        rows::load(tx.conn, &id)?.ok_or_else(|| rows::damaged("a run's approval is gone"))?;
+/// Tells the approval that a run holds, if there is one, how the run ended.
+pub(super) fn ended(tx: &Tx<'_>, id: &str, end: &Ended) -> Result<(), StoreError> {
+    let id: ApprovalId = id.parse().map_err(|_| damaged("a run names no approval"))?;
+    let seen = rows::load(tx.conn, &id)?.ok_or_else(|| damaged("a run's approval is gone"))?;
     // The approval follows its run. Where it does not hold this run, it keeps what it knows.
-    if let Moved::To(_) = step(tx, seen, event)?
-        && answer.is_some()
-    {
+    if let Moved::To(_) = step(tx, seen, end.event.clone())? {
+        repeat_answer(tx, &id.to_string(), end.approved_answer()?)?;
+    }
+    Ok(())
+}
+
+fn repeat_answer(tx: &Tx<'_>, id: &str, answer: Option<String>) -> Result<(), StoreError> {
+    if let Some(answer) = answer {
         tx.conn
             .prepare_cached("UPDATE approvals SET answer = ?1 WHERE id = ?2")?
-            .execute(params![answer, id.to_string()])?;
+            .execute(params![answer, id])?;
     }
     Ok(())
 }
@@ -201,10 +200,10 @@ pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
         tx.conn.prepare_cached("UPDATE approvals SET told = 1 WHERE id = ?1")?.execute([id])?;
     }
     tidy(tx)?;
-    untold.iter().map(|id| id.parse().map_err(|_| rows::damaged("an approval has no id"))).collect()
+    untold.iter().map(|id| id.parse().map_err(|_| damaged("an approval has no id"))).collect()
 }
 
-/// Drops answers that no longer repeat, and the rows of runs that ended as long ago.
+/// Drops answers that no longer repeat, and buckets that are full again.
 fn tidy(tx: &Tx<'_>) -> Result<(), StoreError> {
     let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
     tx.conn
@@ -214,10 +213,21 @@ fn tidy(tx: &Tx<'_>) -> Result<(), StoreError> {
         .execute([since])?;
     tx.conn
         .prepare_cached(
-            "DELETE FROM runs WHERE state IN ('done', 'failed', 'no_effect') AND finished <= ?1",
+            "DELETE FROM buckets WHERE bucket IN (SELECT bucket FROM buckets WHERE filled <= ?1 LIMIT ?2)",
         )?
-        .execute([since])?;
+        .execute([tx.now.millis().saturating_mul(1000), DROPPED])?;
     Ok(())
+}
+
+/// Drops rows of runs that nobody needs any more. False: there may be more of them.
+pub(super) fn drop_runs(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    let dropped = tx
+        .conn
+        .prepare_cached(
+            "DELETE FROM runs WHERE fence IN (SELECT fence FROM runs WHERE keep_until <= ?1 LIMIT ?2)",
+        )?
+        .execute([tx.now.millis(), DROPPED])?;
+    Ok(i64::try_from(dropped).unwrap_or(0) < DROPPED)
 }
 
 fn ids(tx: &Tx<'_>, sql: &str, now: i64) -> Result<Vec<String>, StoreError> {
@@ -229,11 +239,4 @@ fn ids(tx: &Tx<'_>, sql: &str, now: i64) -> Result<Vec<String>, StoreError> {
 fn expire(tx: &Tx<'_>, id: &str) -> Result<(), StoreError> {
     let seen = rows::select(tx.conn, "id = ?1", [id])?.pop();
     seen.map_or(Ok(()), |seen| step(tx, seen, Event::Expire).map(drop))
-}
-
-/// What an id alone shows: the state by the store's time, and never the answer.
-fn shown(tx: &Tx<'_>, mut approval: Approval) -> Approval {
-    approval.answer = None;
-    approval.state = approval.state.as_of(tx.now, approval.expires);
-    approval
 }

@@ -5,17 +5,22 @@ mod open;
 mod rows;
 mod runs;
 mod schema;
+mod shared;
 mod worker;
 
 use super::{
-    ApprovalFilter, Committed, Decided, Fence, Finished, LapsedRun, Moved, NewRun, Renewed,
-    Requested, Resolution, RunId, RunResult, Store, StoreError, StoreFuture,
+    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
+    NewRun, Rate, Renewed, Requested, Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult,
+    Store, StoreError, StoreFuture, Switch, SwitchScope,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
 use crate::clock::{Clock, Timestamp};
 use std::path::Path;
 use worker::Worker;
+
+/// How often one sweep drops rows, so that it ends even where many come to their end.
+const DROPS: u32 = 100;
 
 /// A store in one `SQLite` file, which several processes may have open at once.
 ///
@@ -103,11 +108,20 @@ impl Store for Sqlite {
     }
 
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
-        Box::pin(self.write.run(approvals::expire_due))
+        Box::pin(async move {
+            let told = self.write.run(approvals::expire_due).await?;
+            // A little at a time: others write in between.
+            for _ in 0..DROPS {
+                if self.write.run(approvals::drop_runs).await? {
+                    break;
+                }
+            }
+            Ok(told)
+        })
     }
 
     fn commit_run(&self, run: NewRun) -> StoreFuture<'_, Committed> {
-        Box::pin(self.write.run(move |tx| runs::commit(tx, run)))
+        Box::pin(self.write.run(move |tx| runs::commit(tx, &run)))
     }
 
     fn renew(&self, run: &RunId, fence: Fence, lease_ms: u64) -> StoreFuture<'_, Renewed> {
@@ -127,5 +141,44 @@ impl Store for Sqlite {
 
     fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>> {
         Box::pin(self.write.run(runs::recover))
+    }
+
+    fn idempotent(&self, key: &Digest) -> StoreFuture<'_, Option<KeyRecord>> {
+        let key = *key;
+        Box::pin(self.read.run(move |tx| runs::idempotent(tx, &key)))
+    }
+
+    fn run(&self, id: &RunId) -> StoreFuture<'_, Option<RunRecord>> {
+        let id = *id;
+        Box::pin(self.read.run(move |tx| runs::by_id(tx, &id)))
+    }
+
+    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<RunRecord>> {
+        Box::pin(self.read.run(move |tx| runs::list(tx, &filter, limit)))
+    }
+
+    fn resolve_run(&self, id: &RunId, found: Resolution, by: Party) -> StoreFuture<'_, Resolved> {
+        let id = *id;
+        Box::pin(self.write.run(move |tx| runs::resolve(tx, &id, found, &by)))
+    }
+
+    fn lease(&self, bucket: &Digest, rate: Rate, want: u32) -> StoreFuture<'_, Leased> {
+        let bucket = *bucket;
+        Box::pin(self.write.run(move |tx| shared::lease(tx, &bucket, rate, want)))
+    }
+
+    fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {
+        Box::pin(self.read.run(shared::switches))
+    }
+
+    fn switch(
+        &self,
+        scope: SwitchScope,
+        off: bool,
+        by: &str,
+        reason: Option<&str>,
+    ) -> StoreFuture<'_, bool> {
+        let (by, reason) = (by.to_owned(), reason.map(str::to_owned));
+        Box::pin(self.write.run(move |tx| shared::switch(tx, &scope, off, &by, reason.as_deref())))
     }
 }

@@ -1,28 +1,10 @@
-use crate::approval::{Approval, ApprovalId, CastVote, NewApproval, Party, State};
-use crate::canon::Digest;
+use crate::approval::{Approval, ApprovalId, CastVote, NewApproval, State};
 use crate::clock::Timestamp;
 use crate::store::StoreError;
+use crate::store::row::{
+    APPROVAL_COLUMNS, ApprovalRow, RUN_COLUMNS, Request, RunRow, assemble, json, millis, parse,
+};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
-
-/// What never changes about a request, as the `request` column holds it.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    requester: Party,
-    tool: String,
-    contract: Digest,
-    resource: Value,
-    arguments: Value,
-    exact: Value,
-    preview: Option<Value>,
-    risk: String,
-    asked_by: String,
-    by: String,
-    quorum: u32,
-    allow_requester: bool,
-}
 
 /// Writes a new pending request.
 pub(super) fn insert(
@@ -30,23 +12,10 @@ pub(super) fn insert(
     new: NewApproval,
     now: Timestamp,
 ) -> Result<Approval, StoreError> {
-    let request = Request {
-        requester: new.requester,
-        tool: new.tool,
-        contract: new.contract,
-        resource: new.resource,
-        arguments: new.arguments,
-        exact: new.exact,
-        preview: new.preview,
-        risk: new.risk,
-        asked_by: new.asked_by,
-        by: new.by,
-        // A quorum of nobody would be an approval by nobody.
-        quorum: new.quorum.max(1),
-        allow_requester: new.allow_requester,
-    };
+    let (effect, expires_in_ms) = (new.effect, new.expires_in_ms);
+    let request = Request::from(new);
     let id = ApprovalId::random();
-    let expires = now.plus_millis(millis(new.expires_in_ms));
+    let expires = now.plus_millis(millis(expires_in_ms));
     let state = State::Pending;
     conn.prepare_cached(
         "INSERT INTO approvals (id, effect, tenant, issuer, subject, created, expires, request, state, state_at, detail)
@@ -54,7 +23,7 @@ pub(super) fn insert(
     )?
     .execute(params![
         id.to_string(),
-        new.effect.to_hex(),
+        effect.to_hex(),
         request.requester.tenant,
         request.requester.issuer,
         request.requester.subject,
@@ -64,7 +33,7 @@ pub(super) fn insert(
         state.kind().as_str(),
         json(&state)?,
     ])?;
-    Ok(assemble(id, new.effect, request, now, expires, Vec::new(), state, None))
+    Ok(assemble(id, effect, request, (now, expires), state))
 }
 
 /// Moves a request along: by compare-and-set on the state it was seen in.
@@ -101,8 +70,6 @@ pub(super) fn insert_vote(
     Ok(())
 }
 
-const COLUMNS: &str = "id, effect, created, expires, request, detail, answer, state";
-
 /// The requests that `rest` (a `WHERE` clause and what follows) selects, as they are written, answers included.
 pub(super) fn select(
     conn: &Connection,
@@ -110,7 +77,7 @@ pub(super) fn select(
     values: impl Params,
 ) -> Result<Vec<Approval>, StoreError> {
     let mut statement =
-        conn.prepare_cached(&format!("SELECT {COLUMNS} FROM approvals WHERE {rest}"))?;
+        conn.prepare_cached(&format!("SELECT {APPROVAL_COLUMNS} FROM approvals WHERE {rest}"))?;
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -125,24 +92,18 @@ pub(super) fn load(conn: &Connection, id: &ApprovalId) -> Result<Option<Approval
 }
 
 fn read(conn: &Connection, row: &Row<'_>) -> Result<Approval, StoreError> {
-    let id: String = row.get(0)?;
-    let effect: String = row.get(1)?;
-    let state: State = parse(&row.get::<_, String>(5)?)?;
-    if state.kind().as_str() != row.get::<_, String>(7)? {
-        return Err(damaged("an approval has two states"));
-    }
-    let answer = row.get::<_, Option<String>>(6)?.map(|text| parse(&text)).transpose()?;
-    let votes = votes(conn, &id)?;
-    Ok(assemble(
-        id.parse().map_err(|_| damaged("an approval has no id"))?,
-        Digest::from_hex(&effect).ok_or_else(|| damaged("an approval has no effect"))?,
-        parse(&row.get::<_, String>(4)?)?,
-        Timestamp::from_millis(row.get(2)?),
-        Timestamp::from_millis(row.get(3)?),
-        votes,
-        state,
-        answer,
-    ))
+    let row = ApprovalRow {
+        id: row.get(0)?,
+        effect: row.get(1)?,
+        created: row.get(2)?,
+        expires: row.get(3)?,
+        request: row.get(4)?,
+        detail: row.get(5)?,
+        answer: row.get(6)?,
+        state: row.get(7)?,
+    };
+    let votes = votes(conn, &row.id)?;
+    row.approval(votes)
 }
 
 fn votes(conn: &Connection, id: &str) -> Result<Vec<CastVote>, StoreError> {
@@ -156,40 +117,6 @@ fn votes(conn: &Connection, id: &str) -> Result<Vec<CastVote>, StoreError> {
     Ok(found)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
-fn assemble(
-    id: ApprovalId,
-    effect: Digest,
-    request: Request,
-    created: Timestamp,
-    expires: Timestamp,
-    votes: Vec<CastVote>,
-    state: State,
-    answer: Option<Value>,
-) -> Approval {
-    Approval {
-        id,
-        effect,
-        requester: request.requester,
-        tool: request.tool,
-        contract: request.contract,
-        resource: request.resource,
-        arguments: request.arguments,
-        exact: request.exact,
-        preview: request.preview,
-        risk: request.risk,
-        asked_by: request.asked_by,
-        by: request.by,
-        quorum: request.quorum,
-        allow_requester: request.allow_requester,
-        created,
-        expires,
-        votes,
-        state,
-        answer,
-    }
-}
-
 /// The first column of the first row, if there is one.
 pub(super) fn first<T: rusqlite::types::FromSql>(
     conn: &Connection,
@@ -199,20 +126,42 @@ pub(super) fn first<T: rusqlite::types::FromSql>(
     Ok(conn.prepare_cached(sql)?.query_row(values, |r| r.get(0)).optional()?)
 }
 
-pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|e| StoreError::Internal(e.to_string()))
+/// The runs that `rest` (a `WHERE` clause and what follows) selects.
+pub(super) fn runs(
+    conn: &Connection,
+    rest: &str,
+    values: impl Params,
+) -> Result<Vec<RunRow>, StoreError> {
+    let mut statement =
+        conn.prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM runs WHERE {rest}"))?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(RunRow {
+            fence: row.get(0)?,
+            run_id: row.get(1)?,
+            approval: row.get(2)?,
+            run: row.get(3)?,
+            started: row.get(4)?,
+            lease_until: row.get(5)?,
+            state: row.get(6)?,
+            finished: row.get(7)?,
+            outcome: row.get(8)?,
+            late: row.get(9)?,
+            compensates: row.get(10)?,
+            rollback: row.get(11)?,
+            rollback_until: row.get(12)?,
+            taken_by: row.get(13)?,
+            key_arguments: row.get(14)?,
+            key_window: row.get(15)?,
+            key_until: row.get(16)?,
+            answer: row.get(17)?,
+        });
+    }
+    Ok(found)
 }
 
-pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    // The reader's message may quote what is stored, so it stays out.
-    serde_json::from_str(text).map_err(|e| damaged(&format!("unreadable at column {}", e.column())))
-}
-
-pub(super) fn damaged(what: &str) -> StoreError {
-    StoreError::Corrupt(what.to_owned())
-}
-
-/// A length of time that the arithmetic of [`Timestamp`] takes.
-pub(super) fn millis(length: u64) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
+/// The run called `id`.
+pub(super) fn run(conn: &Connection, id: &str) -> Result<Option<RunRow>, StoreError> {
+    Ok(runs(conn, "run_id = ?1", [id])?.pop())
 }

@@ -8,7 +8,8 @@ const APPLICATION_ID: i64 = 0x6d63_7073;
 ///
 /// What never changes about a row is one JSON text; what is searched or compared-and-set has a column of its own.
 /// `told` says that the audit has been told of a change nobody asked for, `heard` that the requester has been told that
-/// the request ran out.
+/// the request ran out. A run holds its key in its own row, so that a call costs one row to begin and one change to
+/// end: `key` and `key_window` are null once it holds none; `key_until` and `keep_until` are null while it holds for ever.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta (key, value) VALUES ('time', 0);
@@ -61,6 +62,31 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_by_lease ON runs (lease_until) WHERE state = 'running';
 CREATE INDEX runs_by_end ON runs (finished) WHERE state IN ('done', 'failed', 'no_effect');
+", "
+ALTER TABLE runs ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN tool TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN key BLOB;
+ALTER TABLE runs ADD COLUMN key_arguments BLOB;
+ALTER TABLE runs ADD COLUMN key_window INTEGER;
+ALTER TABLE runs ADD COLUMN key_until INTEGER;
+ALTER TABLE runs ADD COLUMN answer TEXT;
+ALTER TABLE runs ADD COLUMN compensates TEXT;
+ALTER TABLE runs ADD COLUMN rollback TEXT;
+ALTER TABLE runs ADD COLUMN rollback_until INTEGER;
+ALTER TABLE runs ADD COLUMN taken_by TEXT;
+ALTER TABLE runs ADD COLUMN keep_until INTEGER;
+UPDATE runs SET tenant = json_extract(run, '$.caller.tenant'), tool = json_extract(run, '$.tool'),
+    keep_until = CASE WHEN state IN ('done', 'failed', 'no_effect') THEN finished + 86400000 END;
+DROP INDEX runs_by_end;
+CREATE UNIQUE INDEX runs_by_key ON runs (key) WHERE key IS NOT NULL;
+CREATE INDEX runs_in_doubt ON runs (fence) WHERE state = 'in_doubt';
+CREATE INDEX runs_to_drop ON runs (keep_until) WHERE keep_until IS NOT NULL;
+
+CREATE TABLE buckets (bucket BLOB PRIMARY KEY, filled INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX buckets_by_time ON buckets (filled);
+
+CREATE TABLE switches (scope TEXT PRIMARY KEY, since INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT)
+    STRICT, WITHOUT ROWID;
 "];
 
 /// Brings the file to the present version, or refuses it.

@@ -1,25 +1,41 @@
 use super::*;
 use crate::approval::masked;
 
-#[tokio::test]
-async fn a_request_reads_back_as_it_was_asked() {
-    let desk = Desk::new();
-    let store = desk.open();
+cases! {
+    a_request_reads_back_as_it_was_asked,
+    the_same_effect_is_never_asked_for_twice_at_once,
+    one_request_is_made_when_two_processes_ask_at_once,
+    a_requester_has_only_so_many_requests_pending,
+    b02_a_stale_decision_resolves_nothing,
+    b01_a_declined_call_never_runs,
+    b08_an_approval_nobody_voted_for_does_not_run,
+    b30_the_requester_is_refused_by_the_store_itself,
+    a_quorum_counts_each_person_once_when_votes_race,
+    b37_a_decision_cannot_be_replayed,
+    b21_what_is_not_decided_in_time_is_denied,
+    an_approval_that_is_not_used_in_time_expires_too,
+    only_the_requester_withdraws_and_only_what_is_pending,
+    a_void_approval_never_runs,
+    b26_an_id_alone_reads_nobodys_answer,
+    a_done_answer_repeats_for_a_day_and_is_then_forgotten,
+    lists_are_by_tenant_and_by_the_state_as_it_is_now,
+}
+
+async fn a_request_reads_back_as_it_was_asked(desk: Desk) {
+    let store = desk.open().await;
     let mut new = refund(4_999);
     new.arguments = masked(&new.arguments, &["order_id"]);
     let asked = ask(&store, new).await;
     assert_eq!(asked.state, State::Pending);
     assert_eq!(asked.expires, asked.created.plus_millis(24 * HOUR));
-    let elsewhere = desk.open();
+    let elsewhere = desk.open().await;
     assert_eq!(elsewhere.approval(&asked.id).await.unwrap(), Some(asked.clone()));
     assert_eq!(elsewhere.approval_for(&asked.effect).await.unwrap(), Some(asked));
     assert_eq!(elsewhere.approval(&ApprovalId::random()).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn the_same_effect_is_never_asked_for_twice_at_once() {
-    let desk = Desk::new();
-    let (store, elsewhere) = (desk.open(), desk.open());
+async fn the_same_effect_is_never_asked_for_twice_at_once(desk: Desk) {
+    let (store, elsewhere) = (desk.open().await, desk.open().await);
     let first = ask(&store, refund(1)).await;
     let again = NewApproval { requester: party("alice", "another client"), ..refund(1) };
     let Requested::Existing(found) = elsewhere.request_approval(again).await.unwrap() else {
@@ -41,10 +57,8 @@ async fn the_same_effect_is_never_asked_for_twice_at_once() {
     assert_eq!(kind_of(&store, &first.id).await, StateKind::InDoubt);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_request_is_made_when_two_processes_ask_at_once() {
-    let desk = Desk::new();
-    let (a, b) = (desk.open(), desk.open());
+async fn one_request_is_made_when_two_processes_ask_at_once(desk: Desk) {
+    let (a, b) = (desk.open().await, desk.open().await);
     for cents in 0..50 {
         let new = || NewApproval { max_pending: 1000, ..refund(cents) };
         let (x, y) = tokio::join!(a.request_approval(new()), b.request_approval(new()));
@@ -54,10 +68,8 @@ async fn one_request_is_made_when_two_processes_ask_at_once() {
     }
 }
 
-#[tokio::test]
-async fn a_requester_has_only_so_many_requests_pending() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn a_requester_has_only_so_many_requests_pending(desk: Desk) {
+    let store = desk.open().await;
     let new = |cents| NewApproval { max_pending: 2, ..refund(cents) };
     let first = ask(&store, new(1)).await;
     ask(&store, new(2)).await;
@@ -67,10 +79,8 @@ async fn a_requester_has_only_so_many_requests_pending() {
     ask(&store, new(3)).await;
 }
 
-#[tokio::test]
-async fn b02_a_stale_decision_resolves_nothing() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn b02_a_stale_decision_resolves_nothing(desk: Desk) {
+    let store = desk.open().await;
     let (first, second) = (ask(&store, refund(1)).await, ask(&store, refund(2)).await);
     let crossed =
         store.decide(&first.id, second.effect, vote("bob", Verdict::Approve)).await.unwrap();
@@ -85,10 +95,8 @@ async fn b02_a_stale_decision_resolves_nothing() {
     }
 }
 
-#[tokio::test]
-async fn b01_a_declined_call_never_runs() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn b01_a_declined_call_never_runs(desk: Desk) {
+    let store = desk.open().await;
     let asked = ask(&store, refund(1)).await;
     let denied = store.decide(&asked.id, asked.effect, vote("bob", Verdict::Deny)).await.unwrap();
     assert!(matches!(denied, Decided::Counted(a) if a.state.kind() == StateKind::Denied));
@@ -106,10 +114,8 @@ async fn b01_a_declined_call_never_runs() {
     assert_ne!(ask(&store, refund(1)).await.id, asked.id);
 }
 
-#[tokio::test]
-async fn b08_an_approval_nobody_voted_for_does_not_run() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn b08_an_approval_nobody_voted_for_does_not_run(desk: Desk) {
+    let store = desk.open().await;
     let asked = ask(&store, refund(1)).await;
     let early = store.commit_run(run_of(&asked)).await.unwrap();
     assert_eq!(early, Committed::Refused(CommitRefused::ApprovalNotApproved(StateKind::Pending)));
@@ -121,19 +127,15 @@ async fn b08_an_approval_nobody_voted_for_does_not_run() {
     assert_eq!(state_of(&store, &asked.id).await, State::Pending);
 }
 
-#[tokio::test]
-async fn b30_the_requester_is_refused_by_the_store_itself() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn b30_the_requester_is_refused_by_the_store_itself(desk: Desk) {
+    let store = desk.open().await;
     let asked = ask(&store, refund(1)).await;
     assert_eq!(approve(&store, &asked, "alice").await, Decided::Refused(VoteRefused::Requester));
     assert_eq!(store.approval(&asked.id).await.unwrap().unwrap().votes, []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_quorum_counts_each_person_once_when_votes_race() {
-    let desk = Desk::new();
-    let (a, b) = (desk.open(), desk.open());
+async fn a_quorum_counts_each_person_once_when_votes_race(desk: Desk) {
+    let (a, b) = (desk.open().await, desk.open().await);
     let asked = ask(&a, NewApproval { quorum: 2, ..refund(1) }).await;
     let (x, y) = tokio::join!(approve(&a, &asked, "bob"), approve(&b, &asked, "bob"));
     let refused =
@@ -153,16 +155,14 @@ async fn a_quorum_counts_each_person_once_when_votes_race() {
     );
 }
 
-#[tokio::test]
-async fn b37_a_decision_cannot_be_replayed() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn b37_a_decision_cannot_be_replayed(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
     let again = approve(&store, &asked, "bob").await;
     assert_eq!(again, Decided::Refused(VoteRefused::NotPending(StateKind::Approved)));
     let (run, fence) = start(&store, run_of(&asked)).await;
     store
-        .finish_run(&run, fence, RunResult::Failed { error: "declined".to_owned() })
+        .finish_run(&run, fence, RunResult::Failed { error: "declined".to_owned(), answer: None })
         .await
         .unwrap();
     // The same effect is a new request now, and the old decision does not carry over to it.
@@ -173,10 +173,8 @@ async fn b37_a_decision_cannot_be_replayed() {
     assert_eq!(state_of(&store, &next.id).await, State::Pending);
 }
 
-#[tokio::test]
-async fn b21_what_is_not_decided_in_time_is_denied() {
-    let desk = Desk::new();
-    let (store, elsewhere) = (desk.open(), desk.open());
+async fn b21_what_is_not_decided_in_time_is_denied(desk: Desk) {
+    let (store, elsewhere) = (desk.open().await, desk.open().await);
     let asked = ask(&store, NewApproval { expires_in_ms: 1_000, ..refund(1) }).await;
     desk.clock.advance_millis(1_000);
     assert_eq!(kind_of(&store, &asked.id).await, StateKind::Expired);
@@ -194,10 +192,8 @@ async fn b21_what_is_not_decided_in_time_is_denied() {
     assert_eq!(store.expire_due().await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn an_approval_that_is_not_used_in_time_expires_too() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn an_approval_that_is_not_used_in_time_expires_too(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, NewApproval { expires_in_ms: 1_000, ..refund(1) }).await;
     desk.clock.advance_millis(1_000);
     let late = store.commit_run(run_of(&asked)).await.unwrap();
@@ -207,10 +203,8 @@ async fn an_approval_that_is_not_used_in_time_expires_too() {
     assert_eq!(later, Committed::Refused(CommitRefused::ApprovalNotApproved(StateKind::Expired)));
 }
 
-#[tokio::test]
-async fn only_the_requester_withdraws_and_only_what_is_pending() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn only_the_requester_withdraws_and_only_what_is_pending(desk: Desk) {
+    let store = desk.open().await;
     let asked = ask(&store, refund(1)).await;
     let other_tenant = Party { tenant: "globex".to_owned(), ..alice() };
     for stranger in [party("bob", "agent"), other_tenant] {
@@ -225,10 +219,8 @@ async fn only_the_requester_withdraws_and_only_what_is_pending() {
     );
 }
 
-#[tokio::test]
-async fn a_void_approval_never_runs() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn a_void_approval_never_runs(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
     let Moved::To(void) = store.void_approval(&asked.id, "the preview changed").await.unwrap()
     else {
@@ -240,10 +232,8 @@ async fn a_void_approval_never_runs() {
     assert_eq!(store.void_approval(&ApprovalId::random(), "x").await.unwrap(), Moved::NotFound);
 }
 
-#[tokio::test]
-async fn b26_an_id_alone_reads_nobodys_answer() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn b26_an_id_alone_reads_nobodys_answer(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
     let (run, fence) = start(&store, run_of(&asked)).await;
     let answer = json!({"receipt": "r-1"});
@@ -258,10 +248,8 @@ async fn b26_an_id_alone_reads_nobodys_answer() {
     assert!(found.is_held_by(&alice()));
 }
 
-#[tokio::test]
-async fn a_done_answer_repeats_for_a_day_and_is_then_forgotten() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn a_done_answer_repeats_for_a_day_and_is_then_forgotten(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
     let (run, fence) = start(&store, run_of(&asked)).await;
     store.finish_run(&run, fence, done(Some(json!(1)))).await.unwrap();
@@ -270,16 +258,14 @@ async fn a_done_answer_repeats_for_a_day_and_is_then_forgotten() {
     assert_eq!(store.approval_for(&asked.effect).await.unwrap().unwrap().answer, Some(json!(1)));
     desk.clock.advance_millis(1);
     assert_eq!(store.approval_for(&asked.effect).await.unwrap(), None);
-    assert_eq!(desk.number("SELECT count(*) FROM approvals WHERE answer IS NOT NULL"), 1);
+    assert_eq!(desk.number("SELECT count(*) FROM approvals WHERE answer IS NOT NULL").await, 1);
     store.expire_due().await.unwrap();
-    assert_eq!(desk.number("SELECT count(*) FROM approvals WHERE answer IS NOT NULL"), 0);
+    assert_eq!(desk.number("SELECT count(*) FROM approvals WHERE answer IS NOT NULL").await, 0);
     assert_eq!(kind_of(&store, &asked.id).await, StateKind::Done);
 }
 
-#[tokio::test]
-async fn lists_are_by_tenant_and_by_the_state_as_it_is_now() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn lists_are_by_tenant_and_by_the_state_as_it_is_now(desk: Desk) {
+    let store = desk.open().await;
     let short = ask(&store, NewApproval { expires_in_ms: 1_000, ..refund(1) }).await;
     desk.clock.advance_millis(1_000);
     let long = ask(&store, refund(2)).await;

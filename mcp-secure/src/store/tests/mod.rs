@@ -1,9 +1,25 @@
-//! The promises of a store. `approvals` and `runs` go through the trait only, so that a second store can be held to
-//! them; `faults` breaks files.
+//! The promises of a store, held by every store: each case is a function over a [`Desk`], run once a database. `faults`
+//! breaks files.
+
+/// Runs each case on every store.
+macro_rules! cases {
+    ($($case:ident,)+) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(super::Desk::sqlite()).await;
+            })+
+        }
+    };
+}
 
 mod approvals;
 mod faults;
+mod keys;
+mod rollbacks;
 mod runs;
+mod shared;
+mod views;
 
 use super::*;
 use crate::approval::{State, Verdict};
@@ -15,32 +31,43 @@ use std::sync::Arc;
 
 pub(super) const HOUR: i64 = 60 * 60 * 1000;
 
-/// A folder with a store file, and the time in it.
+/// A store as several processes have it open.
+pub(super) type Shared = Arc<dyn Store>;
+
+/// A database of its own, and the time in it.
 pub(super) struct Desk {
-    _folder: tempfile::TempDir,
-    pub(super) path: PathBuf,
+    folder: tempfile::TempDir,
     pub(super) clock: Clock,
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        Self {
-            _folder: folder,
-            path,
-            clock: Clock::fixed(Timestamp::from_millis(1_700_000_000_000)),
-        }
+    pub(super) fn sqlite() -> Self {
+        let clock = Clock::fixed(Timestamp::from_millis(1_700_000_000_000));
+        Self { folder: tempfile::tempdir().unwrap(), clock }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.path().join("store.db")
     }
 
     /// One more process that opens the store.
-    pub(super) fn open(&self) -> Sqlite {
-        Sqlite::open(&self.path, self.clock.clone()).unwrap()
+    pub(super) async fn open(&self) -> Shared {
+        self.open_at(self.clock.clone()).await
     }
 
-    /// What the file itself says.
-    pub(super) fn number(&self, sql: &str) -> i64 {
-        rusqlite::Connection::open(&self.path).unwrap().query_row(sql, [], |r| r.get(0)).unwrap()
+    /// One more process, whose clock shows something else.
+    pub(super) async fn open_at(&self, clock: Clock) -> Shared {
+        Arc::new(Sqlite::open(&self.path(), clock).unwrap())
+    }
+
+    /// The file, to break it.
+    pub(super) fn file(&self) -> Arc<Sqlite> {
+        Arc::new(Sqlite::open(&self.path(), self.clock.clone()).unwrap())
+    }
+
+    /// What the database itself says.
+    pub(super) async fn number(&self, sql: &str) -> i64 {
+        rusqlite::Connection::open(self.path()).unwrap().query_row(sql, [], |r| r.get(0)).unwrap()
     }
 }
 
@@ -84,7 +111,7 @@ pub(super) fn refund(cents: i64) -> NewApproval {
     }
 }
 
-pub(super) async fn ask(store: &dyn Store, new: NewApproval) -> Approval {
+pub(super) async fn ask(store: &Shared, new: NewApproval) -> Approval {
     match store.request_approval(new).await.unwrap() {
         Requested::Created(approval) => approval,
         other => panic!("not created: {other:?}"),
@@ -100,12 +127,12 @@ pub(super) fn vote(name: &str, verdict: Verdict) -> Vote {
     }
 }
 
-pub(super) async fn approve(store: &dyn Store, approval: &Approval, name: &str) -> Decided {
+pub(super) async fn approve(store: &Shared, approval: &Approval, name: &str) -> Decided {
     store.decide(&approval.id, approval.effect, vote(name, Verdict::Approve)).await.unwrap()
 }
 
 /// A request that people have approved.
-pub(super) async fn approved(store: &dyn Store, new: NewApproval) -> Approval {
+pub(super) async fn approved(store: &Shared, new: NewApproval) -> Approval {
     let approval = ask(store, new).await;
     match approve(store, &approval, "bob").await {
         Decided::Counted(approval) if approval.state.kind() == StateKind::Approved => approval,
@@ -122,11 +149,13 @@ pub(super) fn run_of(approval: &Approval) -> NewRun {
         caller: approval.requester.clone(),
         mutating: true,
         approval: Some((approval.id, approval.effect)),
+        idempotency: None,
+        compensates: None,
         lease_ms: 30_000,
     }
 }
 
-pub(super) async fn start(store: &dyn Store, run: NewRun) -> (RunId, Fence) {
+pub(super) async fn start(store: &Shared, run: NewRun) -> (RunId, Fence) {
     let id = run.run_id;
     match store.commit_run(run).await.unwrap() {
         Committed::Running { fence, .. } => (id, fence),
@@ -135,33 +164,35 @@ pub(super) async fn start(store: &dyn Store, run: NewRun) -> (RunId, Fence) {
 }
 
 pub(super) fn done(answer: Option<Value>) -> RunResult {
-    RunResult::Done { result: Digest::of_bytes(b"result"), answer }
+    RunResult::Done { result: Digest::of_bytes(b"result"), answer, rollback: None }
 }
 
-pub(super) async fn state_of(store: &dyn Store, id: &ApprovalId) -> State {
+pub(super) async fn state_of(store: &Shared, id: &ApprovalId) -> State {
     store.approval(id).await.unwrap().unwrap().state
 }
 
-pub(super) async fn kind_of(store: &dyn Store, id: &ApprovalId) -> StateKind {
+pub(super) async fn kind_of(store: &Shared, id: &ApprovalId) -> StateKind {
     state_of(store, id).await.kind()
 }
 
-#[tokio::test]
-async fn the_time_never_steps_back_for_anybody() {
-    let desk = Desk::new();
-    let ahead = Sqlite::open(&desk.path, Clock::fixed(Timestamp::from_millis(5_000))).unwrap();
+cases! {
+    the_time_never_steps_back_for_anybody,
+    a_write_is_carried_out_even_if_nobody_waits_for_it,
+    many_waiters_share_the_store_and_each_gets_its_own_answer,
+}
+
+async fn the_time_never_steps_back_for_anybody(desk: Desk) {
+    let ahead = desk.open_at(Clock::fixed(Timestamp::from_millis(5_000))).await;
     assert!(ahead.recover().await.unwrap().is_empty());
     drop(ahead);
-    let behind = Sqlite::open(&desk.path, Clock::fixed(Timestamp::from_millis(4_000))).unwrap();
+    let behind = desk.open_at(Clock::fixed(Timestamp::from_millis(4_000))).await;
     assert_eq!(behind.now().await.unwrap().millis(), 5_000);
     let asked = ask(&behind, refund(1)).await;
     assert_eq!(asked.created.millis(), 5_000);
 }
 
-#[tokio::test]
-async fn a_write_is_carried_out_even_if_nobody_waits_for_it() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn a_write_is_carried_out_even_if_nobody_waits_for_it(desk: Desk) {
+    let store = desk.open().await;
     let new = refund(1);
     let effect = new.effect;
     let mut asking = store.request_approval(new);
@@ -172,16 +203,14 @@ async fn a_write_is_carried_out_even_if_nobody_waits_for_it() {
     assert!(store.approval_for(&effect).await.unwrap().is_some());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_waiters_share_the_store_and_each_gets_its_own_answer() {
-    let desk = Desk::new();
-    let store = Arc::new(desk.open());
+async fn many_waiters_share_the_store_and_each_gets_its_own_answer(desk: Desk) {
+    let store = desk.open().await;
     let tasks: Vec<_> = (0..100)
         .map(|cents| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
                 let new = NewApproval { max_pending: 1000, ..refund(cents) };
-                (new.effect, ask(&*store, new).await)
+                (new.effect, ask(&store, new).await)
             })
         })
         .collect();
@@ -189,4 +218,57 @@ async fn many_waiters_share_the_store_and_each_gets_its_own_answer() {
         let (effect, approval) = task.await.unwrap();
         assert_eq!(approval.effect, effect);
     }
+}
+
+/// A run without an approval, under the key called `key`.
+pub(super) fn keyed(key: &str, arguments: &str) -> NewRun {
+    NewRun {
+        run_id: RunId::random(),
+        request_id: "req-1".to_owned(),
+        tool: "request_refund".to_owned(),
+        effect: Digest::of_bytes(arguments.as_bytes()),
+        caller: alice(),
+        mutating: true,
+        approval: None,
+        idempotency: Some(NewKey {
+            key: Digest::of_bytes(key.as_bytes()),
+            arguments: Digest::of_bytes(arguments.as_bytes()),
+            window_ms: 1_000,
+            rerun: false,
+        }),
+        compensates: None,
+        lease_ms: 30_000,
+    }
+}
+
+/// The same call, whose tool may be run again after a doubt.
+pub(super) fn rerunnable(key: &str, arguments: &str) -> NewRun {
+    let run = keyed(key, arguments);
+    let idempotency = run.idempotency.map(|key| NewKey { rerun: true, ..key });
+    NewRun { idempotency, ..run }
+}
+
+pub(super) async fn key_of(store: &Shared, key: &str) -> Option<KeyState> {
+    store.idempotent(&Digest::of_bytes(key.as_bytes())).await.unwrap().map(|found| found.state)
+}
+
+/// A done run that can be rolled back for ten days.
+pub(super) fn revocable(output: Value) -> RunResult {
+    RunResult::Done {
+        result: Digest::of_bytes(b"result"),
+        answer: None,
+        rollback: Some(NewRollback { output, within_ms: 10 * 24 * 3_600_000 }),
+    }
+}
+
+pub(super) async fn end(store: &Shared, run: &(RunId, Fence), result: RunResult) -> Finished {
+    store.finish_run(&run.0, run.1, result).await.unwrap()
+}
+
+pub(super) fn no_effect() -> RunResult {
+    RunResult::NoEffect { error: "the bank said no".to_owned() }
+}
+
+pub(super) fn unknown() -> RunResult {
+    RunResult::Unknown { why: "it panicked".to_owned() }
 }

@@ -1,9 +1,19 @@
 use super::*;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_approval_runs_once_when_two_processes_race() {
-    let desk = Desk::new();
-    let (a, b) = (desk.open(), desk.open());
+cases! {
+    an_approval_runs_once_when_two_processes_race,
+    b04_an_approval_fits_only_the_call_that_was_approved,
+    a_run_begins_once,
+    an_outcome_is_written_once_and_under_its_fence,
+    an_approval_stays_used_however_its_run_ends,
+    a_crash_in_the_middle_is_in_doubt_and_reported_once,
+    a_doubt_outlasts_every_window_and_its_late_outcome_settles_nothing,
+    somebody_else_resolves_a_doubt_and_not_done_never_revives_it,
+    rows_of_runs_that_ended_are_dropped_and_doubts_are_kept,
+}
+
+async fn an_approval_runs_once_when_two_processes_race(desk: Desk) {
+    let (a, b) = (desk.open().await, desk.open().await);
     for cents in 0..200 {
         let asked = approved(&a, refund(cents)).await;
         let (x, y) = tokio::join!(a.commit_run(run_of(&asked)), b.commit_run(run_of(&asked)));
@@ -14,10 +24,8 @@ async fn an_approval_runs_once_when_two_processes_race() {
     }
 }
 
-#[tokio::test]
-async fn b04_an_approval_fits_only_the_call_that_was_approved() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn b04_an_approval_fits_only_the_call_that_was_approved(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
     let other = Digest::of_bytes(b"other arguments");
     let refusals = [
@@ -52,10 +60,8 @@ async fn b04_an_approval_fits_only_the_call_that_was_approved() {
     start(&store, run_of(&asked)).await;
 }
 
-#[tokio::test]
-async fn a_run_begins_once() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn a_run_begins_once(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
     let plain = NewRun { approval: None, ..run_of(&asked) };
     let (_, first) = start(&store, plain.clone()).await;
@@ -69,10 +75,8 @@ async fn a_run_begins_once() {
     assert!(second > first);
 }
 
-#[tokio::test]
-async fn an_outcome_is_written_once_and_under_its_fence() {
-    let desk = Desk::new();
-    let (store, elsewhere) = (desk.open(), desk.open());
+async fn an_outcome_is_written_once_and_under_its_fence(desk: Desk) {
+    let (store, elsewhere) = (desk.open().await, desk.open().await);
     let asked = approved(&store, refund(1)).await;
     let (run, fence) = start(&store, run_of(&asked)).await;
     let wrong = Fence(fence.number() + 1);
@@ -83,7 +87,7 @@ async fn an_outcome_is_written_once_and_under_its_fence() {
     );
     assert_eq!(kind_of(&store, &asked.id).await, StateKind::Running);
     assert_eq!(elsewhere.finish_run(&run, fence, done(None)).await.unwrap(), Finished::Recorded);
-    let failed = RunResult::Failed { error: "x".to_owned() };
+    let failed = RunResult::Failed { error: "x".to_owned(), answer: None };
     assert_eq!(store.finish_run(&run, fence, failed).await.unwrap(), Finished::Refused);
     let state = state_of(&store, &asked.id).await;
     assert!(
@@ -93,14 +97,12 @@ async fn an_outcome_is_written_once_and_under_its_fence() {
     assert_eq!(store.renew(&run, fence, 1_000).await.unwrap(), Renewed::Lost);
 }
 
-#[tokio::test]
-async fn an_approval_stays_used_however_its_run_ends() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn an_approval_stays_used_however_its_run_ends(desk: Desk) {
+    let store = desk.open().await;
     let error = || "the bank said no".to_owned();
     let ends = [
         (done(None), StateKind::Done),
-        (RunResult::Failed { error: error() }, StateKind::Failed),
+        (RunResult::Failed { error: error(), answer: None }, StateKind::Failed),
         (RunResult::NoEffect { error: error() }, StateKind::Failed),
         (RunResult::Unknown { why: error() }, StateKind::InDoubt),
     ];
@@ -114,16 +116,14 @@ async fn an_approval_stays_used_however_its_run_ends() {
     }
 }
 
-#[tokio::test]
-async fn a_crash_in_the_middle_is_in_doubt_and_reported_once() {
-    let desk = Desk::new();
-    let crashing = desk.open();
+async fn a_crash_in_the_middle_is_in_doubt_and_reported_once(desk: Desk) {
+    let crashing = desk.open().await;
     let asked = approved(&crashing, refund(1)).await;
     let (run, _) = start(&crashing, run_of(&asked)).await;
     let (kept, fence) = start(&crashing, NewRun { approval: None, ..run_of(&asked) }).await;
     drop(crashing);
 
-    let (a, b) = (desk.open(), desk.open());
+    let (a, b) = (desk.open().await, desk.open().await);
     desk.clock.advance_millis(20_000);
     assert_eq!(a.recover().await.unwrap(), []);
     assert!(matches!(a.renew(&kept, fence, 30_000).await.unwrap(), Renewed::Until(_)));
@@ -140,10 +140,8 @@ async fn a_crash_in_the_middle_is_in_doubt_and_reported_once() {
     assert_eq!(b.recover().await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_doubt_outlasts_every_window_and_its_late_outcome_settles_nothing() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn a_doubt_outlasts_every_window_and_its_late_outcome_settles_nothing(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
     let (run, fence) = start(&store, run_of(&asked)).await;
     desk.clock.advance_millis(30_000);
@@ -157,10 +155,8 @@ async fn a_doubt_outlasts_every_window_and_its_late_outcome_settles_nothing() {
     assert!(matches!(store.request_approval(refund(1)).await.unwrap(), Requested::Existing(_)));
 }
 
-#[tokio::test]
-async fn somebody_else_resolves_a_doubt_and_not_done_never_revives_it() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn somebody_else_resolves_a_doubt_and_not_done_never_revives_it(desk: Desk) {
+    let store = desk.open().await;
     for (cents, found, kind) in
         [(1, Resolution::Done, StateKind::Done), (2, Resolution::NotDone, StateKind::Failed)]
     {
@@ -184,10 +180,8 @@ async fn somebody_else_resolves_a_doubt_and_not_done_never_revives_it() {
     }
 }
 
-#[tokio::test]
-async fn rows_of_runs_that_ended_are_dropped_and_doubts_are_kept() {
-    let desk = Desk::new();
-    let store = desk.open();
+async fn rows_of_runs_that_ended_are_dropped_and_doubts_are_kept(desk: Desk) {
+    let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
     let (over, fence) = start(&store, run_of(&asked)).await;
     store.finish_run(&over, fence, done(None)).await.unwrap();

@@ -1,0 +1,41 @@
+/// A rate that all replicas keep together: the generic cell rate algorithm (GCRA).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many calls may come at once after a pause. Zero allows nothing.
+    pub burst: u32,
+    /// Microseconds for one more call. Zero allows everything.
+    pub every_us: u64,
+}
+
+/// The answer to [`Store::lease`](super::Store::lease).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leased {
+    /// How many calls the asker may let through. They are used up, whether or not they come.
+    pub granted: u32,
+    /// When none: until the next one, in milliseconds.
+    pub retry_after_ms: u64,
+}
+
+impl Rate {
+    /// What a bucket that is filled up to `until` grants at `now`, and up to when it is filled then. Microseconds.
+    pub(crate) fn take(self, until: Option<i64>, now: i64, want: u32) -> (Leased, Option<i64>) {
+        let every = i64::try_from(self.every_us).unwrap_or(i64::MAX);
+        if self.burst == 0 {
+            return (Leased { granted: 0, retry_after_ms: u64::MAX }, None);
+        }
+        if every == 0 || want == 0 {
+            return (Leased { granted: want, retry_after_ms: 0 }, None);
+        }
+        let until = until.unwrap_or(now).max(now);
+        let latest = now.saturating_add(every.saturating_mul(i64::from(self.burst)));
+        let room = latest.saturating_sub(until).max(0) / every;
+        let granted = u32::try_from(room).unwrap_or(u32::MAX).min(want);
+        if granted > 0 {
+            let filled = until.saturating_add(every.saturating_mul(i64::from(granted)));
+            return (Leased { granted, retry_after_ms: 0 }, Some(filled));
+        }
+        let wait = until.saturating_add(every).saturating_sub(latest).max(1);
+        let retry_after_ms = u64::try_from(wait).unwrap_or(u64::MAX).div_ceil(1000);
+        (Leased { granted: 0, retry_after_ms }, None)
+    }
+}

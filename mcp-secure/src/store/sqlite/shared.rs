@@ -1,0 +1,68 @@
+//! What replicas share besides calls: buckets of limits, and switches.
+
+use super::rows;
+use super::worker::Tx;
+use crate::canon::Digest;
+use crate::clock::Timestamp;
+use crate::store::row::damaged;
+use crate::store::{Leased, Rate, StoreError, Switch, SwitchScope};
+use rusqlite::params;
+
+pub(super) fn lease(
+    tx: &Tx<'_>,
+    bucket: &Digest,
+    rate: Rate,
+    want: u32,
+) -> Result<Leased, StoreError> {
+    let now = tx.now.millis().saturating_mul(1000);
+    let filled =
+        rows::first(tx.conn, "SELECT filled FROM buckets WHERE bucket = ?1", [bucket.as_bytes()])?;
+    let (leased, filled) = rate.take(filled, now, want);
+    if let Some(filled) = filled {
+        tx.conn
+            .prepare_cached(
+                "INSERT INTO buckets (bucket, filled) VALUES (?1, ?2)
+                 ON CONFLICT (bucket) DO UPDATE SET filled = excluded.filled",
+            )?
+            .execute(params![bucket.as_bytes(), filled])?;
+    }
+    Ok(leased)
+}
+
+pub(super) fn switches(tx: &Tx<'_>) -> Result<Vec<Switch>, StoreError> {
+    let mut statement =
+        tx.conn.prepare_cached("SELECT scope, since, by, reason FROM switches ORDER BY scope")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let scope: String = row.get(0)?;
+        found.push(Switch {
+            scope: scope.parse().map_err(|_| damaged("a switch has no scope"))?,
+            since: Timestamp::from_millis(row.get(1)?),
+            by: row.get(2)?,
+            reason: row.get(3)?,
+        });
+    }
+    Ok(found)
+}
+
+pub(super) fn switch(
+    tx: &Tx<'_>,
+    scope: &SwitchScope,
+    off: bool,
+    by: &str,
+    reason: Option<&str>,
+) -> Result<bool, StoreError> {
+    let scope = scope.to_string();
+    let changed = if off {
+        tx.conn
+            .prepare_cached(
+                "INSERT INTO switches (scope, since, by, reason) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (scope) DO NOTHING",
+            )?
+            .execute(params![scope, tx.now.millis(), by, reason])?
+    } else {
+        tx.conn.prepare_cached("DELETE FROM switches WHERE scope = ?1")?.execute([scope])?
+    };
+    Ok(changed == 1)
+}
