@@ -19,4 +19,5 @@ mod previews;
 mod races;
 mod records;
 mod requirements;
+mod rollbacks;
 mod transports;

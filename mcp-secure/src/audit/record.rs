@@ -34,6 +34,8 @@ pub enum Event {
     Approval,
     /// A person decided on a request.
     Decision,
+    /// A person said what became of a run that was in doubt.
+    Resolution,
     /// What a restart found: runs of a process that ended in the middle.
     Recovery,
 }
@@ -55,6 +57,7 @@ impl Event {
             Self::Refusal => "refusal",
             Self::Approval => "approval",
             Self::Decision => "decision",
+            Self::Resolution => "resolution",
             Self::Recovery => "recovery",
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Described {
     pub(crate) defaults: Vec<(&'static str, Value)>,
     pub(crate) resource: Option<ResourceType>,
     pub(crate) decide_permission: Option<String>,
+    pub(crate) rollback_permission: Option<String>,
+    pub(crate) resolve_permission: Option<String>,
     /// Over everything a client or a reviewer sees.
     pub(crate) fingerprint: Digest,
     /// Over what a call means; approvals are bound to it.
@@ -109,6 +111,8 @@ fn describe_one<S: State>(
         defaults,
         resource: entry.resource_type(),
         decide_permission: json::decide_permission(spec),
+        rollback_permission: json::rollback_permission(spec),
+        resolve_permission: json::resolve_permission(spec),
     })
 }
 

@@ -157,6 +157,27 @@ pub(crate) fn decide_permission(spec: &ToolSpec) -> Option<String> {
     }
 }
 
+/// The permission to take a run back.
+pub(crate) fn rollback_permission(spec: &ToolSpec) -> Option<String> {
+    match (spec.rollback?.permission, spec.access) {
+        (Some(permission), _) => Some(permission.to_owned()),
+        (None, Access::Permission(permission)) => Some(format!("{permission}.rollback")),
+        (None, Access::Public) => None,
+    }
+}
+
+/// The permission to say what became of a run in doubt. Nothing else is ever in doubt but what commits to running.
+pub(crate) fn resolve_permission(spec: &ToolSpec) -> Option<String> {
+    match spec.access {
+        Access::Permission(permission)
+            if !spec.annotations.read_only || spec.approval.is_some() =>
+        {
+            Some(format!("{permission}.resolve"))
+        }
+        Access::Permission(_) | Access::Public => None,
+    }
+}
+
 fn rules(input: &InputSpec) -> Value {
     let bound = |bound: Option<Bound>| match bound {
         Some(Bound::Int(i)) => Value::from(i),

@@ -9,8 +9,9 @@ use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
 use crate::manifest::Manifest;
-use crate::pipeline::ServerInfo;
+use crate::pipeline::{Answer, ServerInfo};
 use crate::server::{Face, HttpSettings};
+use crate::store::{Resolution, RunId, RunRecord, RunState};
 use crate::tool::BoxFuture;
 
 /// What an application is opened for.
@@ -92,6 +93,39 @@ pub(crate) trait Opened: Send + Sync {
         verdict: Verdict,
         reason: Option<String>,
     ) -> BoxFuture<'a, Result<Approval, String>>;
+
+    /// The runs that `who` may see, newest first.
+    fn runs<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        state: Option<RunState>,
+        tool: Option<String>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<RunRecord>, String>>;
+
+    /// The run called `id`, if `who` may see it.
+    fn run<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+    ) -> BoxFuture<'a, Result<Option<RunRecord>, String>>;
+
+    /// Takes back what a run did, through the whole pipeline.
+    fn rollback<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Answer>;
+
+    /// Takes down what became of a run in doubt, through policy, tenant and four eyes, and records it.
+    fn resolve<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+        found: Resolution,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<RunRecord, String>>;
 
     /// Lets mutating calls end, writes down what is queued, and closes.
     fn close(&self) -> BoxFuture<'_, ()>;

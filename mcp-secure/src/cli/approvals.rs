@@ -1,18 +1,13 @@
 //! Looking at requests for approval, and deciding on them as somebody other than who asked.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::args::{Approvals, Decide};
+use super::desk::Desk;
 use super::output::Output;
-use super::{Context, Failure, Opened, Opening};
+use super::{Context, Failure};
 use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
 use crate::canon::Digest;
-use crate::identity::{Authenticated, DataDir};
-
-/// The client that decisions made here are carried by. Never one that a tool is called through.
-const CLIENT: &str = "command-line";
 
 pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Failure> {
     match command {
@@ -25,30 +20,10 @@ pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Fai
     }
 }
 
-/// Somebody at the desk, and the application opened for them.
-struct Desk {
-    who: Authenticated,
-    opened: Arc<dyn Opened>,
-}
-
 impl Desk {
-    async fn open(context: &Context, person: &str) -> Result<Self, Failure> {
-        let data = context.data()?;
-        let who = identify(context, &data, person)?;
-        let opened =
-            context.app.open(data, Opening::Desk).await.map_err(|faults| Failure::all(&faults))?;
-        Ok(Self { who, opened })
-    }
-
     async fn find(&self, id: &ApprovalId) -> Result<Approval, Failure> {
         self.opened.approval(&self.who, id).await.map_err(Failure::because)
     }
-}
-
-/// Choosing a person by name works in a sandbox alone.
-fn identify(context: &Context, data: &DataDir, person: &str) -> Result<Authenticated, Failure> {
-    let sandbox = data.sandbox().map_err(Failure::because)?;
-    context.app.people().assert(person, CLIENT, sandbox).map_err(Failure::because)
 }
 
 fn parse_id(text: &str) -> Result<ApprovalId, Failure> {

@@ -55,6 +55,9 @@ pub(super) enum Command {
     /// Look at requests for approval and decide on them.
     #[command(subcommand)]
     Approvals(Approvals),
+    /// Look at what has run, take it back, and resolve what is in doubt.
+    #[command(subcommand)]
+    Runs(Runs),
     /// Verify and read the audit record.
     #[command(subcommand)]
     Audit(Audit),
@@ -147,6 +150,65 @@ pub(super) struct Decide {
     /// Why, for the record and for who asked.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Runs {
+    /// The runs of your tenant that you may see.
+    List {
+        /// Who looks.
+        #[arg(long = "as", value_name = "NAME")]
+        person: String,
+        /// Only runs that stand so, as `done` or `in_doubt`.
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// Only this tool's.
+        #[arg(long, value_name = "NAME")]
+        tool: Option<String>,
+        /// How many at most.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// One run.
+    Show {
+        /// The run.
+        id: String,
+        /// Who looks.
+        #[arg(long = "as", value_name = "NAME")]
+        person: String,
+    },
+    /// Take back what a run did, once.
+    Rollback {
+        /// The run.
+        id: String,
+        /// Who takes it back.
+        #[arg(long = "as", value_name = "NAME")]
+        person: String,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Say what became of a run in doubt. Takes a person other than who called.
+    Resolve(Resolve),
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("found").required(true))]
+pub(super) struct Resolve {
+    /// The run.
+    pub(super) id: String,
+    /// What it does has happened.
+    #[arg(long, group = "found")]
+    pub(super) done: bool,
+    /// What it does has never happened. It may be called again; an approval stays used up.
+    #[arg(long, group = "found")]
+    pub(super) not_done: bool,
+    /// Who found out.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) person: String,
+    /// How, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
 }
 
 #[derive(Debug, Subcommand)]

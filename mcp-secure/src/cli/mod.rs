@@ -1,4 +1,4 @@
-//! The command line every application gets: serve, token, manifest, check, approvals, audit.
+//! The command line every application gets: serve, token, manifest, check, approvals, runs, audit.
 //!
 //! What was asked for goes to standard output, everything else to standard error. The exit code is 0 when it was done, 1
 //! when it was refused or failed, 2 when it was called wrongly.
@@ -8,8 +8,10 @@ mod approvals;
 mod args;
 mod audit;
 mod declared;
+mod desk;
 mod escape;
 mod output;
+mod runs;
 mod serve;
 mod span;
 mod token;
@@ -144,6 +146,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Manifest(args) => declared::manifest(context, &args),
         Command::Check => declared::check(context).await,
         Command::Approvals(args) => approvals::run(context, args).await,
+        Command::Runs(args) => runs::run(context, args).await,
         Command::Audit(args) => audit::run(context, args),
         Command::Completions { shell } => completions(context, shell),
     }

@@ -39,16 +39,9 @@ impl Gate {
         trail: &mut Trail,
     ) -> Result<Permitted, Refusal> {
         let Valid { caller, cancelled, arguments, prepared, dry_run } = valid;
-        // A failure, a missing resource and another tenant's look the same.
-        let resources = match prepared.load(&caller) {
-            Some(loading) => admitted(&caller.principal, tool, loading).await,
-            None => Ok(Vec::new()),
-        }
-        .map_err(|Unavailable| unavailable())?;
-        let references: Vec<String> = resources.iter().map(LoadedResource::reference).collect();
-        if !references.is_empty() {
-            trail.resource(references.join(", "));
-        }
+        let resources =
+            loaded(tool, &caller, &*prepared).await.map_err(|Unavailable| unavailable())?;
+        let references = references(&resources, trail);
         let asked = Asked {
             principal: &caller.principal,
             act: Act::Call,
@@ -59,14 +52,18 @@ impl Gate {
         let verdict = self.judge(tool, &asked);
         trail.policy(policy_note(&verdict));
         if !verdict.is_permit() {
-            return Err(denied(tool, &verdict));
+            let permission = match tool.spec.access {
+                Access::Permission(permission) => Some(permission),
+                Access::Public => None,
+            };
+            return Err(denied(permission, &verdict));
         }
         Ok(Permitted {
             caller,
             cancelled,
             arguments,
             prepared,
-            resource: Value::from(references),
+            resource: references,
             resources,
             dry_run,
         })
@@ -106,9 +103,30 @@ pub(super) struct Asked<'a> {
     pub(super) requester: Option<&'a Requester>,
 }
 
+/// What the permission is checked on, as it is now. A failure, a missing resource and another tenant's look the same.
+pub(super) async fn loaded(
+    tool: &Served,
+    caller: &Caller,
+    prepared: &dyn PreparedCall,
+) -> Result<Vec<LoadedResource>, Unavailable> {
+    match prepared.load(caller) {
+        Some(loading) => admitted(&caller.principal, tool, loading).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The resources by name, as records and effects hold them.
+pub(super) fn references(resources: &[LoadedResource], trail: &mut Trail) -> Value {
+    let references: Vec<String> = resources.iter().map(LoadedResource::reference).collect();
+    if !references.is_empty() {
+        trail.resource(references.join(", "));
+    }
+    Value::from(references)
+}
+
 /// What was loaded, if all of it is there and the principal's own. Loading is the application's code: where it panics
 /// there is nothing, as where it fails.
-pub(super) async fn admitted<E>(
+async fn admitted<E>(
     principal: &Principal,
     tool: &Served,
     loading: impl Future<Output = Result<Vec<Option<LoadedResource>>, E>>,
@@ -125,13 +143,13 @@ pub(super) fn unavailable() -> Refusal {
         .remedy("check the id with the person you work for; do not guess ids")
 }
 
-fn denied(tool: &Served, verdict: &Verdict) -> Refusal {
-    let (reason, remedy) = match tool.spec.access {
-        Access::Permission(permission) => (
+pub(super) fn denied(permission: Option<&str>, verdict: &Verdict) -> Refusal {
+    let (reason, remedy) = match permission {
+        Some(permission) => (
             format!("policy does not grant `{permission}` for this call"),
             format!("ask an administrator for `{permission}` on this, or ask somebody who has it"),
         ),
-        Access::Public => (
+        None => (
             "policy forbids this call".to_owned(),
             "ask an administrator; do not try another way".to_owned(),
         ),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use super::approve::{Approved, effect, expired, unavailable};
 use super::authorise::Permitted;
@@ -10,12 +12,44 @@ use super::execute::gave_up;
 use super::gate::Gate;
 use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal};
+use super::rollback::not_undone;
 use super::table::Served;
 use super::witness::Clearance;
-use crate::approval::{Party, StateKind};
+use crate::approval::{ApprovalId, Party, StateKind};
 use crate::audit::{Executed, Reservation};
+use crate::canon::Digest;
 use crate::store::{CommitRefused, Committed, Fence, NewRun, RunId};
 use crate::tool::{Caller, Enter};
+
+/// A call with nothing left between it and its body but the record and the store.
+pub(super) struct Ready {
+    pub(super) caller: Caller,
+    pub(super) cancelled: CancellationToken,
+    pub(super) body: Enter,
+    pub(super) effect: Digest,
+    /// The request whose approval it consumes.
+    pub(super) approval: Option<ApprovalId>,
+    pub(super) purpose: Purpose,
+}
+
+/// What a run is for.
+pub(super) enum Purpose {
+    /// What the tool does. With its arguments, where it can be taken back.
+    Call { keep: Option<Map<String, Value>> },
+    /// Taking back what this run did.
+    Rollback { of: RunId },
+}
+
+impl Ready {
+    pub(super) fn of(tool: &Served, approved: Approved) -> Result<Self, Refusal> {
+        let Approved { permitted, approval, .. } = approved;
+        let effect = effect(tool, &permitted)?;
+        let Permitted { caller, cancelled, prepared, arguments, .. } = permitted;
+        let keep = tool.spec.rollback.map(|_| arguments);
+        let purpose = Purpose::Call { keep };
+        Ok(Self { caller, cancelled, body: prepared.body(), effect, approval, purpose })
+    }
+}
 
 /// A call that has to run now: its intent is on disk, its running row is written, its approval is consumed.
 pub(super) struct Running {
@@ -24,6 +58,7 @@ pub(super) struct Running {
     pub(super) caller: Caller,
     pub(super) run: RunId,
     pub(super) fence: Fence,
+    pub(super) purpose: Purpose,
     /// The room in the record that the intent reserved for the outcome.
     pub(super) room: Reservation,
 }
@@ -45,12 +80,10 @@ impl Gate {
     pub(super) async fn commit(
         &self,
         tool: &Served,
-        approved: Approved,
+        ready: Ready,
         trail: &mut Trail,
     ) -> Result<Running, Refusal> {
-        let Approved { permitted, approval, .. } = approved;
-        let effect = effect(tool, &permitted)?;
-        let Permitted { caller, cancelled, prepared, .. } = permitted;
+        let Ready { caller, cancelled, body, effect, approval, purpose } = ready;
         let given_up = || cancelled.is_cancelled().then(|| gave_up(Executed::No));
         if let Some(refusal) = given_up() {
             return Err(refusal);
@@ -74,15 +107,18 @@ impl Gate {
                 mutating: true,
                 approval: approval.map(|id| (id, effect)),
                 idempotency: None,
-                compensates: None,
+                compensates: match purpose {
+                    Purpose::Rollback { of } => Some(of),
+                    Purpose::Call { .. } => None,
+                },
                 lease_ms: self.lease_ms(),
             })
             .await
             .map_err(|error| unavailable(&error))?;
         match committed {
             Committed::Running { fence, .. } => {
-                let (clearance, body) = (Clearance::grant(), prepared.body());
-                Ok(Running { clearance, body, caller, run, fence, room })
+                let clearance = Clearance::grant();
+                Ok(Running { clearance, body, caller, run, fence, purpose, room })
             }
             Committed::Refused(why) => Err(self.not_committed(why, approval.as_ref()).await),
         }
@@ -96,7 +132,7 @@ impl Gate {
     async fn not_committed(
         &self,
         why: CommitRefused,
-        approval: Option<&crate::approval::ApprovalId>,
+        approval: Option<&ApprovalId>,
     ) -> Refusal {
         let found = match approval {
             Some(id) => self.store.approval(id).await.ok().flatten(),
@@ -104,6 +140,7 @@ impl Gate {
         };
         match (why, found) {
             (CommitRefused::ApprovalExpired, Some(found)) => expired(&found),
+            (CommitRefused::RollbackRefused(why), _) => not_undone(why),
             (
                 CommitRefused::AlreadyRunning
                 | CommitRefused::ApprovalNotApproved(StateKind::Running | StateKind::Done),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::authorise::{Asked, admitted, policy_note};
+use super::authorise::{Asked, loaded, policy_note};
 use super::gate::Gate;
 use super::record::approval_note;
 use super::table::Served;
@@ -190,8 +190,7 @@ impl Gate {
                 None,
             ),
         };
-        let Some(loading) = prepared.load(&caller) else { return Ok(Vec::new()) };
-        admitted(who, tool, loading).await.map_err(|_| DecideRefused::NotFound)
+        loaded(tool, &caller, &*prepared).await.map_err(|_| DecideRefused::NotFound)
     }
 }
 

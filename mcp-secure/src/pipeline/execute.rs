@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use jsonschema::Validator;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::approve::Approved;
 use super::authorise::Permitted;
 use super::call::Answer;
-use super::commit::Running;
+use super::commit::{Purpose, Ready, Running};
 use super::gate::Gate;
 use super::record::{Trail, note, withheld};
 use super::refusal::{Code, Refusal};
+use super::rollback::offered;
 use super::table::Served;
 use super::witness::Clearance;
 use crate::audit::{AuditError, Event, Executed, OutcomeNote};
@@ -36,7 +38,7 @@ impl Gate {
         let body = prepared.body()(Clearance::grant(), caller);
         let ended = bounded(tool, &cancelled, body).await;
         drop(slot);
-        let ended = ended.and_then(|output| guarded(tool, output));
+        let ended = ended.and_then(|output| guarded(tool, tool.output.as_ref(), output));
         let record = trail.end(Event::Read, outcome(&ended));
         match self.audit.queued_in_turn(record).await {
             Ok(()) => answer(&trail, ended),
@@ -45,18 +47,19 @@ impl Gate {
         }
     }
 
-    /// Runs a body that may write, in a task of its own: a client that goes away can signal it but never drop it.
+    /// Commits to a body that may write, and runs it in a task of its own: a client that goes away can signal it but
+    /// never drop it.
     pub(super) async fn mutate(
         self: &Arc<Self>,
         tool: &Arc<Served>,
-        approved: Approved,
+        ready: Ready,
         slot: OwnedSemaphorePermit,
         mut trail: Trail,
     ) -> Answer {
         let gate = Arc::clone(self);
         let tool = Arc::clone(tool);
         let limit = Duration::from_millis(tool.spec.limits.timeout_ms);
-        let cancelled = approved.permitted.cancelled.clone();
+        let cancelled = ready.cancelled.clone();
         let request_id = trail.request_id();
         // Set by the task once the body may have begun: before that a caller who gives up has changed nothing.
         let begun = CancellationToken::new();
@@ -64,7 +67,7 @@ impl Gate {
         let mut task = {
             let tool = Arc::clone(&tool);
             self.running.spawn(async move {
-                match gate.commit(&tool, approved, &mut trail).await {
+                match gate.commit(&tool, ready, &mut trail).await {
                     Ok(running) => gate.carry_out(&tool, running, slot, trail, begins).await,
                     Err(refusal) => gate.refuse(trail, refusal),
                 }
@@ -100,7 +103,7 @@ impl Gate {
         mut trail: Trail,
         begins: CancellationToken,
     ) -> Answer {
-        let Running { clearance, body, caller, run, fence, room } = running;
+        let Running { clearance, body, caller, run, fence, purpose, room } = running;
         begins.cancel();
         trail.begins();
         let mut body = tokio::spawn(body(clearance, caller));
@@ -122,10 +125,15 @@ impl Gate {
             Ok(returned) => returned.map_err(|error| failed(&error)),
             Err(_) => Err(panicked()),
         };
-        let ended = ended.and_then(|output| guarded(tool, output));
+        // What takes an effect back returns what it likes; the schema is the tool's own.
+        let schema = match purpose {
+            Purpose::Call { .. } => tool.output.as_ref(),
+            Purpose::Rollback { .. } => None,
+        };
+        let ended = ended.and_then(|output| guarded(tool, schema, output));
         // The outcome is durable before the approval's request is closed: what is closed is recorded.
         let recorded = room.durable(trail.end(Event::Outcome, outcome(&ended))).await;
-        let finished = self.store.finish_run(&run, fence, result(&ended)).await;
+        let finished = self.store.finish_run(&run, fence, result(tool, purpose, &ended)).await;
         if let Err(error) = &finished {
             tracing::error!(%error, "the end of a run could not be written down; it will be in doubt");
         }
@@ -158,8 +166,12 @@ pub(super) async fn bounded(
 }
 
 /// Stage 10.
-fn guarded(tool: &Served, output: Output) -> Result<Checked, Refusal> {
-    guard::check(tool.spec, tool.output.as_ref(), output).map_err(|cause| {
+fn guarded(
+    tool: &Served,
+    schema: Option<&Validator>,
+    output: Output,
+) -> Result<Checked, Refusal> {
+    guard::check(tool.spec, schema, output).map_err(|cause| {
         Refusal::new(
             Code::OutputRefused,
             "the tool ran, and its output broke the tool's own promise",
@@ -177,12 +189,15 @@ fn outcome(ended: &Result<Checked, Refusal>) -> OutcomeNote {
     }
 }
 
-fn result(ended: &Result<Checked, Refusal>) -> RunResult {
+fn result(tool: &Served, purpose: Purpose, ended: &Result<Checked, Refusal>) -> RunResult {
     match ended {
         Ok(Checked { output, digest }) => RunResult::Done {
             result: *digest,
             answer: serde_json::to_value(output).ok(),
-            rollback: None,
+            rollback: match purpose {
+                Purpose::Call { keep: Some(arguments) } => offered(tool, arguments, output),
+                Purpose::Call { keep: None } | Purpose::Rollback { .. } => None,
+            },
         },
         Err(refusal) => {
             let error = refusal.code.as_str().to_owned();

@@ -33,6 +33,12 @@ mod redact;
 #[cfg(feature = "server")]
 mod refusal;
 #[cfg(feature = "server")]
+mod resolve;
+#[cfg(feature = "server")]
+mod rollback;
+#[cfg(feature = "server")]
+mod runs;
+#[cfg(feature = "server")]
 mod table;
 #[cfg(feature = "server")]
 mod upkeep;
@@ -58,6 +64,8 @@ pub use refusal::Code;
 #[cfg(feature = "server")]
 pub(crate) use refusal::Refusal;
 #[cfg(feature = "server")]
+pub use resolve::ResolveRefused;
+#[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};
 pub(crate) use witness::Clearance;
 pub use witness::Cleared;
@@ -75,6 +83,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 #[cfg(feature = "server")]
 use approve::Approved;
+#[cfg(feature = "server")]
+use commit::Ready;
 #[cfg(feature = "server")]
 use record::Trail;
 
@@ -126,7 +136,10 @@ impl Gate {
             self.read(&tool, approved, slot, trail).await
         } else {
             // From here the call owns a task: a client that goes away cannot drop it half-way.
-            self.mutate(&tool, approved, slot, trail).await
+            match Ready::of(&tool, approved) {
+                Ok(ready) => self.mutate(&tool, ready, slot, trail).await,
+                Err(refusal) => self.refuse(trail, refusal),
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::approval::Approval;
 use crate::audit::{ApprovalNote, Audit, Event, Executed, OutcomeNote, PolicyNote, Record};
 use crate::canon::Digest;
 use crate::clock::Clock;
-use crate::identity::Principal;
+use crate::identity::{Authenticated, Principal};
 use crate::tool::Output;
 
 /// Written by the stages, read only when a record is made of it: no stage decides by it.
@@ -33,14 +33,18 @@ pub(super) struct Trail {
 
 impl Trail {
     pub(super) fn begin(gate: &Gate, incoming: &Incoming) -> Self {
+        let mut trail = Self::of(gate, &incoming.caller);
+        trail.base.transport = Some(incoming.transport.as_str().to_owned());
+        trail.base.client_info.clone_from(&incoming.client_info);
+        trail.base.trace_id.clone_from(&incoming.trace);
+        trail
+    }
+
+    /// For somebody at a desk, whom no transport brought.
+    pub(super) fn of(gate: &Gate, caller: &Authenticated) -> Self {
         let request_id = request_id(&gate.clock);
-        let principal = incoming.caller.shared();
-        let mut base = Record::new(Event::Refusal)
-            .request_id(&*request_id)
-            .principal(&*principal)
-            .transport(incoming.transport.as_str());
-        base.client_info.clone_from(&incoming.client_info);
-        base.trace_id.clone_from(&incoming.trace);
+        let principal = caller.shared();
+        let base = Record::new(Event::Refusal).request_id(&*request_id).principal(&*principal);
         Self {
             audit: gate.audit.clone(),
             begun: false,
@@ -174,11 +178,16 @@ impl Gate {
     }
 
     /// Ends a call of something that is not there for this caller.
-    pub(super) fn unknown(&self, mut trail: Trail, incoming: &Incoming) -> Answer {
-        let mut record = trail.end(Event::Refusal, OutcomeNote::new(Executed::No, "unknown_tool"));
+    pub(super) fn unknown(&self, trail: Trail, incoming: &Incoming) -> Answer {
         let name: String =
             incoming.target.name().chars().take(64).filter(|c| !c.is_control()).collect();
-        record.tool = Some(name);
+        self.not_there(trail, "unknown_tool", Some(name))
+    }
+
+    /// Ends what was asked about something that is not there for whoever asks.
+    pub(super) fn not_there(&self, mut trail: Trail, code: &str, tool: Option<String>) -> Answer {
+        let mut record = trail.end(Event::Refusal, OutcomeNote::new(Executed::No, code));
+        record.tool = tool;
         if let Err(error) = self.audit.queued(record) {
             tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
         }

@@ -27,6 +27,8 @@ pub enum Code {
     InProgress,
     /// The same call began and nobody knows how it ended.
     InDoubt,
+    /// The run can not be taken back, or not any more.
+    NotRolledBack,
     /// The body took too long.
     TimedOut,
     /// The caller gave up.
@@ -57,6 +59,7 @@ impl Code {
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::InProgress => "in_progress",
             Self::InDoubt => "in_doubt",
+            Self::NotRolledBack => "not_rolled_back",
             Self::TimedOut => "timed_out",
             Self::Cancelled => "cancelled",
             Self::OutputRefused => "output_refused",

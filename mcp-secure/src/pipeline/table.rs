@@ -18,6 +18,8 @@ use crate::tool::spec::{Kind, ToolSpec};
 pub(crate) struct Served {
     pub(crate) spec: &'static ToolSpec,
     pub(crate) decide_permission: Option<String>,
+    pub(crate) rollback_permission: Option<String>,
+    pub(crate) resolve_permission: Option<String>,
     pub(crate) input_schema: Arc<Map<String, Value>>,
     pub(crate) output_schema: Option<Arc<Map<String, Value>>>,
     pub(crate) preview_schema: Option<Arc<Map<String, Value>>>,
@@ -116,6 +118,8 @@ fn serve(
     Ok(Served {
         spec,
         decide_permission: described.decide_permission,
+        rollback_permission: described.rollback_permission,
+        resolve_permission: described.resolve_permission,
         redaction: Redaction::of(spec, &described.input_schema),
         input_schema: described.input_schema,
         output_schema: described.output_schema,

@@ -321,7 +321,7 @@ impl Indexer<'_> {
             group.into_iter().map(|g| uid(&self.action_type, g)).collect();
         let policies = relevant(self.policies, &own, &groups).cloned();
         let policies = PolicySet::from_policies(policies).map_err(|e| e.to_string())?;
-        let resource = match &tool.resource {
+        let resource = match tool.resource(act) {
             None => ResourceShape::Application(self.application.clone()),
             Some(resource) => ResourceShape::Of {
                 type_name: resource.type_name.clone(),
@@ -340,7 +340,7 @@ impl Indexer<'_> {
             public: group.is_none(),
             risk: tool.risk.as_str(),
             resource,
-            arguments: Record::of_arguments(&tool.arguments),
+            arguments: tool.arguments(act),
         })
     }
 }
@@ -360,7 +360,9 @@ fn warnings(
         let acts = actions.get(&tool.tool).into_iter().flatten();
         for (act, action) in Act::ALL.into_iter().zip(acts) {
             let id = act.id(&tool.tool);
-            if action.as_ref().is_some_and(|a| !a.public && a.permits.is_empty()) {
+            // Nobody has to be named for what may never happen; without somebody it stays in doubt.
+            if act != Act::Resolve
+                && action.as_ref().is_some_and(|a| !a.public && a.permits.is_empty()) {
                 let fault = PolicyFault::new(format!("no policy can permit `Action::\"{id}\"`"));
                 found.push(fault.help("add a `permit` for it or for its permission"));
             }

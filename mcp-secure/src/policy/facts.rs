@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::shape::Record;
 use crate::clock::Timestamp;
 use crate::identity::Principal;
 use crate::resource::LoadedResource;
@@ -83,6 +84,17 @@ impl ActionFacts {
     /// Whether there is such an act. Only calling needs no permission of its own to exist.
     pub(super) fn has(&self, act: Act) -> bool {
         act == Act::Call || self.group(act).is_some()
+    }
+
+    /// What an act is judged on. What is in doubt is judged on the server alone: a run keeps its arguments only once it
+    /// has ended well.
+    pub(super) fn resource(&self, act: Act) -> Option<&ResourceFacts> {
+        self.resource.as_ref().filter(|_| act != Act::Resolve)
+    }
+
+    /// The arguments that an act's policies may read.
+    pub(super) fn arguments(&self, act: Act) -> Record {
+        if act == Act::Resolve { Record::default() } else { Record::of_arguments(&self.arguments) }
     }
 
     /// The permission an act needs.

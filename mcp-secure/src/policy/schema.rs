@@ -146,11 +146,11 @@ fn with_tenant(record: &mut Record) {
 fn actions(facts: &[ActionFacts]) -> Value {
     let mut actions = Map::new();
     for fact in facts {
-        let arguments = Record::of_arguments(&fact.arguments).to_schema();
         for act in Act::ALL {
             if !fact.has(act) {
                 continue;
             }
+            let arguments = fact.arguments(act).to_schema();
             let group = fact.group(act);
             let mut context = json!({
                 "args": arguments,
@@ -161,7 +161,7 @@ fn actions(facts: &[ActionFacts]) -> Value {
             if let (true, Some(context)) = (act.has_requester(), context.as_object_mut()) {
                 context.insert("requester".to_owned(), entities::requester_shape().to_schema());
             }
-            let resource = fact.resource.as_ref().map_or("Application", |r| r.type_name.as_str());
+            let resource = fact.resource(act).map_or("Application", |r| r.type_name.as_str());
             let member_of: Vec<Value> = group.into_iter().map(|g| json!({"id": g})).collect();
             let action = json!({
                 "memberOf": member_of,

@@ -18,7 +18,8 @@ use crate::identity::{
     LocalIssuer,
 };
 use crate::manifest::Manifest;
-use crate::pipeline::{Gate, ServerInfo};
+use crate::pipeline::{Answer, Gate, ServerInfo};
+use crate::store::{Resolution, RunId, RunRecord, RunState};
 use crate::tool::{BoxFuture, State};
 
 /// The client of a process that a host started.
@@ -178,6 +179,47 @@ impl Opened for OpenedServer {
         Box::pin(async move {
             let made = self.0.decide(&decider, id, digest, verdict, reason).await;
             made.map(|made| made.approval).map_err(|refused| refused.to_string())
+        })
+    }
+
+    fn runs<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        state: Option<RunState>,
+        tool: Option<String>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<RunRecord>, String>> {
+        Box::pin(async move {
+            self.0.runs_for(who, state, tool, limit).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn run<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+    ) -> BoxFuture<'a, Result<Option<RunRecord>, String>> {
+        Box::pin(async move { self.0.run_for(who, id).await.map_err(|error| error.to_string()) })
+    }
+
+    fn rollback<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(self.0.rollback(who, id, reason))
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+        found: Resolution,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<RunRecord, String>> {
+        Box::pin(async move {
+            self.0.resolve(who, id, found, reason).await.map_err(|refused| refused.to_string())
         })
     }
 

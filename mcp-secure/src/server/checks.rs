@@ -15,9 +15,6 @@ pub(super) fn unenforced(spec: &ToolSpec) -> Vec<StartFault> {
     if spec.idempotency.is_some() {
         missing.push("idempotency");
     }
-    if spec.rollback.is_some() {
-        missing.push("rollback");
-    }
     if !spec.rate_limits.is_empty() {
         missing.push("rate_limit");
     }
@@ -35,7 +32,8 @@ pub(super) fn unenforced(spec: &ToolSpec) -> Vec<StartFault> {
         .collect()
 }
 
-/// A decider's permission that is also the permission of a tool could be given away with the tool.
+/// A permission to judge somebody's call that is also the permission of a tool could be given away with the tool. One
+/// to roll back may be: a tool that cancels refunds takes the same trust as taking one back.
 pub(super) fn deciders(tools: &[Described]) -> Vec<StartFault> {
     let permissions: BTreeSet<&str> = tools
         .iter()
@@ -46,13 +44,13 @@ pub(super) fn deciders(tools: &[Described]) -> Vec<StartFault> {
         .collect();
     tools
         .iter()
-        .filter_map(|tool| {
-            let by = tool.decide_permission.as_deref()?;
-            permissions.contains(by).then(|| {
-                StartFault::tool(
-                    tool.spec.name,
-                    format!("`{by}` decides on this tool and is a tool's own permission; give deciders one of their own"),
-                )
+        .flat_map(|tool| {
+            let decide = tool.decide_permission.as_deref().map(|by| (by, "decides on"));
+            let resolve = tool.resolve_permission.as_deref().map(|by| (by, "resolves what is in doubt of"));
+            let given_away = [decide, resolve].into_iter().flatten();
+            given_away.filter(|(by, _)| permissions.contains(by)).map(|(by, does)| {
+                let why = format!("`{by}` {does} this tool and is a tool's own permission; give it one of its own");
+                StartFault::tool(tool.spec.name, why)
             })
         })
         .collect()
@@ -91,12 +89,8 @@ fn facts(tool: &Described) -> ActionFacts {
     };
     ActionFacts {
         tool: tool.spec.name.to_owned(),
-        rollback: tool.spec.rollback.and_then(|rollback| {
-            let own = permission.as_ref().map(|p| format!("{p}.rollback"));
-            rollback.permission.map(ToOwned::to_owned).or(own)
-        }),
-        // Resolving what is in doubt is no action yet: nothing could carry it out.
-        resolve: None,
+        rollback: tool.rollback_permission.clone(),
+        resolve: tool.resolve_permission.clone(),
         decide: tool.decide_permission.clone(),
         permission,
         resource: tool.resource.map(|resource| ResourceFacts {

@@ -18,8 +18,11 @@ use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
-use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, Target, Transport};
+use crate::pipeline::{
+    Answer, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport,
+};
 use crate::server::ServerBuilder;
+use crate::store::{Resolution, RunId, RunRecord};
 use crate::tool::State;
 
 /// A server within this process.
@@ -141,6 +144,30 @@ impl LocalServer {
         let digest = shown.map_or_else(|_| Digest::of_bytes(&[]), |shown| shown.effect);
         let made = self.gate.decide(&decider, &id, digest, verdict, None).await?;
         Ok(made.approval)
+    }
+
+    /// The runs that the person called `name` may see, newest first.
+    pub async fn runs(&self, name: &str) -> Result<Vec<RunRecord>, String> {
+        let who = self.person(name, "local-desk")?;
+        self.gate.runs_for(&who, None, None, 1000).await.map_err(|error| error.to_string())
+    }
+
+    /// Takes back what the run called `id` did, as the person called `name`.
+    pub async fn rollback(&self, name: &str, id: &RunId, reason: &str) -> Result<LocalReply, String> {
+        let who = self.person(name, "local-desk")?;
+        Ok(self.gate.rollback(&who, id, Some(reason.to_owned())).await.into())
+    }
+
+    /// What the person called `name` says became of the run called `id`, which is in doubt.
+    pub async fn resolve(
+        &self,
+        name: &str,
+        id: &RunId,
+        found: Resolution,
+        reason: &str,
+    ) -> Result<RunRecord, ResolveRefused> {
+        let who = self.person(name, "local-desk").map_err(|_| ResolveRefused::NotFound)?;
+        self.gate.resolve(&who, id, found, reason).await
     }
 
     /// Writes the record to its end and closes it.
