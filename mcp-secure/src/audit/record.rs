@@ -28,6 +28,8 @@ pub enum Event {
     Read,
     /// A preview of a call, shown to who asked for it. Nothing was carried out.
     DryRun,
+    /// A tool, a tenant or everything was switched off or on.
+    Switch,
     /// A call that was not run.
     Refusal,
     /// An approval request was made or changed its state.
@@ -54,6 +56,7 @@ impl Event {
             Self::Outcome => "outcome",
             Self::Read => "read",
             Self::DryRun => "dry_run",
+            Self::Switch => "switch",
             Self::Refusal => "refusal",
             Self::Approval => "approval",
             Self::Decision => "decision",

@@ -11,7 +11,7 @@ use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
 use crate::manifest::Manifest;
 use crate::pipeline::{Answer, ServerInfo};
 use crate::server::{Face, HttpSettings};
-use crate::store::{Resolution, RunId, RunRecord, RunState};
+use crate::store::{Resolution, RunId, RunRecord, RunState, Switch, SwitchScope};
 use crate::tool::BoxFuture;
 
 /// What an application is opened for.
@@ -126,6 +126,21 @@ pub(crate) trait Opened: Send + Sync {
         found: Resolution,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<RunRecord, String>>;
+
+    /// What is switched off, for whoever may switch.
+    fn switched_off<'a>(
+        &'a self,
+        who: &'a Authenticated,
+    ) -> BoxFuture<'a, Result<Vec<Switch>, String>>;
+
+    /// Switches off or on, through policy, and records it. False where it stood so already.
+    fn switch<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        scope: SwitchScope,
+        off: bool,
+        reason: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<bool, String>>;
 
     /// Lets mutating calls end, writes down what is queued, and closes.
     fn close(&self) -> BoxFuture<'_, ()>;

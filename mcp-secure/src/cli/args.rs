@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::span;
+use crate::store::SwitchScope;
 
 /// An MCP server whose tools carry their policy.
 #[derive(Debug, Parser)]
@@ -58,6 +59,9 @@ pub(super) enum Command {
     /// Look at what has run, take it back, and resolve what is in doubt.
     #[command(subcommand)]
     Runs(Runs),
+    /// Switch a tool, a tenant or everything off at once, and on again, in every process of the store.
+    #[command(subcommand)]
+    Switch(SwitchCommand),
     /// Verify and read the audit record.
     #[command(subcommand)]
     Audit(Audit),
@@ -148,6 +152,32 @@ pub(super) struct Decide {
     #[arg(long, value_name = "DIGEST")]
     pub(super) digest: Option<String>,
     /// Why, for the record and for who asked.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SwitchCommand {
+    /// What is off.
+    List {
+        /// Who looks.
+        #[arg(long = "as", value_name = "NAME")]
+        person: String,
+    },
+    /// Off: calls are refused from now on; those that run are not stopped.
+    Off(Switch),
+    /// On again.
+    On(Switch),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Switch {
+    /// `everything`, `tenant:NAME` or `tool:NAME`.
+    pub(super) scope: SwitchScope,
+    /// Who switches.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) person: String,
+    /// Why, for the record.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
 }

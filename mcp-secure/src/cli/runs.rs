@@ -75,7 +75,9 @@ async fn rollback(
     let answer = desk.opened.rollback(&desk.who, &id, reason).await;
     desk.opened.close().await;
     match answer {
-        Answer::Done { request_id, output } | Answer::Previewed { request_id, output } => {
+        Answer::Done { request_id, output }
+        | Answer::Replayed { request_id, output }
+        | Answer::Previewed { request_id, output } => {
             if json {
                 return Output::json(&json!({
                     "run": id, "rolled_back": true, "request_id": &*request_id, "output": output,

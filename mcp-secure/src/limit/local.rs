@@ -25,7 +25,8 @@ pub(crate) struct Local<K: Hash + Eq + Clone> {
 impl<K: Hash + Eq + Clone> Local<K> {
     pub(crate) fn new(quota: Quota) -> Self {
         let clock = MonotonicClock;
-        let limiter = RateLimiter::new(quota.governor(), DashMapStateStore::default(), clock);
+        let limiter =
+            RateLimiter::new(quota.governor(), DashMapStateStore::default(), clock.clone());
         Self { limiter, clock, checks: AtomicU32::new(0) }
     }
 

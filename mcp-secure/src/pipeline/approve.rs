@@ -20,7 +20,7 @@ use crate::audit::{AuditError, Executed};
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::policy::{Act, Requester};
-use crate::store::{Requested, StoreError};
+use crate::store::{NewKey, Requested, StoreError};
 use crate::tool::Output;
 use crate::tool::spec::ApprovalSpec;
 
@@ -29,6 +29,8 @@ pub(super) struct Approved {
     pub(super) permitted: Permitted,
     /// The request whose approval this call consumes.
     pub(super) approval: Option<ApprovalId>,
+    /// The idempotency key it will hold.
+    pub(super) key: Option<NewKey>,
     /// The answer of the same call before; nothing runs then.
     pub(super) replay: Option<Output>,
 }
@@ -38,6 +40,7 @@ impl Gate {
         &self,
         tool: &Served,
         permitted: Permitted,
+        key: Option<NewKey>,
         trail: &mut Trail,
     ) -> Result<Approved, Refusal> {
         let mut replay = None;
@@ -69,7 +72,7 @@ impl Gate {
                 PickUp::AskAnew => {}
             }
         }
-        Ok(Approved { permitted, approval, replay })
+        Ok(Approved { permitted, approval, key, replay })
     }
 
     /// Whether a person has to decide on this call. A predicate that fails or takes too long means yes.

@@ -12,6 +12,7 @@ use super::refusal::{Code, Refusal};
 use super::table::Served;
 use super::validate::Valid;
 use crate::audit::{PolicyNote, Ruling};
+use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::policy::{Act, DenyReason, Question, Requester, Unavailable, Verdict, admit};
 use crate::resource::LoadedResource;
@@ -23,6 +24,10 @@ pub(super) struct Permitted {
     pub(super) caller: Caller,
     pub(super) cancelled: CancellationToken,
     pub(super) arguments: Map<String, Value>,
+    /// Of the arguments, in canonical form.
+    pub(super) digest: Digest,
+    /// The client's name for this call.
+    pub(super) client_key: Option<String>,
     pub(super) prepared: Box<dyn PreparedCall>,
     /// The resources by name, as records and effects hold them.
     pub(super) resource: Value,
@@ -38,7 +43,7 @@ impl Gate {
         valid: Valid,
         trail: &mut Trail,
     ) -> Result<Permitted, Refusal> {
-        let Valid { caller, cancelled, arguments, prepared, dry_run } = valid;
+        let Valid { caller, cancelled, arguments, digest, client_key, prepared, dry_run } = valid;
         let resources =
             loaded(tool, &caller, &*prepared).await.map_err(|Unavailable| unavailable())?;
         let references = references(&resources, trail);
@@ -62,6 +67,8 @@ impl Gate {
             caller,
             cancelled,
             arguments,
+            digest,
+            client_key,
             prepared,
             resource: references,
             resources,

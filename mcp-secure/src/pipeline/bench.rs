@@ -58,8 +58,9 @@ impl Gate {
         let authorise = clock.elapsed();
 
         let clock = Instant::now();
-        let slot = Self::limit(&tool)?;
-        let approved = self.approve(&tool, permitted, &mut trail).await?;
+        let slot = self.limit(&tool, &permitted.caller.principal).await?;
+        self.switched_on(&tool, &permitted.caller.principal)?;
+        let approved = self.approve(&tool, permitted, None, &mut trail).await?;
         let approve = clock.elapsed();
         drop((slot, approved));
 

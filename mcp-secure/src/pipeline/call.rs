@@ -59,8 +59,8 @@ pub(crate) struct Incoming {
     pub(crate) caller: Authenticated,
     pub(crate) target: Target,
     pub(crate) arguments: Map<String, Value>,
-    /// The keys of `_meta` that start with our prefix.
-    pub(crate) own_meta: Vec<String>,
+    /// What of `_meta` has a key that starts with our prefix.
+    pub(crate) own_meta: Map<String, Value>,
     pub(crate) transport: Transport,
     /// What the client says it is (`clientInfo`), cut short. Recorded, never believed.
     pub(crate) client_info: Option<String>,
@@ -79,6 +79,8 @@ pub(crate) const META_PREFIX: &str = "mcp-secure/";
 pub(crate) enum Answer {
     /// The body ran, its output passed the guard and its record stands.
     Done { request_id: Arc<str>, output: Output },
+    /// The very call was carried out before, and this is the answer it had. Nothing ran this time.
+    Replayed { request_id: Arc<str>, output: Output },
     /// The call asked what it would do, and this is the preview. Nothing was carried out.
     Previewed { request_id: Arc<str>, output: Output },
     /// Anything else, in words a model can act on.

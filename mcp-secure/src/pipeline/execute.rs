@@ -14,6 +14,7 @@ use super::authorise::Permitted;
 use super::call::Answer;
 use super::commit::{Purpose, Ready, Running};
 use super::gate::Gate;
+use super::idempotency::kept_refusal;
 use super::record::{Trail, note, withheld};
 use super::refusal::{Code, Refusal};
 use super::rollback::offered;
@@ -166,11 +167,7 @@ pub(super) async fn bounded(
 }
 
 /// Stage 10.
-fn guarded(
-    tool: &Served,
-    schema: Option<&Validator>,
-    output: Output,
-) -> Result<Checked, Refusal> {
+fn guarded(tool: &Served, schema: Option<&Validator>, output: Output) -> Result<Checked, Refusal> {
     guard::check(tool.spec, schema, output).map_err(|cause| {
         Refusal::new(
             Code::OutputRefused,
@@ -203,7 +200,7 @@ fn result(tool: &Served, purpose: Purpose, ended: &Result<Checked, Refusal>) -> 
             let error = refusal.code.as_str().to_owned();
             match refusal.executed {
                 Executed::No => RunResult::NoEffect { error },
-                Executed::Yes => RunResult::Failed { error, answer: None },
+                Executed::Yes => RunResult::Failed { error, answer: Some(kept_refusal(refusal)) },
                 Executed::Unknown => RunResult::Unknown { why: error },
             }
         }

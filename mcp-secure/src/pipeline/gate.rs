@@ -3,10 +3,12 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+use super::switches::Switches;
 use super::table::{Served, Table};
 use crate::audit::{Audit, Record};
 use crate::clock::Clock;
 use crate::identity::{Authenticated, Authenticator};
+use crate::limit::{Flood, Leases, Local, Quota};
 use crate::policy::{PolicyEngine, PolicyFault};
 use crate::store::Store;
 use crate::tool::spec::Kind;
@@ -37,6 +39,8 @@ pub struct Settings {
     pub max_pending_approvals: u32,
     /// How many calls of one tool may run at once where the tool does not say.
     pub max_concurrent: u32,
+    /// How many calls of one account are taken, by each process. What is refused beyond it is counted in the record.
+    pub quota: Option<Quota>,
     /// How long a running row is held without a sign of life before the run counts as lost.
     pub lease: Duration,
 }
@@ -48,6 +52,7 @@ impl Default for Settings {
             max_argument_depth: 32,
             max_pending_approvals: 50,
             max_concurrent: 256,
+            quota: Some(Quota::per_second(100).burst(1000)),
             lease: Duration::from_secs(30),
         }
     }
@@ -77,6 +82,10 @@ pub(crate) struct Gate {
     pub(super) clock: Clock,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) settings: Settings,
+    pub(super) quota: Option<Local<(String, String)>>,
+    pub(super) flood: Flood<(String, String)>,
+    pub(super) leases: Leases,
+    pub(super) switches: Switches,
     /// The tasks of calls that may write.
     pub(super) running: TaskTracker,
     /// Records of lost runs that could not be written yet. The store tells of each run once.
@@ -86,7 +95,9 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(parts: GateParts) -> Arc<Self> {
         let GateParts { info, table, policy, store, audit, clock, authenticator, settings } = parts;
+        let leases = Leases::new(Arc::clone(&store));
         Arc::new(Self {
+            leases,
             info,
             table,
             policy,
@@ -94,6 +105,9 @@ impl Gate {
             audit,
             clock,
             authenticator,
+            quota: settings.quota.map(Local::new),
+            flood: Flood::default(),
+            switches: Switches::new(),
             settings,
             running: TaskTracker::new(),
             untold: tokio::sync::Mutex::default(),
@@ -148,7 +162,11 @@ impl Gate {
     fn listed(&self, caller: &Authenticated, of: impl Fn(Kind) -> bool) -> Vec<Arc<Served>> {
         self.table
             .iter()
-            .filter(|served| of(served.spec.kind) && self.may_see(caller, served))
+            .filter(|served| {
+                of(served.spec.kind)
+                    && self.may_see(caller, served)
+                    && self.is_offered(served, caller.principal())
+            })
             .cloned()
             .collect()
     }

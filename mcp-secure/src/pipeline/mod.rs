@@ -23,6 +23,10 @@ mod find;
 #[cfg(feature = "server")]
 mod gate;
 #[cfg(feature = "server")]
+mod idempotency;
+#[cfg(feature = "server")]
+mod limits;
+#[cfg(feature = "server")]
 mod mask;
 #[cfg(feature = "server")]
 mod preview;
@@ -38,6 +42,8 @@ mod resolve;
 mod rollback;
 #[cfg(feature = "server")]
 mod runs;
+#[cfg(feature = "server")]
+mod switches;
 #[cfg(feature = "server")]
 mod table;
 #[cfg(feature = "server")]
@@ -66,6 +72,8 @@ pub(crate) use refusal::Refusal;
 #[cfg(feature = "server")]
 pub use resolve::ResolveRefused;
 #[cfg(feature = "server")]
+pub(crate) use switches::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
+#[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};
 pub(crate) use witness::Clearance;
 pub use witness::Cleared;
@@ -86,16 +94,22 @@ use approve::Approved;
 #[cfg(feature = "server")]
 use commit::Ready;
 #[cfg(feature = "server")]
+use idempotency::Repeat;
+#[cfg(feature = "server")]
 use record::Trail;
 
 #[cfg(feature = "server")]
 use crate::guard::Checked;
+#[cfg(feature = "server")]
+use crate::tool::Output;
 
 /// A call that no stage before the body refused.
 #[cfg(feature = "server")]
 enum Passed {
     /// It asked what it would do, and this is what it hears.
     Asked(Checked),
+    /// It was carried out before, with this answer.
+    Repeated(Output),
     /// It may run.
     Cleared(Approved, OwnedSemaphorePermit),
 }
@@ -107,30 +121,39 @@ impl Gate {
         // Who calls was established by an authenticator: `Incoming` cannot be made without its seal.
         let mut trail = Trail::begin(self, &incoming);
 
+        if let Err(refusal) = self.within_quota(incoming.caller.principal()) {
+            return self.refuse_counted(trail, refusal);
+        }
         let Some(tool) = self.find(&incoming) else { return self.unknown(trail, &incoming) };
         trail.found(&tool);
 
         let gates = async {
             let valid = self.validate(&tool, incoming, &mut trail)?;
             let permitted = self.authorise(&tool, valid, &mut trail).await?;
-            let slot = Self::limit(&tool)?;
+            let key = match self.repeated(&tool, &permitted, &mut trail).await? {
+                Repeat::Of(output) => return Ok(Passed::Repeated(output)),
+                Repeat::No(key) => key,
+            };
+            let slot = self.limit(&tool, &permitted.caller.principal).await?;
+            self.switched_on(&tool, &permitted.caller.principal)?;
             if permitted.dry_run {
                 return Ok(Passed::Asked(self.dry_run(&tool, &permitted).await?));
             }
-            let approved = self.approve(&tool, permitted, &mut trail).await?;
-            Ok(Passed::Cleared(approved, slot))
+            let approved = self.approve(&tool, permitted, key, &mut trail).await?;
+            Ok(match approved.replay {
+                Some(output) => Passed::Repeated(output),
+                None => Passed::Cleared(approved, slot),
+            })
         };
         // Reading arguments runs the application's code too, and a panic in it is answered like any other failure.
         let passed = AssertUnwindSafe(gates).catch_unwind().await;
         let (approved, slot) = match passed.unwrap_or_else(|_| Err(Refusal::broken())) {
             Ok(Passed::Cleared(approved, slot)) => (approved, slot),
+            Ok(Passed::Repeated(output)) => return self.replay(trail, output),
             Ok(Passed::Asked(preview)) => return self.previewed(&tool, trail, preview),
             Err(refusal) => return self.refuse(trail, refusal),
         };
 
-        if let Some(replay) = approved.replay {
-            return self.replay(trail, replay);
-        }
         // An approved read consumes its approval like a write, so that it runs once.
         if tool.spec.annotations.read_only && approved.approval.is_none() {
             self.read(&tool, approved, slot, trail).await

@@ -101,6 +101,16 @@ impl Trail {
         }
     }
 
+    /// Whose call it is.
+    fn account(&self) -> (String, String) {
+        (self.principal.issuer.clone(), self.principal.subject.clone())
+    }
+
+    /// It leaves no record of its own: it is counted, and the next record tells.
+    fn counted(&mut self) {
+        self.ended = true;
+    }
+
     /// A body is entered next.
     pub(super) fn begins(&mut self) {
         self.begun = true;
@@ -177,6 +187,21 @@ impl Gate {
         Answer::Refused { request_id: trail.request_id(), refusal: Box::new(refusal) }
     }
 
+    /// Ends a call beyond its account's quota. Such refusals are counted, so that they can not flood the record.
+    pub(super) fn refuse_counted(&self, mut trail: Trail, refusal: Refusal) -> Answer {
+        let request_id = trail.request_id();
+        match self.flood.admit(trail.account()) {
+            Some(unrecorded) => {
+                trail.detail("refused_before", unrecorded.into());
+                self.refuse(trail, refusal)
+            }
+            None => {
+                trail.counted();
+                Answer::Refused { request_id, refusal: Box::new(refusal) }
+            }
+        }
+    }
+
     /// Ends a call of something that is not there for this caller.
     pub(super) fn unknown(&self, trail: Trail, incoming: &Incoming) -> Answer {
         let name: String =
@@ -200,7 +225,7 @@ impl Gate {
             .audit
             .queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed")))
         {
-            Ok(()) => Answer::Done { request_id: trail.request_id(), output },
+            Ok(()) => Answer::Replayed { request_id: trail.request_id(), output },
             Err(error) => {
                 let refusal = Box::new(withheld(&error));
                 Answer::Refused { request_id: trail.request_id(), refusal }

@@ -69,6 +69,31 @@ impl Code {
             Self::ExecutedUnrecorded => "executed_unrecorded",
         }
     }
+
+    /// The code that is this word on the wire.
+    pub(crate) fn from_str(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
+    const ALL: [Self; 17] = [
+        Self::InvalidArguments,
+        Self::PermissionDenied,
+        Self::RateLimited,
+        Self::ApprovalRequired,
+        Self::ApprovalDenied,
+        Self::ApprovalExpired,
+        Self::IdempotencyConflict,
+        Self::InProgress,
+        Self::InDoubt,
+        Self::NotRolledBack,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::OutputRefused,
+        Self::AuditUnavailable,
+        Self::SwitchedOff,
+        Self::ToolFailed,
+        Self::ExecutedUnrecorded,
+    ];
 }
 
 /// `false`, `true` or `"unknown"`.

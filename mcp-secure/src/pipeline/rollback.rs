@@ -75,7 +75,8 @@ impl Gate {
         trail.found(&tool);
         let gates = async {
             let ready = self.may_undo(who, &tool, run, &mut trail).await?;
-            Ok((ready, Self::limit(&tool)?))
+            self.switched_on(&tool, &who.shared())?;
+            Ok((ready, Self::slot(&tool)?))
         };
         // Reading what was kept runs the application's code too.
         let passed = AssertUnwindSafe(gates).catch_unwind().await;
@@ -104,8 +105,11 @@ impl Gate {
             Some(state) => state.output,
         };
         let unread = |cause: &dyn std::fmt::Display| {
-            Refusal::new(Code::NotRolledBack, "the tool has changed since this run, so it can not be taken back")
-                .internal(cause)
+            Refusal::new(
+                Code::NotRolledBack,
+                "the tool has changed since this run, so it can not be taken back",
+            )
+            .internal(cause)
         };
         let Kept { arguments, output } =
             serde_json::from_value(kept).map_err(|error| unread(&error))?;
@@ -148,7 +152,7 @@ impl Gate {
             unread(&error.internal_text().unwrap_or("the output could not be read"))
         })?;
         let purpose = Purpose::Rollback { of: run.run_id };
-        Ok(Ready { caller, cancelled, body, effect, approval: None, purpose })
+        Ok(Ready { caller, cancelled, body, effect, approval: None, key: None, purpose })
     }
 }
 
@@ -169,7 +173,9 @@ fn undoing(tool: &Served, output: Output) -> Result<Enter, ToolError> {
 /// A run that can not be taken back.
 pub(super) fn not_undone(why: RollbackRefused) -> Refusal {
     let remedy = match why {
-        RollbackRefused::NotDone => "find out how the run ended; one in doubt has to be resolved first",
+        RollbackRefused::NotDone => {
+            "find out how the run ended; one in doubt has to be resolved first"
+        }
         RollbackRefused::Taken => "look at the run that took it back",
         RollbackRefused::NotFound | RollbackRefused::NotOffered | RollbackRefused::Expired => {
             "what it did has to be put right in another way"

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::gate::Gate;
+use super::switches::READ_EVERY;
 use crate::audit::{ApprovalNote, Event, Executed, OutcomeNote, Record, Who};
 use crate::store::LapsedRun;
 
@@ -27,6 +28,20 @@ impl Gate {
             self.audit.queued(record).map_err(|error| error.to_string())?;
         }
         Ok(lapsed.len())
+    }
+
+    /// Reads what is switched off, again and again, for as long as the gate is there.
+    pub(crate) fn watch_switches(self: &Arc<Self>) {
+        let gate: Weak<Self> = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(READ_EVERY).await;
+                let Some(gate) = gate.upgrade() else { return };
+                if let Err(error) = gate.read_switches().await {
+                    tracing::warn!(%error, "what is switched off can not be read; it will count as off soon");
+                }
+            }
+        });
     }
 
     /// Keeps doing so for as long as the gate is there.

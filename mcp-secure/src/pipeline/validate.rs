@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::call::{Incoming, Target};
 use super::gate::Gate;
+use super::idempotency::client_key;
 use super::record::Trail;
 use super::refusal::{Code, Refusal};
 use super::table::Served;
@@ -20,6 +21,10 @@ pub(super) struct Valid {
     pub(super) caller: Caller,
     pub(super) cancelled: tokio_util::sync::CancellationToken,
     pub(super) arguments: Map<String, Value>,
+    /// Of the arguments, in canonical form.
+    pub(super) digest: Digest,
+    /// The client's name for this call.
+    pub(super) client_key: Option<String>,
     pub(super) prepared: Box<dyn PreparedCall>,
     /// The caller asks what the call would do, and wants nothing done.
     pub(super) dry_run: bool,
@@ -32,12 +37,7 @@ impl Gate {
         incoming: Incoming,
         trail: &mut Trail,
     ) -> Result<Valid, Refusal> {
-        if let Some(key) = incoming.own_meta.first() {
-            return Err(whole(format!(
-                "`_meta` has a key of ours that is not known: {}",
-                shown(key)
-            )));
-        }
+        let client_key = client_key(tool, &incoming.own_meta).map_err(whole)?;
         let arguments = match &incoming.target {
             // The variables of the template are the arguments; a caller can not add to them.
             Target::Resource(uri) => self.table.resource(uri).map(|(_, v)| v).unwrap_or_default(),
@@ -54,7 +54,8 @@ impl Gate {
         if bytes.len() > self.settings.max_argument_bytes {
             return Err(whole(too_large(self.settings.max_argument_bytes)));
         }
-        trail.arguments(self, tool, &arguments, Digest::of_bytes(&bytes));
+        let digest = Digest::of_bytes(&bytes);
+        trail.arguments(self, tool, &arguments, digest);
         let prepared = tool.bound.prepare(&arguments).map_err(invalid)?;
         let caller = Caller {
             principal: incoming.caller.shared(),
@@ -64,7 +65,15 @@ impl Gate {
                 incoming.progress,
             ),
         };
-        Ok(Valid { caller, cancelled: incoming.cancelled, arguments, prepared, dry_run })
+        Ok(Valid {
+            caller,
+            cancelled: incoming.cancelled,
+            arguments,
+            digest,
+            client_key,
+            prepared,
+            dry_run,
+        })
     }
 
     /// Checks sizes, checks the schema, applies defaults, and spells every number one way.
@@ -136,19 +145,24 @@ fn faults(tool: &Served, arguments: &Value) -> Vec<Fault> {
 }
 
 /// A name out of a request, safe to print and short.
-fn shown(name: &str) -> String {
-    let plain: String =
-        name.chars()
-            .take(40)
-            .map(|c| {
+pub(super) fn shown(name: &str) -> String {
+    format!("`{}`", plain(name))
+}
+
+/// The same without the quotes.
+pub(super) fn plain(name: &str) -> String {
+    name.chars()
+        .take(40)
+        .map(
+            |c| {
                 if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/') {
                     c
                 } else {
                     '?'
                 }
-            })
-            .collect();
-    format!("`{plain}`")
+            },
+        )
+        .collect()
 }
 
 /// Why arguments are not even looked at.

@@ -32,6 +32,7 @@ pub(super) fn unauthenticated() -> ErrorData {
 pub(super) fn to_tool_result(answer: Answer) -> Result<CallToolResult, ErrorData> {
     match answer {
         Answer::Done { request_id, output } => Ok(done(output, &request_id)),
+        Answer::Replayed { request_id, output } => Ok(replayed(output, &request_id)),
         Answer::Previewed { request_id, output } => Ok(previewed(output, &request_id)),
         Answer::Refused { request_id, refusal } => Ok(refused(&refusal, &request_id)),
         Answer::Unknown => Err(unknown_tool()),
@@ -52,6 +53,15 @@ fn done(output: Output, request_id: &str) -> CallToolResult {
     let mut meta = MetaObject::default();
     meta.0.insert(format!("{META_PREFIX}request_id"), request_id.into());
     result.meta = Some(meta);
+    result
+}
+
+/// The first answer once more, with a mark for the program around the model. The content is as it was: a model that reads
+/// it acts as it would have the first time.
+fn replayed(output: Output, request_id: &str) -> CallToolResult {
+    let mut result = done(output, request_id);
+    let meta = result.meta.get_or_insert_default();
+    meta.0.insert(format!("{META_PREFIX}replayed"), true.into());
     result
 }
 
@@ -99,7 +109,9 @@ fn to_content(block: Block) -> ContentBlock {
 /// The answer to `prompts/get`. Prompts have no `isError`, so a refusal is an error of the protocol.
 pub(super) fn to_prompt_result(answer: Answer) -> Result<GetPromptResult, ErrorData> {
     match answer {
-        Answer::Done { output, .. } | Answer::Previewed { output, .. } => {
+        Answer::Done { output, .. }
+        | Answer::Replayed { output, .. }
+        | Answer::Previewed { output, .. } => {
             let mut blocks: Vec<ContentBlock> = output.blocks.into_iter().map(to_content).collect();
             if let Some(value) = output.structured {
                 blocks.insert(0, ContentBlock::text(plain(value)));
@@ -119,7 +131,9 @@ pub(super) fn to_resource_result(
     mime_type: Option<&str>,
 ) -> Result<ReadResourceResult, ErrorData> {
     match answer {
-        Answer::Done { output, .. } | Answer::Previewed { output, .. } => {
+        Answer::Done { output, .. }
+        | Answer::Replayed { output, .. }
+        | Answer::Previewed { output, .. } => {
             let text = |text: String| {
                 let contents = ResourceContents::text(text, uri);
                 match mime_type {

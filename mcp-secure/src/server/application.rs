@@ -19,7 +19,7 @@ use crate::identity::{
 };
 use crate::manifest::Manifest;
 use crate::pipeline::{Answer, Gate, ServerInfo};
-use crate::store::{Resolution, RunId, RunRecord, RunState};
+use crate::store::{Resolution, RunId, RunRecord, RunState, Switch, SwitchScope};
 use crate::tool::{BoxFuture, State};
 
 /// The client of a process that a host started.
@@ -221,6 +221,23 @@ impl Opened for OpenedServer {
         Box::pin(async move {
             self.0.resolve(who, id, found, reason).await.map_err(|refused| refused.to_string())
         })
+    }
+
+    fn switched_off<'a>(
+        &'a self,
+        who: &'a Authenticated,
+    ) -> BoxFuture<'a, Result<Vec<Switch>, String>> {
+        Box::pin(self.0.switched_off(who))
+    }
+
+    fn switch<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        scope: SwitchScope,
+        off: bool,
+        reason: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(self.0.switch(who, scope, off, reason))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -5,32 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::catalog::{Described, StartFault};
+use crate::pipeline::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
 use crate::policy::{ActionFacts, Policies, PolicyEngine, PolicyFault, ResourceFacts};
 use crate::tool::DRY_RUN;
-use crate::tool::spec::{Access, ToolSpec};
-
-/// A control that is declared has to be enforced; one that this version can not enforce keeps the server from starting.
-pub(super) fn unenforced(spec: &ToolSpec) -> Vec<StartFault> {
-    let mut missing = Vec::new();
-    if spec.idempotency.is_some() {
-        missing.push("idempotency");
-    }
-    if !spec.rate_limits.is_empty() {
-        missing.push("rate_limit");
-    }
-    missing
-        .into_iter()
-        .map(|control| {
-            StartFault::tool(
-                spec.name,
-                format!(
-                    "`{control}` is declared, and this version of mcp-secure can not enforce it yet; \
-                     take it out of the declaration, or wait for the version that can"
-                ),
-            )
-        })
-        .collect()
-}
+use crate::tool::spec::{Access, Risk};
 
 /// A permission to judge somebody's call that is also the permission of a tool could be given away with the tool. One
 /// to roll back may be: a tool that cancels refunds takes the same trust as taking one back.
@@ -46,10 +24,13 @@ pub(super) fn deciders(tools: &[Described]) -> Vec<StartFault> {
         .iter()
         .flat_map(|tool| {
             let decide = tool.decide_permission.as_deref().map(|by| (by, "decides on"));
-            let resolve = tool.resolve_permission.as_deref().map(|by| (by, "resolves what is in doubt of"));
+            let resolve =
+                tool.resolve_permission.as_deref().map(|by| (by, "resolves what is in doubt of"));
             let given_away = [decide, resolve].into_iter().flatten();
             given_away.filter(|(by, _)| permissions.contains(by)).map(|(by, does)| {
-                let why = format!("`{by}` {does} this tool and is a tool's own permission; give it one of its own");
+                let why = format!(
+                    "`{by}` {does} this tool and is a tool's own permission; give it one of its own"
+                );
                 StartFault::tool(tool.spec.name, why)
             })
         })
@@ -62,9 +43,23 @@ pub(super) fn policies(
     server: &str,
     tools: &[Described],
 ) -> Result<PolicyEngine, Vec<StartFault>> {
-    let facts: Vec<ActionFacts> = tools.iter().map(facts).collect();
+    let facts: Vec<ActionFacts> = tools.iter().map(facts).chain([switches()]).collect();
     PolicyEngine::build(policies, server, &facts)
         .map_err(|faults| faults.iter().map(policy_fault).collect())
+}
+
+/// The switches, as policies know them: on the server as a whole, under a permission of their own.
+fn switches() -> ActionFacts {
+    ActionFacts {
+        tool: SWITCH_ACTION.to_owned(),
+        permission: Some(SWITCH_PERMISSION.to_owned()),
+        decide: None,
+        rollback: None,
+        resolve: None,
+        resource: None,
+        arguments: switch_arguments(),
+        risk: Risk::Critical,
+    }
 }
 
 fn policy_fault(fault: &PolicyFault) -> StartFault {

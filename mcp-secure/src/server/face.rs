@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use crate::identity::{AuthError, Authenticated, Authenticator};
 use crate::pipeline::{Answer, Incoming, ServerInfo, Transport};
@@ -40,6 +41,9 @@ pub(crate) trait Face: Send + Sync + 'static {
 
     /// Whether anything at all of this kind is declared.
     fn declares(&self, which: Catalogue) -> bool;
+
+    /// Changes whenever the lists may have.
+    fn changes(&self) -> watch::Receiver<u64>;
 
     fn info(&self) -> &ServerInfo;
 

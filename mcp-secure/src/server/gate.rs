@@ -30,6 +30,10 @@ impl Face for Gate {
         })
     }
 
+    fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.switchings()
+    }
+
     fn info(&self) -> &ServerInfo {
         Self::info(self)
     }

@@ -8,9 +8,9 @@ use rmcp::model::{
     GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig, ServerJsonRpcMessage, ServerResult,
+    ServerConfig, ServerJsonRpcMessage, ServerResult, SubscriptionFilter,
 };
-use rmcp::service::{RequestContext, RoleServer};
+use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{Peer, ServerHandler};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::face::{Catalogue, Face, Shown};
 use super::http::Caller;
 use super::plain::PlainCall;
-use super::{answer, list};
+use super::{answer, changes, list};
 use crate::context::Progress;
 use crate::identity::{Authenticated, Credentials};
 use crate::pipeline::{Answer, Incoming, META_PREFIX, Target, Transport};
@@ -28,7 +28,7 @@ use crate::pipeline::{Answer, Incoming, META_PREFIX, Target, Transport};
 const CLIENT_INFO_CHARS: usize = 120;
 
 /// The methods a client may know, so that bad parameters of one are not taken for an unknown method.
-const METHODS: [&str; 12] = [
+const METHODS: [&str; 13] = [
     "initialize",
     "ping",
     "server/discover",
@@ -39,6 +39,7 @@ const METHODS: [&str; 12] = [
     "resources/read",
     "prompts/list",
     "prompts/get",
+    "subscriptions/listen",
     "completion/complete",
     "logging/setLevel",
 ];
@@ -222,7 +223,8 @@ async fn notify(peer: &Peer<RoleServer>, mut param: ProgressNotificationParam, p
 
 fn server_config(face: &dyn Face) -> ServerConfig {
     let info = face.info();
-    let mut capabilities = ServerCapabilities::builder().enable_tools().build();
+    let mut capabilities =
+        ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build();
     if face.declares(Catalogue::Resources) {
         capabilities.resources = Some(rmcp::model::ResourcesCapability::default());
     }
@@ -334,6 +336,19 @@ impl ServerHandler for Handler {
         let mime_type = list::mime_type_of(&self.face.shown(&caller, Catalogue::Resources), &uri);
         let answer = self.run(context, caller, Target::Resource(uri.clone()), Map::new()).await;
         answer::to_resource_result(answer, &uri, mime_type).map(ReadResourceResponse::Complete)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        changes::tell(context.peer, self.face.changes());
+    }
+
+    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        changes::tell_subscriber(&subscription, self.face.changes()).await;
+        Ok(())
     }
 
     /// Whatever is no request of the protocol, also a known method with parameters of the wrong shape.

@@ -174,9 +174,10 @@ pub(super) fn mime_type_of(shown: &[Shown], uri: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a `_meta` key is ours.
-pub(super) fn own_keys(meta: &Map<String, Value>, prefix: &str) -> Vec<String> {
-    meta.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+/// What of `_meta` has a key of ours.
+pub(super) fn own_keys(meta: &Map<String, Value>, prefix: &str) -> Map<String, Value> {
+    let own = meta.iter().filter(|(key, _)| key.starts_with(prefix));
+    own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]

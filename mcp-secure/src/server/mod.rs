@@ -7,6 +7,7 @@ mod answer;
 mod application;
 mod boot;
 mod builder;
+mod changes;
 mod checks;
 mod face;
 mod gate;

@@ -32,9 +32,6 @@ impl<S: State> ServerBuilder<S> {
     /// Everything that can be found wrong without opening anything.
     pub(super) fn checked(&self) -> Result<(Vec<Described>, PolicyEngine), Vec<StartFault>> {
         let mut faults = Vec::new();
-        for entry in &self.entries {
-            faults.extend(checks::unenforced(entry.spec()));
-        }
         if let Err(error) = self.people.clone().build() {
             faults.push(StartFault::server(error.to_string()));
         }
@@ -110,6 +107,10 @@ impl<S: State> ServerBuilder<S> {
             authenticator,
             settings: self.settings.clone(),
         });
+        gate.read_switches()
+            .await
+            .map_err(|error| one("what is switched off can not be looked up", &error))?;
+        gate.watch_switches();
         gate.recover().await.map_err(|error| one("lost runs can not be looked up", &error))?;
         Ok(gate)
     }

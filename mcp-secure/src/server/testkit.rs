@@ -91,6 +91,7 @@ pub(super) struct Stub {
     pub(super) names: Names,
     pub(super) seen: Mutex<Vec<Seen>>,
     pub(super) refused: Mutex<Vec<(AuthError, Transport)>>,
+    pub(super) changes: tokio::sync::watch::Sender<u64>,
 }
 
 impl Stub {
@@ -111,6 +112,7 @@ impl Stub {
             names: Names { people, local: Mutex::new(Some("alice".into())) },
             seen: Mutex::default(),
             refused: Mutex::default(),
+            changes: tokio::sync::watch::Sender::new(0),
         })
     }
 
@@ -132,7 +134,7 @@ impl Face for Stub {
         self.seen.lock().unwrap().push(Seen {
             subject: subject.clone(),
             target: incoming.target.clone(),
-            own_meta: incoming.own_meta.clone(),
+            own_meta: incoming.own_meta.keys().cloned().collect(),
             client_info: incoming.client_info.clone(),
             trace: incoming.trace.clone(),
             cancelled: incoming.cancelled.clone(),
@@ -197,6 +199,10 @@ impl Face for Stub {
 
     fn declares(&self, _: Catalogue) -> bool {
         true
+    }
+
+    fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     fn info(&self) -> &ServerInfo {

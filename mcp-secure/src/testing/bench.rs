@@ -20,7 +20,7 @@ impl LocalClient {
             caller: self.caller.clone(),
             target: Target::Tool(tool.to_owned()),
             arguments,
-            own_meta: Vec::new(),
+            own_meta: Map::new(),
             transport: Transport::Local,
             client_info: None,
             trace: None,

@@ -18,9 +18,7 @@ use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
-use crate::pipeline::{
-    Answer, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport,
-};
+use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport};
 use crate::server::ServerBuilder;
 use crate::store::{Resolution, RunId, RunRecord};
 use crate::tool::State;
@@ -153,7 +151,12 @@ impl LocalServer {
     }
 
     /// Takes back what the run called `id` did, as the person called `name`.
-    pub async fn rollback(&self, name: &str, id: &RunId, reason: &str) -> Result<LocalReply, String> {
+    pub async fn rollback(
+        &self,
+        name: &str,
+        id: &RunId,
+        reason: &str,
+    ) -> Result<LocalReply, String> {
         let who = self.person(name, "local-desk")?;
         Ok(self.gate.rollback(&who, id, Some(reason.to_owned())).await.into())
     }
@@ -216,7 +219,7 @@ impl LocalClient {
         arguments: Value,
         give_up: CancellationToken,
     ) -> LocalReply {
-        self.send(Target::Tool(tool.to_owned()), arguments, Vec::new(), give_up).await
+        self.send(Target::Tool(tool.to_owned()), arguments, Map::new(), give_up).await
     }
 
     /// Calls a tool with keys under this crate's prefix in `_meta`.
@@ -224,7 +227,7 @@ impl LocalClient {
         &self,
         tool: &str,
         arguments: Value,
-        meta: Vec<String>,
+        meta: Map<String, Value>,
     ) -> LocalReply {
         self.send(Target::Tool(tool.to_owned()), arguments, meta, CancellationToken::new()).await
     }
@@ -234,7 +237,7 @@ impl LocalClient {
         self.send(
             Target::Resource(uri.to_owned()),
             Value::Null,
-            Vec::new(),
+            Map::new(),
             CancellationToken::new(),
         )
         .await
@@ -242,7 +245,7 @@ impl LocalClient {
 
     /// Gets a prompt.
     pub async fn prompt(&self, name: &str, arguments: Value) -> LocalReply {
-        self.send(Target::Prompt(name.to_owned()), arguments, Vec::new(), CancellationToken::new())
+        self.send(Target::Prompt(name.to_owned()), arguments, Map::new(), CancellationToken::new())
             .await
     }
 
@@ -250,7 +253,7 @@ impl LocalClient {
         &self,
         target: Target,
         arguments: Value,
-        own_meta: Vec<String>,
+        own_meta: Map<String, Value>,
         cancelled: CancellationToken,
     ) -> LocalReply {
         let arguments = match arguments {
@@ -284,6 +287,8 @@ pub struct LocalReply {
     pub structured: Value,
     /// True where this is a preview of a call that was not carried out.
     pub dry_run: bool,
+    /// True where this is the answer of the same call before, and nothing ran this time.
+    pub replayed: bool,
     text: Option<String>,
 }
 
@@ -313,24 +318,33 @@ impl LocalReply {
 impl From<Answer> for LocalReply {
     fn from(answer: Answer) -> Self {
         match answer {
+            Answer::Replayed { request_id, output } => {
+                Self { replayed: true, ..Self::from(Answer::Done { request_id, output }) }
+            }
             Answer::Previewed { request_id, output } => {
                 Self { dry_run: true, ..Self::from(Answer::Done { request_id, output }) }
             }
             Answer::Done { output, .. } => Self {
                 ok: true,
                 dry_run: false,
+                replayed: false,
                 text: output.first_text(),
                 structured: output.structured.unwrap_or_default(),
             },
             Answer::Refused { request_id, refusal } => Self {
                 ok: false,
                 dry_run: false,
+                replayed: false,
                 structured: refusal.to_json(&request_id),
                 text: None,
             },
-            Answer::Unknown => {
-                Self { ok: false, dry_run: false, structured: Value::Null, text: None }
-            }
+            Answer::Unknown => Self {
+                ok: false,
+                dry_run: false,
+                replayed: false,
+                structured: Value::Null,
+                text: None,
+            },
         }
     }
 }

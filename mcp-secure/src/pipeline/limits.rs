@@ -1,0 +1,91 @@
+//! Stages 1 and 5: how often, and how many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::gate::Gate;
+use super::refusal::{Code, Refusal};
+use super::table::Served;
+use crate::canon::Digest;
+use crate::identity::Principal;
+use crate::limit::Exhausted;
+use crate::store::Rate;
+use crate::tool::spec::{RateLimitSpec, RateScope};
+
+impl Gate {
+    /// Stage 1: no account keeps the server busy for everybody. `Err` where the account has used up its quota.
+    pub(super) fn within_quota(&self, principal: &Principal) -> Result<(), Refusal> {
+        let Some(quota) = &self.quota else { return Ok(()) };
+        let account = (principal.issuer.clone(), principal.subject.clone());
+        quota.take(&account).map_err(|wait| {
+            limited("this account makes too many calls", wait)
+                .remedy("call again later, and less often")
+        })
+    }
+
+    /// Stage 5: the tool's own limits, all of which have to hold, and a slot that is held until the call has ended.
+    pub(super) async fn limit(
+        &self,
+        tool: &Served,
+        principal: &Principal,
+    ) -> Result<OwnedSemaphorePermit, Refusal> {
+        for (nth, rule) in tool.spec.rate_limits.iter().enumerate() {
+            let bucket = bucket(tool, nth, *rule, principal)?;
+            self.leases.take(bucket, rate(*rule)).await.map_err(|why| match why {
+                Exhausted::Until(ms) => limited(said(*rule), Duration::from_millis(ms))
+                    .remedy("wait as long as `retry_after_ms` says, then call again"),
+                // A limit that can not be looked up lets nothing through.
+                Exhausted::Unknown(error) => super::approve::unavailable(&error),
+            })?;
+        }
+        Self::slot(tool)
+    }
+
+    pub(super) fn slot(tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&tool.slots).try_acquire_owned().map_err(|_| {
+            limited("too many calls of this tool run at once", Duration::from_secs(1))
+                .remedy("call again a little later")
+        })
+    }
+}
+
+fn limited(reason: &str, wait: Duration) -> Refusal {
+    let mut refusal = Refusal::new(Code::RateLimited, reason);
+    refusal.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+    refusal
+}
+
+const fn said(rule: RateLimitSpec) -> &'static str {
+    match rule.scope {
+        RateScope::User => "you have called this tool as often as it allows one account",
+        RateScope::Tenant => "your organisation has called this tool as often as it allows",
+        RateScope::Tool => "this tool has been called as often as it allows",
+    }
+}
+
+fn rate(rule: RateLimitSpec) -> Rate {
+    let period_us = u64::from(rule.period_secs).saturating_mul(1_000_000);
+    Rate { burst: rule.count, every_us: (period_us / u64::from(rule.count.max(1))).max(1) }
+}
+
+fn bucket(
+    tool: &Served,
+    nth: usize,
+    rule: RateLimitSpec,
+    principal: &Principal,
+) -> Result<Digest, Refusal> {
+    let whose = match rule.scope {
+        RateScope::User => json!([principal.tenant, principal.issuer, principal.subject]),
+        RateScope::Tenant => json!([principal.tenant]),
+        RateScope::Tool => json!([]),
+    };
+    // The rule is part of it: a changed rate starts anew rather than in the middle of another.
+    let of = json!({
+        "tool": tool.spec.name, "nth": nth, "count": rule.count, "period": rule.period_secs, "whose": whose,
+    });
+    Digest::of_value(&of)
+        .map_err(|cause| Refusal::new(Code::RateLimited, "the limit has no bucket").internal(cause))
+}
