@@ -129,11 +129,7 @@ impl Gate {
     }
 
     /// Another call was quicker, or the approval is no longer what it was a moment ago.
-    async fn not_committed(
-        &self,
-        why: CommitRefused,
-        approval: Option<&ApprovalId>,
-    ) -> Refusal {
+    async fn not_committed(&self, why: CommitRefused, approval: Option<&ApprovalId>) -> Refusal {
         let found = match approval {
             Some(id) => self.store.approval(id).await.ok().flatten(),
             None => None,

@@ -166,11 +166,7 @@ pub(super) async fn bounded(
 }
 
 /// Stage 10.
-fn guarded(
-    tool: &Served,
-    schema: Option<&Validator>,
-    output: Output,
-) -> Result<Checked, Refusal> {
+fn guarded(tool: &Served, schema: Option<&Validator>, output: Output) -> Result<Checked, Refusal> {
     guard::check(tool.spec, schema, output).map_err(|cause| {
         Refusal::new(
             Code::OutputRefused,

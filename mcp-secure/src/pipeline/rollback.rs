@@ -104,8 +104,11 @@ impl Gate {
             Some(state) => state.output,
         };
         let unread = |cause: &dyn std::fmt::Display| {
-            Refusal::new(Code::NotRolledBack, "the tool has changed since this run, so it can not be taken back")
-                .internal(cause)
+            Refusal::new(
+                Code::NotRolledBack,
+                "the tool has changed since this run, so it can not be taken back",
+            )
+            .internal(cause)
         };
         let Kept { arguments, output } =
             serde_json::from_value(kept).map_err(|error| unread(&error))?;
@@ -169,7 +172,9 @@ fn undoing(tool: &Served, output: Output) -> Result<Enter, ToolError> {
 /// A run that can not be taken back.
 pub(super) fn not_undone(why: RollbackRefused) -> Refusal {
     let remedy = match why {
-        RollbackRefused::NotDone => "find out how the run ended; one in doubt has to be resolved first",
+        RollbackRefused::NotDone => {
+            "find out how the run ended; one in doubt has to be resolved first"
+        }
         RollbackRefused::Taken => "look at the run that took it back",
         RollbackRefused::NotFound | RollbackRefused::NotOffered | RollbackRefused::Expired => {
             "what it did has to be put right in another way"

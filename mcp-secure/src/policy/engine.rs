@@ -362,7 +362,8 @@ fn warnings(
             let id = act.id(&tool.tool);
             // Nobody has to be named for what may never happen; without somebody it stays in doubt.
             if act != Act::Resolve
-                && action.as_ref().is_some_and(|a| !a.public && a.permits.is_empty()) {
+                && action.as_ref().is_some_and(|a| !a.public && a.permits.is_empty())
+            {
                 let fault = PolicyFault::new(format!("no policy can permit `Action::\"{id}\"`"));
                 found.push(fault.help("add a `permit` for it or for its permission"));
             }

@@ -46,10 +46,13 @@ pub(super) fn deciders(tools: &[Described]) -> Vec<StartFault> {
         .iter()
         .flat_map(|tool| {
             let decide = tool.decide_permission.as_deref().map(|by| (by, "decides on"));
-            let resolve = tool.resolve_permission.as_deref().map(|by| (by, "resolves what is in doubt of"));
+            let resolve =
+                tool.resolve_permission.as_deref().map(|by| (by, "resolves what is in doubt of"));
             let given_away = [decide, resolve].into_iter().flatten();
             given_away.filter(|(by, _)| permissions.contains(by)).map(|(by, does)| {
-                let why = format!("`{by}` {does} this tool and is a tool's own permission; give it one of its own");
+                let why = format!(
+                    "`{by}` {does} this tool and is a tool's own permission; give it one of its own"
+                );
                 StartFault::tool(tool.spec.name, why)
             })
         })

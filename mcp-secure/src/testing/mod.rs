@@ -18,9 +18,7 @@ use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
-use crate::pipeline::{
-    Answer, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport,
-};
+use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport};
 use crate::server::ServerBuilder;
 use crate::store::{Resolution, RunId, RunRecord};
 use crate::tool::State;
@@ -153,7 +151,12 @@ impl LocalServer {
     }
 
     /// Takes back what the run called `id` did, as the person called `name`.
-    pub async fn rollback(&self, name: &str, id: &RunId, reason: &str) -> Result<LocalReply, String> {
+    pub async fn rollback(
+        &self,
+        name: &str,
+        id: &RunId,
+        reason: &str,
+    ) -> Result<LocalReply, String> {
         let who = self.person(name, "local-desk")?;
         Ok(self.gate.rollback(&who, id, Some(reason.to_owned())).await.into())
     }
