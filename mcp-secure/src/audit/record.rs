@@ -27,7 +27,8 @@ pub enum Event {
     /// A read-only call, in one record with how it ended.
     Read,
     /// A preview of a call, shown to who asked for it. Nothing was carried out.
-    DryRun,
+    #[serde(rename = "dry_run")]
+    Previewed,
     /// A call that was not run.
     Refusal,
     /// An approval request was made or changed its state.
@@ -53,7 +54,7 @@ impl Event {
             Self::Intent => "intent",
             Self::Outcome => "outcome",
             Self::Read => "read",
-            Self::DryRun => "dry_run",
+            Self::Previewed => "dry_run",
             Self::Refusal => "refusal",
             Self::Approval => "approval",
             Self::Decision => "decision",
