@@ -105,6 +105,7 @@ use crate::tool::Output;
 
 /// A call that no stage before the body refused.
 #[cfg(feature = "server")]
+#[expect(clippy::large_enum_variant, reason = "one a call, taken apart where it is made")]
 enum Passed {
     /// It asked what it would do, and this is what it hears.
     Asked(Checked),

@@ -173,6 +173,18 @@ impl LocalServer {
         self.gate.resolve(&who, id, found, reason).await
     }
 
+    /// Switches off or on, as the person called `name`. False where it stood so already.
+    pub async fn switch(
+        &self,
+        name: &str,
+        scope: crate::store::SwitchScope,
+        off: bool,
+        reason: Option<&str>,
+    ) -> Result<bool, String> {
+        let who = self.person(name, "local-desk")?;
+        self.gate.switch(&who, scope, off, reason).await
+    }
+
     /// Writes the record to its end and closes it.
     pub async fn close(self) -> Result<(), String> {
         self.gate.drain().await;
