@@ -118,12 +118,9 @@ async fn processes_that_share_a_store_share_its_limits() {
 async fn b14_a_limit_that_can_not_be_looked_up_lets_nothing_through() {
     let bank = bank().await;
     assert!(bank.call("alice", "send_mail", json!({})).await.ok);
-    for file in ["mcp-secure.sqlite", "mcp-secure.sqlite-wal", "mcp-secure.sqlite-shm"] {
-        let path = bank.folder.path().join(file);
-        if path.exists() {
-            std::fs::write(&path, vec![0xff; 8192]).unwrap();
-        }
-    }
+    let store =
+        rusqlite::Connection::open(bank.folder.path().join("data/mcp-secure.sqlite")).unwrap();
+    store.execute_batch("DROP TABLE buckets").unwrap();
     let refused = bank.call("bob", "send_mail", json!({})).await;
     assert!(!refused.ok && refused.structured["executed"] == false, "{refused:?}");
     assert_eq!(bank.effects.all().len(), 1);
