@@ -113,6 +113,8 @@ impl<S: State> App for Application<S> {
     fn http(&self, addr: SocketAddr) -> HttpSettings {
         let mut settings = HttpSettings::new(addr);
         settings.public.clone_from(&self.builder.public);
+        settings.sessions = self.builder.sessions;
+        settings.requests_per_peer = self.builder.requests_per_peer;
         settings.real_issuer = !self.builder.issuers.is_empty();
         settings
     }
