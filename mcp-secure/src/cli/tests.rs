@@ -71,6 +71,7 @@ impl App for Desk {
         &self,
         _: DataDir,
         _: Opening,
+        _: Option<StoreSource>,
     ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>> {
         Box::pin(async { Err(vec![StartFault::server("not in this test")]) })
     }

@@ -11,6 +11,7 @@ use crate::limit::Quota;
 use crate::manifest::Manifest;
 use crate::pipeline::{ServerInfo, Settings};
 use crate::policy::Policies;
+use crate::store::StoreSource;
 use crate::tool::{Entry, State, ToolSet};
 
 /// Opens the application's state.
@@ -75,6 +76,7 @@ impl Server {
             issuers: Vec::new(),
             public: None,
             settings: Settings::default(),
+            store: StoreSource::default(),
             sessions: true,
             requests_per_peer: Some(Quota::per_second(500).burst(2000)),
             house: None,
@@ -92,6 +94,7 @@ pub struct ServerBuilder<S: State> {
     pub(super) issuers: Vec<Issuer>,
     pub(super) public: Option<PublicHttp>,
     pub(super) settings: Settings,
+    pub(super) store: StoreSource,
     pub(super) sessions: bool,
     pub(super) requests_per_peer: Option<Quota>,
     pub(super) house: Option<String>,
@@ -175,6 +178,14 @@ impl<S: State> ServerBuilder<S> {
     #[must_use]
     pub fn requests_per_peer(mut self, quota: Option<Quota>) -> Self {
         self.requests_per_peer = quota;
+        self
+    }
+
+    /// Where approvals, runs, keys, limits and switches are kept: a file in the data folder unless said. An operator says
+    /// it with `--store` or `MCP_SECURE_STORE`, which goes first.
+    #[must_use]
+    pub fn store(mut self, store: StoreSource) -> Self {
+        self.store = store;
         self
     }
 

@@ -16,6 +16,7 @@ mod postgres;
 mod record;
 mod row;
 mod run;
+mod source;
 mod sqlite;
 mod switch;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use record::{
 pub use run::{
     CommitRefused, Committed, Fence, Finished, LapsedRun, NewRun, Renewed, RunId, RunResult,
 };
+pub use source::StoreSource;
 pub use sqlite::Sqlite;
 pub use switch::{NotAScope, Switch, SwitchScope};
 

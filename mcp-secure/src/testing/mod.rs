@@ -89,7 +89,7 @@ impl LocalServer {
         let nobody = JwtAuthenticator::new([], clock.clone()).map_err(|error| one(&error))?;
         let durability = if durable { Durability::Strict } else { Durability::Relaxed };
         let options = Options { durability, ..Options::default() };
-        let gate = server.open_gate(&data, Arc::new(nobody), clock.clone(), options).await?;
+        let gate = server.open_gate(&data, None, Arc::new(nobody), clock.clone(), options).await?;
         gate.keep_up();
         Ok(Self { gate, people, data, clock })
     }
