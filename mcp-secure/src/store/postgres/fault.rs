@@ -61,7 +61,9 @@ pub(super) fn of_commit(error: &Error) -> Fault {
 
 /// The connection is of no more use.
 fn is_gone(error: &Error) -> bool {
-    error.is_closed() || std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>())
+    error.is_closed()
+        || std::error::Error::source(error)
+            .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 /// The server, or a pooler before it, goes away or is not there yet.

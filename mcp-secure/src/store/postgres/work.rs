@@ -48,7 +48,6 @@ macro_rules! attempt {
                     Ok(answer)
                 }
                 Err(fault) => {
-                    drop(begun);
                     pool.roll_back(lent).await;
                     Err(fault)
                 }
@@ -133,12 +132,11 @@ pub(super) async fn begin_all(
     };
     let lost = matches!(together, Err(Fault::Lost(_)));
     let together = together.unwrap_or_else(|_| runs.iter().map(|_| None).collect());
-    let answers = runs.into_iter().zip(together).map(async |(run, done)| match done {
-        Some(committed) => Ok(committed),
-        None => {
-            let lost = lost && batch::is_plain(&run);
-            begin_one(&pool, &run, lost).await
+    let answers = runs.iter().zip(together).map(async |(run, done)| {
+        if let Some(committed) = done {
+            return Ok(committed);
         }
+        begin_one(&pool, run, lost && batch::is_plain(run)).await
     });
     futures_util::future::join_all(answers).await
 }
