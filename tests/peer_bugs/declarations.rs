@@ -57,30 +57,8 @@ fn b36_the_attribute_on_anything_but_a_function_does_not_compile() {
 }
 
 #[test]
-fn b07_a_control_that_is_misspelt_or_cannot_be_enforced_is_never_left_out() {
+fn b07_a_control_that_is_misspelt_is_never_left_out() {
     does_not_compile("macro/misspelt/control.rs", "MS0401");
-    let builder = empty(&Effects::default(), &Weather::default())
-        .tools(tools![limited])
-        .policies(Policies::from_str("bank", "permit (principal, action, resource);"));
-    let faults = builder.check().expect_err("it can not be enforced yet");
-    assert!(
-        faults
-            .iter()
-            .any(|f| { f.tool.as_deref() == Some("limited") && f.message.contains("rate_limit") }),
-        "{faults:#?}"
-    );
-}
-
-/// Does something, ten times a minute.
-#[tool(
-    risk = "medium",
-    permission = "note.write",
-    destructive = false,
-    rate_limit = "10/min per user"
-)]
-async fn limited(effects: &Effects) -> Content {
-    let _ = effects;
-    Content::default()
 }
 
 mod twice {

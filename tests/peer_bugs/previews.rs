@@ -184,7 +184,7 @@ async fn a_misspelt_or_misplaced_wish_never_runs_for_real() {
         let answer = bank.call("alice", "write_note", arguments).await;
         assert_eq!(answer.code(), Some("invalid_arguments"), "no preview, no such input");
     }
-    let meta = vec!["mcp-secure/dry_run".to_owned()];
+    let meta = [("mcp-secure/dry_run".to_owned(), json!(true))].into_iter().collect();
     let answer = bank.client("alice").call_with_meta("transfer", usual(), meta).await;
     assert_eq!(answer.code(), Some("invalid_arguments"));
     assert!(bank.effects.all().is_empty());

@@ -18,11 +18,16 @@ fn sources(folder: &Path, into: &mut Vec<String>) {
     }
 }
 
-/// Functions that carry an attribute `#[test]` or `#[tokio::test]`.
+/// Functions that carry an attribute `#[test]` or `#[tokio::test]`, and the cases that a `cases!` runs.
 fn tests(text: &str, into: &mut BTreeSet<String>) {
-    let mut marked = false;
+    let (mut marked, mut listed) = (false, false);
     for line in text.lines().map(str::trim) {
-        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+        if listed {
+            listed = line != "}";
+            into.extend(line.strip_suffix(',').map(ToOwned::to_owned));
+        } else if line == "cases! {" {
+            listed = true;
+        } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
             marked = true;
         } else if let Some((_, rest)) = line.split_once("fn ").filter(|_| marked) {
             into.insert(rest.split(['(', '<']).next().unwrap_or_default().to_owned());

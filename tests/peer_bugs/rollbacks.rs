@@ -172,7 +172,9 @@ async fn what_was_done_is_taken_back_once_and_recorded_with_who_and_why() {
         assert_eq!(record["resource"], "Account::\"acc_1\"", "{record:#}");
         assert_eq!(record["policy"]["ids"], json!(["leads"]));
     }
-    assert!(records.iter().any(|r| r["event"] == "refusal" && r["detail"]["compensates"] == json!(id)));
+    assert!(
+        records.iter().any(|r| r["event"] == "refusal" && r["detail"]["compensates"] == json!(id))
+    );
 }
 
 #[tokio::test]
@@ -210,6 +212,10 @@ async fn taking_back_asks_its_own_permission_on_the_resource_as_it_is_now() {
         assert!(refused.structured["reason"].as_str().unwrap().contains("`money.return`"));
     }
     assert!(desk.rollback("carol", &large).await.ok);
+    let arguments = json!({"account": "acc_1", "amount": 900, "pin": "hunter2"});
+    assert!(desk.call("bob", "deposit", arguments).await.ok);
+    let own = desk.rollback("bob", &desk.latest().await.run_id).await;
+    assert_eq!(own.code(), Some("permission_denied"), "{own:#?}");
     // Somebody who could not, and another tenant's, hear that there is no such run.
     for name in ["mallory", "dave"] {
         let nothing = desk.rollback(name, &id).await;

@@ -8,8 +8,9 @@ use syn::Visibility;
 use super::{marker, spec};
 use crate::model::{Annotations, Declaration, Param, Shape};
 use crate::paths::{
-    BoxFuture, CompanionResult, DryRun, DryRunFits, Entry, Lender, Outcome, Reader, Rollback,
-    RollbackFits, State, Tool, ToolError, ToolMeta, ToolSpec, Unreachable, When, WhenFits,
+    BoxFuture, CompanionResult, DryRun, DryRunFits, Entry, Lender, Outcome, OutputType, Reader,
+    Rollback, RollbackFits, State, Tool, ToolError, ToolMeta, ToolSpec, Unreachable, When,
+    WhenFits,
 };
 use crate::role::Role;
 
@@ -94,6 +95,7 @@ pub(crate) fn companion_stub(role: Role, vis: &Visibility, ident: &Ident) -> Tok
         Role::DryRun | Role::Declaration(_) => quote! {
             impl<__A> #DryRunFits<__A> for #ident {}
             impl<__S: #State, __A> #DryRun<__S, __A> for #ident {
+                fn shows() -> #OutputType { #Unreachable!() }
                 fn preview(_: &#Reader<__S>, _: __A) -> #BoxFuture<'_, #CompanionResult> { #Unreachable!() }
             }
         },

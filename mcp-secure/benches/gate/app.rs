@@ -101,6 +101,7 @@ pub(crate) fn server(policies: &str) -> ServerBuilder<App> {
         .owner("benches")
         .tools(tools![read_order].and(fillers()))
         .people(People::new().with(Person::new("alice", "acme").roles(["support", "reader"])))
+        .settings(mcp_secure::pipeline::Settings { quota: None, ..Default::default() })
         .policies(Policies::from_str("bench.cedar", policies))
 }
 

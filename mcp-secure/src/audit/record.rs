@@ -27,7 +27,8 @@ pub enum Event {
     /// A read-only call, in one record with how it ended.
     Read,
     /// A preview of a call, shown to who asked for it. Nothing was carried out.
-    DryRun,
+    #[serde(rename = "dry_run")]
+    Previewed,
     /// A tool, a tenant or everything was switched off or on.
     Switch,
     /// A call that was not run.
@@ -55,8 +56,8 @@ impl Event {
             Self::Intent => "intent",
             Self::Outcome => "outcome",
             Self::Read => "read",
-            Self::DryRun => "dry_run",
             Self::Switch => "switch",
+            Self::Previewed => "dry_run",
             Self::Refusal => "refusal",
             Self::Approval => "approval",
             Self::Decision => "decision",

@@ -11,7 +11,7 @@ use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
 use crate::manifest::Manifest;
 use crate::pipeline::{Answer, ServerInfo};
 use crate::server::{Face, HttpSettings};
-use crate::store::{Resolution, RunId, RunRecord, RunState, Switch, SwitchScope};
+use crate::store::{Resolution, RunId, RunRecord, RunState, StoreSource, Switch, SwitchScope};
 use crate::tool::BoxFuture;
 
 /// What an application is opened for.
@@ -57,10 +57,12 @@ pub(crate) trait App: Send + Sync {
         data.path().join(crate::server::AUDIT_FOLDER)
     }
 
+    /// Opens everything; `store` goes before what the application says itself.
     fn open(
         &self,
         data: DataDir,
         opening: Opening,
+        store: Option<StoreSource>,
     ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>>;
 }
 

@@ -18,6 +18,15 @@ pub(super) struct Cli {
     /// The data folder: store, audit record and local keys.
     #[arg(long, global = true, env = "MCP_SECURE_DATA", value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// The store, where it is not the file in the data folder: `postgres://user@host/database`.
+    #[arg(
+        long,
+        global = true,
+        env = "MCP_SECURE_STORE",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(super) store: Option<String>,
     /// How results are shown; a table on a terminal and JSON elsewhere, unless said.
     #[arg(long, global = true, value_enum, value_name = "FORMAT")]
     pub(super) format: Option<Format>,

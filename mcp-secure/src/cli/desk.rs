@@ -18,8 +18,11 @@ impl Desk {
     pub(super) async fn open(context: &Context, person: &str) -> Result<Self, Failure> {
         let data = context.data()?;
         let who = identify(context, &data, person)?;
-        let opened =
-            context.app.open(data, Opening::Desk).await.map_err(|faults| Failure::all(&faults))?;
+        let opened = context
+            .app
+            .open(data, Opening::Desk, context.store.clone())
+            .await
+            .map_err(|faults| Failure::all(&faults))?;
         Ok(Self { who, opened })
     }
 }

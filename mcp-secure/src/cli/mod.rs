@@ -33,6 +33,7 @@ pub(crate) use escape::is_unsafe;
 use output::Output;
 
 use crate::identity::{DataDir, DataDirKind};
+use crate::store::{StoreError, StoreSource};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ struct Context {
     /// The program as it was called, for hints that can be copied.
     program: String,
     data: PathBuf,
+    /// The store, where an operator named one.
+    store: Option<StoreSource>,
     /// Whether `data` was named, so that hints name it too.
     data_named: bool,
 }
@@ -115,7 +118,15 @@ pub(crate) async fn run(
         .map_or_else(|| app.info().name.clone(), |p| p.to_string_lossy().into_owned());
     let data_named = cli.data.is_some();
     let data = cli.data.unwrap_or_else(|| PathBuf::from(format!("{}-data", app.info().name)));
-    let context = Context { app, output, program, data, data_named };
+    let store = match cli.store.as_deref().map(str::parse).transpose() {
+        Ok(store) => store,
+        Err(error) => {
+            let error: StoreError = error;
+            output.error(&error.to_string());
+            return ExitCode::from(2);
+        }
+    };
+    let context = Context { app, output, program, data, store, data_named };
     let command = cli.command.unwrap_or_else(Command::serve_on_this_machine);
     match dispatch(&context, command).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -177,3 +177,63 @@ fn described(run: &RunRecord) -> String {
     }
     Output::pairs(&pairs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::Party;
+    use crate::canon::Digest;
+    use crate::clock::Timestamp;
+    use crate::identity::Method;
+    use crate::store::RollbackState;
+
+    fn hostile() -> RunRecord {
+        let text = "\u{1b}[2J\u{202e}evil\nrun  forged";
+        RunRecord {
+            run_id: RunId::random(),
+            request_id: "req_1".to_owned(),
+            tool: "pay".to_owned(),
+            effect: Digest::of_bytes(&[]),
+            caller: Party {
+                issuer: "local".to_owned(),
+                subject: text.to_owned(),
+                tenant: "acme".to_owned(),
+                person: None,
+                actors: vec![],
+                client: text.to_owned(),
+                method: Method::Asserted,
+                roles: std::collections::BTreeSet::new(),
+                scopes: std::collections::BTreeSet::new(),
+            },
+            mutating: true,
+            approval: None,
+            state: RunState::Done,
+            started: Timestamp::from_millis(0),
+            finished: None,
+            lease_until: Timestamp::from_millis(0),
+            rollback: Some(RollbackState {
+                output: json!({"arguments": {"pin": "hunter2"}}),
+                until: Timestamp::from_millis(1),
+                taken_by: None,
+            }),
+            compensates: None,
+            late: true,
+            error: Some(text.to_owned()),
+        }
+    }
+
+    #[test]
+    fn hostile_text_of_a_run_does_not_act_and_adds_no_line() {
+        let shown = described(&hostile());
+        assert!(!shown.chars().any(|c| c != '\n' && crate::cli::escape::is_unsafe(c)), "{shown}");
+        assert_eq!(shown.lines().filter(|line| line.starts_with("run ")).count(), 1, "{shown}");
+    }
+
+    #[test]
+    fn what_is_kept_for_a_rollback_is_not_shown() {
+        let run = hostile();
+        for shown in [described(&run), view(&run).to_string()] {
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+}

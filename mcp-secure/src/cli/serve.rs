@@ -36,7 +36,7 @@ async fn stdio(
     let data = context.data_or_new()?;
     let opened = context
         .app
-        .open(data, Opening::Stdio { person })
+        .open(data, Opening::Stdio { person }, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
     let served = streams.serve(opened.face(), stop).await;
@@ -58,7 +58,7 @@ async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> R
     let server = HttpServer::bind(context.app.http(addr)).await.map_err(Failure::because)?;
     let opened = context
         .app
-        .open(data.clone(), Opening::Http)
+        .open(data.clone(), Opening::Http, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
     Output::note(&banner(context, &data, server.addr()));

@@ -71,6 +71,7 @@ impl App for Desk {
         &self,
         _: DataDir,
         _: Opening,
+        _: Option<StoreSource>,
     ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>> {
         Box::pin(async { Err(vec![StartFault::server("not in this test")]) })
     }
@@ -106,6 +107,11 @@ fn every_line_of_the_contract_is_taken() {
         "desk approvals show apr_1 --as bob",
         "desk approvals approve apr_1 --as bob --digest aa --reason why",
         "desk approvals deny apr_1 --as bob",
+        "desk runs list --as bob --state in_doubt --tool t --limit 5 --format json",
+        "desk runs show run_1 --as bob",
+        "desk runs rollback run_1 --as bob --reason why",
+        "desk runs resolve run_1 --done --as bob --reason why",
+        "desk runs resolve run_1 --not-done --as bob --reason why",
         "desk audit verify",
         "desk audit tail -n 5 --format table",
         "desk audit query --user alice --tool t --outcome ok --since 1h --data DIR",
@@ -126,6 +132,10 @@ fn wrong_usage_is_told_before_anything_happens() {
         "desk token --as alice --expires soon",
         "desk approvals approve --as bob",
         "desk approvals approve apr_1",
+        "desk runs rollback run_1",
+        "desk runs resolve run_1 --as bob --reason why",
+        "desk runs resolve run_1 --done --not-done --as bob --reason why",
+        "desk runs resolve run_1 --done --as bob",
         "desk manifest --write A --check B",
         "desk audit",
         "desk conjure",

@@ -43,34 +43,46 @@ impl Gate {
         key: Option<NewKey>,
         trail: &mut Trail,
     ) -> Result<Approved, Refusal> {
-        let mut replay = None;
-        let mut approval = None;
-        if let Some(rule) = tool.spec.approval {
-            let effect = effect(tool, &permitted)?;
-            // What stands is looked up first: a predicate that changed its mind does not undo a person's no.
-            let found = match self.standing(&effect).await? {
-                Some(found) => {
-                    trail.approval(&found);
-                    self.picked_up(tool, &permitted, found)?
-                }
-                None => PickUp::AskAnew,
-            };
-            match found {
-                PickUp::Run(found) => {
-                    self.still_as_shown(tool, &permitted, &found, trail).await?;
-                    approval = Some(found.id);
-                }
-                PickUp::Replay(output) => replay = Some(output),
-                PickUp::Void(found, person) => {
-                    let why = format!("policy no longer lets `{person}` decide");
-                    let reason = "an approval of this call no longer counts";
-                    return Err(void(self, &found, &why, reason).await);
-                }
-                PickUp::AskAnew if self.needs_approval(tool, &permitted).await => {
-                    return Err(self.ask(tool, rule, &permitted, effect, trail).await);
-                }
-                PickUp::AskAnew => {}
+        let Some(rule) = tool.spec.approval else {
+            return Ok(Approved { permitted, approval: None, key, replay: None });
+        };
+        // Boxed: the future of every call would make room for it.
+        Box::pin(self.approved(tool, rule, permitted, key, trail)).await
+    }
+
+    async fn approved(
+        &self,
+        tool: &Served,
+        rule: ApprovalSpec,
+        permitted: Permitted,
+        key: Option<NewKey>,
+        trail: &mut Trail,
+    ) -> Result<Approved, Refusal> {
+        let (mut replay, mut approval) = (None, None);
+        let effect = effect(tool, &permitted)?;
+        // What stands is looked up first: a predicate that changed its mind does not undo a person's no.
+        let found = match self.standing(&effect).await? {
+            Some(found) => {
+                trail.approval(&found);
+                self.picked_up(tool, &permitted, found)?
             }
+            None => PickUp::AskAnew,
+        };
+        match found {
+            PickUp::Run(found) => {
+                self.still_as_shown(tool, &permitted, &found, trail).await?;
+                approval = Some(found.id);
+            }
+            PickUp::Replay(output) => replay = Some(output),
+            PickUp::Void(found, person) => {
+                let why = format!("policy no longer lets `{person}` decide");
+                let reason = "an approval of this call no longer counts";
+                return Err(void(self, &found, &why, reason).await);
+            }
+            PickUp::AskAnew if self.needs_approval(tool, &permitted).await => {
+                return Err(self.ask(tool, rule, &permitted, effect, trail).await);
+            }
+            PickUp::AskAnew => {}
         }
         Ok(Approved { permitted, approval, key, replay })
     }

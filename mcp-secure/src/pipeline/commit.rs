@@ -150,9 +150,9 @@ impl Gate {
         match (why, found) {
             (CommitRefused::ApprovalExpired, Some(found)) => expired(&found),
             (CommitRefused::RollbackRefused(why), _) => not_undone(why),
-            (CommitRefused::KeyTaken, _) => running(),
             (
                 CommitRefused::AlreadyRunning
+                | CommitRefused::KeyTaken
                 | CommitRefused::ApprovalNotApproved(StateKind::Running | StateKind::Done),
                 _,
             ) => running(),

@@ -105,6 +105,7 @@ use crate::tool::Output;
 
 /// A call that no stage before the body refused.
 #[cfg(feature = "server")]
+#[expect(clippy::large_enum_variant, reason = "one a call, taken apart where it is made")]
 enum Passed {
     /// It asked what it would do, and this is what it hears.
     Asked(Checked),
@@ -137,7 +138,8 @@ impl Gate {
             let slot = self.limit(&tool, &permitted.caller.principal).await?;
             self.switched_on(&tool, &permitted.caller.principal)?;
             if permitted.dry_run {
-                return Ok(Passed::Asked(self.dry_run(&tool, &permitted).await?));
+                let preview = Box::pin(self.dry_run(&tool, &permitted)).await?;
+                return Ok(Passed::Asked(preview));
             }
             let approved = self.approve(&tool, permitted, key, &mut trail).await?;
             Ok(match approved.replay {
@@ -160,7 +162,7 @@ impl Gate {
         } else {
             // From here the call owns a task: a client that goes away cannot drop it half-way.
             match Ready::of(&tool, approved) {
-                Ok(ready) => self.mutate(&tool, ready, slot, trail).await,
+                Ok(ready) => Box::pin(self.mutate(&tool, ready, slot, trail)).await,
                 Err(refusal) => self.refuse(trail, refusal),
             }
         }

@@ -56,7 +56,7 @@ impl Gate {
     pub(super) fn previewed(&self, tool: &Served, mut trail: Trail, shown: Checked) -> Answer {
         let Checked { mut output, digest } = shown;
         let outcome = OutcomeNote::new(Executed::No, "ok").result_digest(digest);
-        if let Err(error) = self.audit.queued(trail.end(Event::DryRun, outcome)) {
+        if let Err(error) = self.audit.queued(trail.end(Event::Previewed, outcome)) {
             let refusal = Box::new(withheld(&error).executed(Executed::No));
             return Answer::Refused { request_id: trail.request_id(), refusal };
         }

@@ -190,16 +190,12 @@ impl Gate {
     /// Ends a call beyond its account's quota. Such refusals are counted, so that they can not flood the record.
     pub(super) fn refuse_counted(&self, mut trail: Trail, refusal: Refusal) -> Answer {
         let request_id = trail.request_id();
-        match self.flood.admit(trail.account()) {
-            Some(unrecorded) => {
-                trail.detail("refused_before", unrecorded.into());
-                self.refuse(trail, refusal)
-            }
-            None => {
-                trail.counted();
-                Answer::Refused { request_id, refusal: Box::new(refusal) }
-            }
+        if let Some(unrecorded) = self.flood.admit(trail.account()) {
+            trail.detail("refused_before", unrecorded.into());
+            return self.refuse(trail, refusal);
         }
+        trail.counted();
+        Answer::Refused { request_id, refusal: Box::new(refusal) }
     }
 
     /// Ends a call of something that is not there for this caller.

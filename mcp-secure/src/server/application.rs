@@ -19,7 +19,7 @@ use crate::identity::{
 };
 use crate::manifest::Manifest;
 use crate::pipeline::{Answer, Gate, ServerInfo};
-use crate::store::{Resolution, RunId, RunRecord, RunState, Switch, SwitchScope};
+use crate::store::{Resolution, RunId, RunRecord, RunState, StoreSource, Switch, SwitchScope};
 use crate::tool::{BoxFuture, State};
 
 /// The client of a process that a host started.
@@ -113,6 +113,8 @@ impl<S: State> App for Application<S> {
     fn http(&self, addr: SocketAddr) -> HttpSettings {
         let mut settings = HttpSettings::new(addr);
         settings.public.clone_from(&self.builder.public);
+        settings.sessions = self.builder.sessions;
+        settings.requests_per_peer = self.builder.requests_per_peer;
         settings.real_issuer = !self.builder.issuers.is_empty();
         settings
     }
@@ -121,13 +123,20 @@ impl<S: State> App for Application<S> {
         &self,
         data: DataDir,
         opening: Opening,
+        store: Option<StoreSource>,
     ) -> BoxFuture<'_, Result<Arc<dyn Opened>, Vec<StartFault>>> {
         Box::pin(async move {
             let authenticator =
                 self.authenticator(&data, &opening).map_err(|why| vec![StartFault::server(why)])?;
             let gate = self
                 .builder
-                .open_gate(&data, authenticator, self.clock.clone(), Options::default())
+                .open_gate(
+                    &data,
+                    store.as_ref(),
+                    authenticator,
+                    self.clock.clone(),
+                    Options::default(),
+                )
                 .await?;
             if opening != Opening::Desk {
                 for warning in gate.policy_warnings() {

@@ -7,9 +7,11 @@ use super::boot::Boot;
 use super::http::PublicHttp;
 use crate::catalog::StartFault;
 use crate::identity::{Directory, Issuer, People, PeopleError};
+use crate::limit::Quota;
 use crate::manifest::Manifest;
 use crate::pipeline::{ServerInfo, Settings};
 use crate::policy::Policies;
+use crate::store::StoreSource;
 use crate::tool::{Entry, State, ToolSet};
 
 /// Opens the application's state.
@@ -74,6 +76,9 @@ impl Server {
             issuers: Vec::new(),
             public: None,
             settings: Settings::default(),
+            store: StoreSource::default(),
+            sessions: true,
+            requests_per_peer: Some(Quota::per_second(500).burst(2000)),
             house: None,
         }
     }
@@ -89,6 +94,9 @@ pub struct ServerBuilder<S: State> {
     pub(super) issuers: Vec<Issuer>,
     pub(super) public: Option<PublicHttp>,
     pub(super) settings: Settings,
+    pub(super) store: StoreSource,
+    pub(super) sessions: bool,
+    pub(super) requests_per_peer: Option<Quota>,
     pub(super) house: Option<String>,
 }
 
@@ -154,6 +162,30 @@ impl<S: State> ServerBuilder<S> {
     pub fn public(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let hosts = hosts.into_iter().map(Into::into).collect();
         self.public = Some(PublicHttp { hosts, origins: Vec::new() });
+        self
+    }
+
+    /// Whether HTTP clients of the protocol's versions before 2026-07-28 get sessions, which live in one process. Without
+    /// them each request stands alone, and any replica answers it.
+    #[must_use]
+    pub fn sessions(mut self, sessions: bool) -> Self {
+        self.sessions = sessions;
+        self
+    }
+
+    /// How many HTTP requests of one address are looked at, whoever it proves to be: 500 a second unless said. `None` where
+    /// a proxy in front counts them. Loopback addresses are not counted.
+    #[must_use]
+    pub fn requests_per_peer(mut self, quota: Option<Quota>) -> Self {
+        self.requests_per_peer = quota;
+        self
+    }
+
+    /// Where approvals, runs, keys, limits and switches are kept: a file in the data folder unless said. An operator says
+    /// it with `--store` or `MCP_SECURE_STORE`, which goes first.
+    #[must_use]
+    pub fn store(mut self, store: StoreSource) -> Self {
+        self.store = store;
         self
     }
 

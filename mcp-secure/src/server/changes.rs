@@ -11,11 +11,11 @@ use tokio::sync::watch;
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Tells a session of before 2026-07-28, for as long as it lasts.
-pub(super) fn tell(peer: Peer<RoleServer>, mut changes: watch::Receiver<u64>) {
+pub(super) fn tell(peer: Peer<RoleServer>, mut news: watch::Receiver<u64>) {
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                changed = changes.changed() => {
+                changed = news.changed() => {
                     if changed.is_err() || peer.notify_tool_list_changed().await.is_err() {
                         return;
                     }
@@ -31,15 +31,15 @@ pub(super) fn tell(peer: Peer<RoleServer>, mut changes: watch::Receiver<u64>) {
 }
 
 /// Tells a subscription (MCP 2026-07-28, `subscriptions/listen`) until its client ends it.
-pub(super) async fn tell_subscriber(of: &SubscriptionContext, mut changes: watch::Receiver<u64>) {
+pub(super) async fn tell_subscriber(of: &SubscriptionContext, mut news: watch::Receiver<u64>) {
     loop {
         tokio::select! {
             () = of.cancelled() => return,
-            changed = changes.changed() => {
-                let news = ServerNotification::ToolListChangedNotification(
+            changed = news.changed() => {
+                let message = ServerNotification::ToolListChangedNotification(
                     ToolListChangedNotification::default(),
                 );
-                if changed.is_err() || of.sink().send(news).await.is_err() {
+                if changed.is_err() || of.sink().send(message).await.is_err() {
                     return;
                 }
             }

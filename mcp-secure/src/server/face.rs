@@ -50,6 +50,9 @@ pub(crate) trait Face: Send + Sync + 'static {
     /// Says who calls, from what the transport received.
     fn authenticator(&self) -> &dyn Authenticator;
 
+    /// Takes note of an address that asks too often, and of how many of its requests went unrecorded before.
+    fn turned_away(&self, peer: &str, before: u64);
+
     /// Takes note of a caller nobody vouches for.
     fn unauthenticated(&self, why: AuthError, transport: Transport);
 }

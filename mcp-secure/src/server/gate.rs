@@ -42,6 +42,16 @@ impl Face for Gate {
         Self::authenticator(self)
     }
 
+    fn turned_away(&self, peer: &str, before: u64) {
+        let record = Record::new(Event::Refusal)
+            .transport(Transport::Http.as_str())
+            .detail(serde_json::json!({"peer": peer, "refused_before": before}))
+            .outcome(OutcomeNote::new(Executed::No, "too_many_requests"));
+        if let Err(error) = self.audit().queued(record) {
+            tracing::warn!(%error, "a refusal could not be recorded");
+        }
+    }
+
     fn unauthenticated(&self, why: AuthError, transport: Transport) {
         let outcome = OutcomeNote::new(Executed::No, "unauthenticated").error(why.code());
         let record = Record::new(Event::Refusal).transport(transport.as_str()).outcome(outcome);

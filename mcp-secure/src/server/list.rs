@@ -20,19 +20,30 @@ pub(super) fn to_tool(shown: Shown) -> Tool {
     let mut tool = Tool::new(spec.name, spec.description, shown.input_schema)
         .with_annotations(to_annotations(spec.annotations));
     tool.title = spec.title.map(ToOwned::to_owned);
-    let preview = spec.dry_run.map(|_| shown.preview_schema.as_deref());
+    let preview = match (spec.dry_run, shown.preview_schema.as_deref()) {
+        (None, _) => Preview::None,
+        (Some(_), None) => Preview::InWords,
+        (Some(_), Some(schema)) => Preview::Of(schema),
+    };
     tool.output_schema = shown.output_schema.as_deref().map(|output| advertised(output, preview));
     tool
+}
+
+/// What a tool shows in advance.
+#[derive(Debug, Clone, Copy)]
+enum Preview<'a> {
+    None,
+    /// Content without structure.
+    InWords,
+    /// Structured content of this schema.
+    Of(&'a Map<String, Value>),
 }
 
 /// The schema of everything a call may answer: the tool's output, a refusal, and, where there is a preview, that.
 ///
 /// Some clients (the Inspector among them) hold the structured content of an error against the output schema too, and
 /// then show their own complaint in place of the refusal.
-fn advertised(
-    output: &Map<String, Value>,
-    preview: Option<Option<&Map<String, Value>>>,
-) -> Arc<Map<String, Value>> {
+fn advertised(output: &Map<String, Value>, preview: Preview<'_>) -> Arc<Map<String, Value>> {
     let mut output = output.clone();
     // References start at the root, so what they point to stays there.
     let mut definitions = match output.remove("$defs") {
@@ -51,15 +62,16 @@ fn advertised(
         "required": ["executed", "code", "reason", "request_id"],
     });
     let mut answers = vec![Value::Object(output), refusal];
-    answers.extend(preview.map(|preview| match preview {
-        Some(schema) => Value::Object(beside(schema, &mut definitions)),
-        None => json!({
+    answers.extend(match preview {
+        Preview::None => None,
+        Preview::Of(schema) => Some(Value::Object(beside(schema, &mut definitions))),
+        Preview::InWords => Some(json!({
             "type": "object",
             "description": "what the call would do is in the content; nothing was carried out",
             "properties": {DRY_RUN: {"const": true}},
             "required": [DRY_RUN],
-        }),
-    }));
+        })),
+    });
     let mut whole = Map::new();
     whole.insert("type".to_owned(), json!("object"));
     whole.insert("anyOf".to_owned(), Value::Array(answers));
@@ -197,7 +209,8 @@ mod tests {
         };
         let (output, preview) = (of("string"), of("boolean"));
         let fits = |preview: Option<&Value>, value: &Value| {
-            let preview = Some(preview.and_then(Value::as_object));
+            let preview = preview.and_then(Value::as_object);
+            let preview = preview.map_or(Preview::InWords, Preview::Of);
             let schema = advertised(output.as_object().unwrap(), preview);
             jsonschema::validator_for(&Value::Object((*schema).clone())).unwrap().is_valid(value)
         };
@@ -217,7 +230,8 @@ mod tests {
             "required": ["id"],
             "$defs": {"Id": {"type": "string"}},
         });
-        let schema = Value::Object((*advertised(output.as_object().unwrap(), None)).clone());
+        let schema =
+            Value::Object((*advertised(output.as_object().unwrap(), Preview::None)).clone());
         let fits = |value: &Value| jsonschema::validator_for(&schema).unwrap().is_valid(value);
         let refusal = Refusal::new(Code::PermissionDenied, "no").to_json("r1");
         assert!(fits(&json!({"id": "ref_1"})));

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::identity::{Authenticator, DataDir};
 use crate::pipeline::{Gate, GateParts, Table};
 use crate::policy::PolicyEngine;
-use crate::store::Sqlite;
+use crate::store::StoreSource;
 use crate::tool::State;
 
 /// Where things lie in the data folder.
@@ -67,6 +67,7 @@ impl<S: State> ServerBuilder<S> {
     pub(crate) async fn open_gate(
         &self,
         data: &DataDir,
+        store: Option<&StoreSource>,
         authenticator: Arc<dyn Authenticator>,
         clock: Clock,
         audit: Options,
@@ -81,7 +82,10 @@ impl<S: State> ServerBuilder<S> {
             .map_err(|error| one("the record's key", &error))?;
         let audit = Audit::open_with(&data.path().join(AUDIT_FOLDER), key, clock.clone(), audit)
             .map_err(|error| one("the record does not open", &error))?;
-        let store = Sqlite::open(&data.path().join(STORE_FILE), clock.clone())
+        let source = store.unwrap_or(&self.store);
+        let store = source
+            .open(&data.path().join(STORE_FILE), clock.clone())
+            .await
             .map_err(|error| one("the store does not open", &error))?;
         let started = Record::new(Event::Startup).detail(json!({
             "server": self.info.name,
@@ -101,7 +105,7 @@ impl<S: State> ServerBuilder<S> {
             info: self.info.clone(),
             table,
             policy,
-            store: Arc::new(store),
+            store,
             audit,
             clock,
             authenticator,

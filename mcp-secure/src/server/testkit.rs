@@ -91,6 +91,7 @@ pub(super) struct Stub {
     pub(super) names: Names,
     pub(super) seen: Mutex<Vec<Seen>>,
     pub(super) refused: Mutex<Vec<(AuthError, Transport)>>,
+    pub(super) turned_away: Mutex<Vec<(String, u64)>>,
     pub(super) changes: tokio::sync::watch::Sender<u64>,
 }
 
@@ -112,6 +113,7 @@ impl Stub {
             names: Names { people, local: Mutex::new(Some("alice".into())) },
             seen: Mutex::default(),
             refused: Mutex::default(),
+            turned_away: Mutex::default(),
             changes: tokio::sync::watch::Sender::new(0),
         })
     }
@@ -199,6 +201,10 @@ impl Face for Stub {
 
     fn declares(&self, _: Catalogue) -> bool {
         true
+    }
+
+    fn turned_away(&self, peer: &str, before: u64) {
+        self.turned_away.lock().unwrap().push((peer.to_owned(), before));
     }
 
     fn changes(&self) -> tokio::sync::watch::Receiver<u64> {

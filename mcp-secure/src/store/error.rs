@@ -10,6 +10,12 @@ pub enum StoreError {
     /// Another process held the store for too long.
     #[error("the store is busy: another process holds it")]
     Busy,
+    /// The database cannot be reached, or does not answer in time.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
+    /// The store is not opened as things are set.
+    #[error("{0}")]
+    Setting(String),
     /// No room is left on the disk.
     #[error("the store cannot write: the disk is full")]
     Full,

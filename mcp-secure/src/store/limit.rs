@@ -34,8 +34,8 @@ impl Rate {
             let filled = until.saturating_add(every.saturating_mul(i64::from(granted)));
             return (Leased { granted, retry_after_ms: 0 }, Some(filled));
         }
-        let wait = until.saturating_add(every).saturating_sub(latest).max(1);
-        let retry_after_ms = u64::try_from(wait).unwrap_or(u64::MAX).div_ceil(1000);
+        let pause = until.saturating_add(every).saturating_sub(latest).max(1);
+        let retry_after_ms = u64::try_from(pause).unwrap_or(u64::MAX).div_ceil(1000);
         (Leased { granted: 0, retry_after_ms }, None)
     }
 }

@@ -5,15 +5,18 @@
 //! ordinary answer with a reason; a [`StoreError`] means that nothing is known to have happened, and callers fail
 //! closed.
 //!
-//! [`Sqlite`] is the embedded implementation.
+//! [`Sqlite`] is the embedded implementation. With the feature `postgres` there is `Postgres`, for several machines.
 
 mod error;
 mod judge;
 mod key;
 mod limit;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
 mod row;
 mod run;
+mod source;
 mod sqlite;
 mod switch;
 #[cfg(test)]
@@ -22,6 +25,8 @@ mod tests;
 pub use error::StoreError;
 pub use key::{KeyRecord, KeyState, NewKey};
 pub use limit::{Leased, Rate};
+#[cfg(feature = "postgres")]
+pub use postgres::{Postgres, PostgresOptions};
 pub use record::{
     NewRollback, NotARunState, Resolved, RollbackRefused, RollbackState, RunFilter, RunRecord,
     RunState,
@@ -29,6 +34,7 @@ pub use record::{
 pub use run::{
     CommitRefused, Committed, Fence, Finished, LapsedRun, NewRun, Renewed, RunId, RunResult,
 };
+pub use source::StoreSource;
 pub use sqlite::Sqlite;
 pub use switch::{NotAScope, Switch, SwitchScope};
 

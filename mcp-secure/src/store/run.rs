@@ -5,6 +5,7 @@ use crate::store::{NewKey, NewRollback, RollbackRefused};
 use serde_json::Value;
 
 random_id! {
+    ordered
     /// Names one run of a tool's body: `run_` and 32 hexadecimal digits.
     RunId, "run_"
 }

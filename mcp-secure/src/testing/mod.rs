@@ -89,7 +89,7 @@ impl LocalServer {
         let nobody = JwtAuthenticator::new([], clock.clone()).map_err(|error| one(&error))?;
         let durability = if durable { Durability::Strict } else { Durability::Relaxed };
         let options = Options { durability, ..Options::default() };
-        let gate = server.open_gate(&data, Arc::new(nobody), clock.clone(), options).await?;
+        let gate = server.open_gate(&data, None, Arc::new(nobody), clock.clone(), options).await?;
         gate.keep_up();
         Ok(Self { gate, people, data, clock })
     }
@@ -171,6 +171,18 @@ impl LocalServer {
     ) -> Result<RunRecord, ResolveRefused> {
         let who = self.person(name, "local-desk").map_err(|_| ResolveRefused::NotFound)?;
         self.gate.resolve(&who, id, found, reason).await
+    }
+
+    /// Switches off or on, as the person called `name`. False where it stood so already.
+    pub async fn switch(
+        &self,
+        name: &str,
+        scope: crate::store::SwitchScope,
+        off: bool,
+        reason: Option<&str>,
+    ) -> Result<bool, String> {
+        let who = self.person(name, "local-desk")?;
+        self.gate.switch(&who, scope, off, reason).await
     }
 
     /// Writes the record to its end and closes it.

@@ -45,6 +45,7 @@ pub use untrusted::Untrusted;
 pub(crate) use bound::{BoundTool, Caller, Enter, PreparedCall};
 pub(crate) use entry::ResourceType;
 pub(crate) use fields::Fault;
+#[cfg(feature = "server")]
 pub(crate) use reserved::DRY_RUN;
 pub(crate) use schema::{default_arguments, input_schema, output_schema};
 

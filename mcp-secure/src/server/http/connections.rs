@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -12,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::peers::Peer;
 use super::settings::HttpSettings;
 
 /// Headers of one request, all together.
@@ -52,8 +56,12 @@ pub(super) async fn accept(
             Some(_) = open.join_next(), if !open.is_empty() => continue,
             taken = take(listener, &room) => taken,
         };
-        let Some((stream, place)) = stream else { continue };
-        let service = TowerToHyperService::new(router.clone());
+        let Some((stream, peer, place)) = stream else { continue };
+        let inner = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            inner.call(request)
+        });
         let connection = http.serve_connection(TokioIo::new(stream), service);
         let shutdown = shutdown.clone();
         open.spawn(async move {
@@ -73,13 +81,13 @@ pub(super) async fn accept(
 async fn take(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, addr)) => {
             // Small replies leave at once: with Nagle's algorithm each event of a stream waits 40 ms.
             stream.set_nodelay(true).ok()?;
-            Some((stream, place))
+            Some((stream, Peer(addr.ip()), place))
         }
         Err(error) => {
             // Out of descriptors, most likely. Taking the next one at once would only spin.

@@ -1,5 +1,6 @@
 //! The one way in for `/mcp`: who calls, how much they send, and what leaves when the protocol was not reached.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rmcp::transport::streamable_http_server::StreamableHttpService;
 
+use super::peers::{Peer, Peers};
 use super::plain;
 use super::replies;
 use super::sessions::{Sessions, Visit};
@@ -32,6 +34,7 @@ impl Caller {
 pub(super) struct Door {
     face: Arc<dyn Face>,
     handler: Handler,
+    peers: Peers,
     service: StreamableHttpService<Handler, Sessions>,
     metadata: Option<String>,
     max_body_bytes: usize,
@@ -48,6 +51,7 @@ impl Door {
         Self {
             face,
             handler,
+            peers: Peers::new(settings),
             service,
             metadata: settings.resource_metadata.clone(),
             max_body_bytes: settings.max_body_bytes,
@@ -56,12 +60,16 @@ impl Door {
     }
 
     pub(super) async fn enter(&self, request: Request) -> Response {
+        // Every connection says who is at its other end; where it does not, all share one place.
+        let peer =
+            request.extensions().get().copied().unwrap_or(Peer(Ipv4Addr::UNSPECIFIED.into()));
+        if let Err(wait) = self.peers.admit(peer) {
+            self.counted(peer);
+            return replies::too_many_requests(wait);
+        }
         let caller = match self.authenticate(request.headers()) {
             Ok(caller) => caller,
-            Err(why) => {
-                self.face.unauthenticated(why, Transport::Http);
-                return replies::unauthenticated(why, self.metadata.as_deref());
-            }
+            Err(why) => return self.turn_away(why, peer),
         };
         let (mut parts, body) = request.into_parts();
         let body = match self.read(&parts.headers, body).await {
@@ -87,6 +95,22 @@ impl Door {
             return replies::too_many_sessions();
         }
         tidied(response.map(Body::new), &body)
+    }
+
+    /// Answers who proves nothing; one who keeps at it is not even told why, and is counted rather than recorded.
+    fn turn_away(&self, why: AuthError, peer: Peer) -> Response {
+        if let Err(wait) = self.peers.stranger(peer) {
+            self.counted(peer);
+            return replies::too_many_requests(wait);
+        }
+        self.face.unauthenticated(why, Transport::Http);
+        replies::unauthenticated(why, self.metadata.as_deref())
+    }
+
+    fn counted(&self, peer: Peer) {
+        if let Some(before) = self.peers.to_record(peer) {
+            self.face.turned_away(&peer.0.to_string(), before);
+        }
     }
 
     fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, AuthError> {

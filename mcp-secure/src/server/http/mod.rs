@@ -3,6 +3,7 @@
 mod connections;
 mod door;
 mod hosts;
+mod peers;
 mod plain;
 mod replies;
 mod sessions;
@@ -79,7 +80,7 @@ fn router(
     let hosts = Arc::new(Hosts::new(settings, addr));
     // rmcp checks both again by the same lists, behind the door.
     let mut config = StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(true)
+        .with_legacy_session_mode(settings.sessions)
         .with_json_response(true)
         .with_allowed_hosts(hosts.allowed_hosts())
         .with_allowed_origins(hosts.allowed_origins())

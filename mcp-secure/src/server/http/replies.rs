@@ -70,6 +70,14 @@ pub(super) fn too_many_sessions() -> Response {
     response
 }
 
+/// An address that asks too often.
+pub(super) fn too_many_requests(wait: std::time::Duration) -> Response {
+    let says = "too many requests from this address; try again later";
+    let mut response = error(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", says);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    response
+}
+
 /// Like an id that was never given out.
 pub(super) fn failed(status: StatusCode) -> Response {
     let (code, says) = match status {

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::limit::Quota;
 use crate::server::MAX_MESSAGE_BYTES;
 
 /// How to serve over HTTP. The defaults are for one machine.
@@ -23,6 +24,14 @@ pub(crate) struct HttpSettings {
     pub(crate) max_sessions: usize,
     /// Sessions of legacy protocol versions that one principal may hold.
     pub(crate) max_sessions_each: usize,
+    /// Whether a client of before 2026-07-28 gets a session. Without, each of its requests stands alone, so that any
+    /// replica answers it.
+    pub(crate) sessions: bool,
+    /// How many requests of one address are looked at, whoever it proves to be. A loopback address has no limit: behind it
+    /// is this machine, or a proxy for everybody.
+    pub(crate) requests_per_peer: Option<Quota>,
+    /// How many requests of one address may prove nothing before such requests are turned away.
+    pub(crate) strangers_per_peer: Quota,
     /// How long calls under way may take once the server is told to stop.
     pub(crate) drain: Duration,
 }
@@ -49,6 +58,9 @@ impl HttpSettings {
             body_timeout: Duration::from_secs(15),
             max_sessions: 1024,
             max_sessions_each: 64,
+            sessions: true,
+            requests_per_peer: Some(Quota::per_second(500).burst(2000)),
+            strangers_per_peer: Quota::per_second(1).burst(60),
             drain: Duration::from_secs(10),
         }
     }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::testkit::Stub;
 use super::*;
 use crate::identity::AuthError;
+use crate::limit::Quota;
 
 struct Site {
     addr: SocketAddr,
@@ -372,4 +373,53 @@ async fn a_client_that_goes_away_is_told_to_the_pipeline() {
     drop(stream);
     let cancelled = site.stub.last().cancelled;
     tokio::time::timeout(Duration::from_secs(2), cancelled.cancelled()).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_proves_nothing_again_and_again_is_turned_away_and_does_not_flood_the_record() {
+    let site = Site::start_with(|settings| {
+        settings.strangers_per_peer = Quota::per_second(1).burst(5);
+    })
+    .await;
+    let mut statuses = Vec::new();
+    for _ in 0..50 {
+        let headers = format!("{}Authorization: Bearer nonsense\r\n{COMMON}", site.host());
+        let reply = site.request("POST /mcp", &headers, "{}").await;
+        if reply.status == 429 {
+            assert!(reply.header("retry-after").is_some());
+        }
+        statuses.push(reply.status);
+    }
+    assert_eq!(statuses[..5], [401; 5]);
+    assert!(statuses.iter().filter(|s| **s == 429).count() >= 40, "{statuses:?}");
+    assert!(site.stub.refused.lock().unwrap().len() <= 10);
+    assert_eq!(site.stub.turned_away.lock().unwrap().as_slice(), [("127.0.0.1".to_owned(), 0)]);
+    let valid = format!("{}Authorization: Bearer token-alice\r\n{COMMON}", site.host());
+    let reply = site.request("POST /mcp", &valid, "{}").await;
+    assert_ne!(reply.status, 429, "who calls validly is not held up");
+}
+
+#[test]
+fn an_address_has_so_many_requests_and_a_proxy_on_this_machine_has_no_limit() {
+    let mut settings = HttpSettings::new("127.0.0.1:0".parse().unwrap());
+    settings.requests_per_peer = Some(Quota::per_second(1).burst(3));
+    let peers = peers::Peers::new(&settings);
+    let (far, other) = (peers::Peer([192, 0, 2, 1].into()), peers::Peer([192, 0, 2, 2].into()));
+    assert_eq!((0..10).filter(|_| peers.admit(far).is_ok()).count(), 3);
+    assert!(peers.admit(other).is_ok());
+    assert!((0..100).all(|_| peers.admit(peers::Peer([127, 0, 0, 1].into())).is_ok()));
+}
+
+#[tokio::test]
+async fn without_sessions_every_request_of_a_legacy_client_stands_alone() {
+    let site = Site::start_with(|settings| settings.sessions = false).await;
+    let headers = format!("{}Authorization: Bearer token-alice\r\n{COMMON}", site.host());
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}});
+    let reply = site.request("POST /mcp", &headers, &hello.to_string()).await;
+    assert_eq!((reply.status, reply.header("mcp-session-id")), (200, None), "{}", reply.body);
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "echo", "arguments": {}}});
+    let reply = site.request("POST /mcp", &headers, &call.to_string()).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!(site.stub.last().subject, "alice");
 }

@@ -51,6 +51,12 @@ impl Sqlite {
         })
     }
 
+    /// How many transactions this process has committed. Each is one fsync, shared by all that waited for it.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.write.commits()
+    }
+
     /// Runs raw SQL where the next operation will run. For tests that break things.
     #[cfg(test)]
     pub(super) async fn sabotage(&self, sql: &'static str) -> Result<(), StoreError> {

@@ -20,6 +20,8 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;",
     )?;
+    // A page that many groups change reaches the file once a checkpoint; a longer log makes that rarer.
+    conn.execute_batch("PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768;")?;
     schema::migrate(&mut conn)?;
     Ok(conn)
 }
@@ -37,8 +39,10 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags)
         .map_err(|e| StoreError::Open { path: path.to_owned(), why: e.to_string() })?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
-    conn.set_prepared_statement_cache_capacity(64);
-    conn.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
+    conn.set_prepared_statement_cache_capacity(128);
+    conn.execute_batch(
+        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;",
+    )?;
     Ok(conn)
 }
 

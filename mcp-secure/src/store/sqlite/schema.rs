@@ -113,3 +113,29 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
     }
     Ok(tx.commit()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_release_keeps_its_runs() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(MIGRATIONS[0]).unwrap();
+        conn.execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;
+             INSERT INTO runs (run_id, run, started, lease_until, state, finished)
+             VALUES ('a', '{{\"tool\":\"t\",\"caller\":{{\"tenant\":\"acme\"}}}}', 1, 2, 'done', 5),
+                    ('b', '{{\"tool\":\"t\",\"caller\":{{\"tenant\":\"acme\"}}}}', 1, 2, 'in_doubt', 5)"
+        ))
+        .unwrap();
+        migrate(&mut conn).unwrap();
+        let row = |id: &str| {
+            let sql = "SELECT tenant, tool, keep_until FROM runs WHERE run_id = ?1";
+            let read = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?));
+            conn.query_row::<(String, String, Option<i64>), _, _>(sql, [id], read).unwrap()
+        };
+        assert_eq!(row("a"), ("acme".to_owned(), "t".to_owned(), Some(86_400_005)));
+        assert_eq!(row("b").2, None);
+    }
+}

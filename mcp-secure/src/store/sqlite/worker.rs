@@ -1,6 +1,8 @@
 use crate::clock::{Clock, Timestamp};
 use crate::store::StoreError;
 use rusqlite::Connection;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -18,43 +20,49 @@ pub(super) struct Tx<'a> {
 pub(super) struct Worker {
     jobs: Option<Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    commits: Arc<AtomicU64>,
 }
 
 impl Worker {
     /// The one thread of this process that writes.
     pub(super) fn writer(conn: Connection, clock: Clock) -> Result<Self, StoreError> {
-        Self::spawn("mcp-store-write", move |jobs| {
-            while let Ok(first) = jobs.recv() {
-                let mut group = vec![first];
-                group.extend(jobs.try_iter().take(GROUP - 1));
-                let committed = write_group(&conn, &clock, &mut group);
-                for job in group {
-                    job.settle(&committed);
+        Self::spawn("mcp-store-write", move |jobs, commits| {
+            each_group(&jobs, |group| {
+                let committed = write_group(&conn, &clock, group);
+                if committed.is_ok() {
+                    commits.fetch_add(1, Ordering::Relaxed);
                 }
-            }
+                committed
+            });
         })
     }
 
     /// A thread that only reads. In WAL mode it neither waits for writers nor holds them up.
+    ///
+    /// A group is taken before its snapshot, so each read sees what was acknowledged when it was asked for.
     pub(super) fn reader(conn: Connection, clock: Clock) -> Result<Self, StoreError> {
-        Self::spawn("mcp-store-read", move |jobs| {
-            while let Ok(mut job) = jobs.recv() {
-                let read = read_one(&conn, &clock, &mut *job);
-                job.settle(&read);
-            }
+        Self::spawn("mcp-store-read", move |jobs, _| {
+            each_group(&jobs, |group| read_group(&conn, &clock, group));
         })
+    }
+
+    /// How many groups have been committed.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     fn spawn(
         name: &str,
-        body: impl FnOnce(Receiver<Box<dyn Job>>) + Send + 'static,
+        body: impl FnOnce(Receiver<Box<dyn Job>>, Arc<AtomicU64>) + Send + 'static,
     ) -> Result<Self, StoreError> {
         let (jobs, inbox) = channel();
+        let commits = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&commits);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || body(inbox))
+            .spawn(move || body(inbox, counted))
             .map_err(|e| StoreError::Internal(format!("cannot start a thread: {e}")))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), commits })
     }
 
     /// Hands `work` to the thread and waits until it is committed. The work is done even if nobody waits any more.
@@ -122,6 +130,21 @@ where
     }
 }
 
+/// Takes what waits, has it done, answers, until nobody hands in any more.
+fn each_group(
+    jobs: &Receiver<Box<dyn Job>>,
+    mut work: impl FnMut(&mut [Box<dyn Job>]) -> Result<(), StoreError>,
+) {
+    while let Ok(first) = jobs.recv() {
+        let mut group = vec![first];
+        group.extend(jobs.try_iter().take(GROUP - 1));
+        let done = work(&mut group);
+        for job in group {
+            job.settle(&done);
+        }
+    }
+}
+
 /// One transaction, one fsync, a savepoint for each operation: a faulty one takes back its own changes only.
 fn write_group(
     conn: &Connection,
@@ -161,14 +184,20 @@ fn in_group(
     Ok(())
 }
 
-fn read_one(conn: &Connection, clock: &Clock, job: &mut dyn Job) -> Result<(), StoreError> {
+fn read_group(
+    conn: &Connection,
+    clock: &Clock,
+    group: &mut [Box<dyn Job>],
+) -> Result<(), StoreError> {
     conn.prepare_cached("BEGIN")?.execute([])?;
     let now = written_time(conn).map(|written| written.max(clock.now()));
     let done = now.map(|now| {
-        job.attempt(&Tx { conn, now });
+        for job in group {
+            job.attempt(&Tx { conn, now });
+        }
     });
     if !conn.is_autocommit() {
-        conn.execute_batch("ROLLBACK")?;
+        conn.prepare_cached("ROLLBACK")?.execute([])?;
     }
     done
 }

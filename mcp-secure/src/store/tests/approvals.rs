@@ -258,9 +258,9 @@ async fn a_done_answer_repeats_for_a_day_and_is_then_forgotten(desk: Desk) {
     assert_eq!(store.approval_for(&asked.effect).await.unwrap().unwrap().answer, Some(json!(1)));
     desk.clock.advance_millis(1);
     assert_eq!(store.approval_for(&asked.effect).await.unwrap(), None);
-    assert_eq!(desk.number("SELECT count(*) FROM approvals WHERE answer IS NOT NULL").await, 1);
+    assert_eq!(desk.number("SELECT count(*) FROM approvals WHERE answer IS NOT NULL"), 1);
     store.expire_due().await.unwrap();
-    assert_eq!(desk.number("SELECT count(*) FROM approvals WHERE answer IS NOT NULL").await, 0);
+    assert_eq!(desk.number("SELECT count(*) FROM approvals WHERE answer IS NOT NULL"), 0);
     assert_eq!(kind_of(&store, &asked.id).await, StateKind::Done);
 }
 

@@ -8,8 +8,8 @@ fn mode(path: &std::path::Path) -> u32 {
 #[tokio::test]
 async fn only_the_owner_reads_the_file_and_its_side_files() {
     let desk = Desk::sqlite();
-    std::fs::write(&desk.path(), b"").unwrap();
-    std::fs::set_permissions(&desk.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(desk.path(), b"").unwrap();
+    std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
     let store = desk.open().await;
     ask(&store, refund(1)).await;
     for name in ["store.db", "store.db-wal", "store.db-shm"] {
@@ -31,10 +31,10 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let desk = Desk::sqlite();
     let text = b"this is somebody's letter, and not a database at all".repeat(100);
-    std::fs::write(&desk.path(), &text).unwrap();
+    std::fs::write(desk.path(), &text).unwrap();
     let refused = Sqlite::open(&desk.path(), desk.clock.clone()).unwrap_err();
     assert!(matches!(refused, StoreError::Corrupt(_)), "{refused:?}");
-    assert_eq!(std::fs::read(&desk.path()).unwrap(), text);
+    assert_eq!(std::fs::read(desk.path()).unwrap(), text);
 }
 
 #[tokio::test]
@@ -45,13 +45,13 @@ async fn a_damaged_file_is_refused() {
         ask(&store, NewApproval { max_pending: 1000, ..refund(cents) }).await;
     }
     drop(store);
-    let mut bytes = std::fs::read(&desk.path()).unwrap();
+    let mut bytes = std::fs::read(desk.path()).unwrap();
     let page = 4096;
     assert!(bytes.len() > 20 * page, "the last handle checkpoints the log into the file");
     for at in (page * 2..bytes.len()).step_by(page) {
         bytes[at..at + 64].fill(0xff);
     }
-    std::fs::write(&desk.path(), bytes).unwrap();
+    std::fs::write(desk.path(), bytes).unwrap();
     let refused = Sqlite::open(&desk.path(), desk.clock.clone()).unwrap_err();
     assert!(matches!(refused, StoreError::Corrupt(_)), "{refused:?}");
 }
@@ -59,7 +59,7 @@ async fn a_damaged_file_is_refused() {
 #[test]
 fn another_programs_database_is_refused() {
     let desk = Desk::sqlite();
-    let other = rusqlite::Connection::open(&desk.path()).unwrap();
+    let other = rusqlite::Connection::open(desk.path()).unwrap();
     other.execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
     drop(other);
     let refused = Sqlite::open(&desk.path(), desk.clock.clone()).unwrap_err();
@@ -70,7 +70,7 @@ fn another_programs_database_is_refused() {
 fn a_file_of_a_newer_release_is_refused() {
     let desk = Desk::sqlite();
     drop(desk.file());
-    rusqlite::Connection::open(&desk.path())
+    rusqlite::Connection::open(desk.path())
         .unwrap()
         .execute_batch("PRAGMA user_version = 99")
         .unwrap();
@@ -137,14 +137,14 @@ async fn an_operation_that_fails_takes_no_other_down_with_it() {
         task.await.unwrap();
     }
     assert_eq!(store.approvals(ApprovalFilter::default(), 100).await.unwrap().len(), 40);
-    assert_eq!(desk.number("SELECT count(*) FROM meta").await, 1);
+    assert_eq!(desk.number("SELECT count(*) FROM meta"), 1);
 }
 
 #[tokio::test]
 async fn a_store_that_another_process_holds_for_ever_is_busy() {
     let desk = Desk::sqlite();
     let store = desk.open().await;
-    let holder = rusqlite::Connection::open(&desk.path()).unwrap();
+    let holder = rusqlite::Connection::open(desk.path()).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let waiting = store.request_approval(refund(1)).await;
     assert_eq!(waiting, Err(StoreError::Busy));

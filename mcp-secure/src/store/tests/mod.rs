@@ -10,12 +10,30 @@ macro_rules! cases {
                 super::$case(super::Desk::sqlite()).await;
             })+
         }
+
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(super::Desk::postgres()).await;
+            })+
+        }
+
+        #[cfg(feature = "postgres")]
+        mod pooled {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(super::Desk::pooled()).await;
+            })+
+        }
     };
 }
 
 mod approvals;
 mod faults;
 mod keys;
+#[cfg(feature = "postgres")]
+mod outages;
 mod rollbacks;
 mod runs;
 mod shared;
@@ -25,6 +43,8 @@ use super::*;
 use crate::approval::{State, Verdict};
 use crate::clock::Clock;
 use crate::identity::Method;
+#[cfg(feature = "postgres")]
+use mcp_secure_test_postgres::{Pooler, Server};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,13 +57,38 @@ pub(super) type Shared = Arc<dyn Store>;
 /// A database of its own, and the time in it.
 pub(super) struct Desk {
     folder: tempfile::TempDir,
+    /// Where the database is a server's: its name, and what clients connect with.
+    #[cfg(feature = "postgres")]
+    server: Option<(String, String)>,
     pub(super) clock: Clock,
 }
 
 impl Desk {
     pub(super) fn sqlite() -> Self {
-        let clock = Clock::fixed(Timestamp::from_millis(1_700_000_000_000));
-        Self { folder: tempfile::tempdir().unwrap(), clock }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            #[cfg(feature = "postgres")]
+            server: None,
+            clock: Clock::fixed(Timestamp::from_millis(1_700_000_000_000)),
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn postgres() -> Self {
+        let server = Server::shared();
+        let database = server.database();
+        let connection = server.connection(&database);
+        Self { server: Some((database, connection)), ..Self::sqlite() }
+    }
+
+    /// The same behind a pooler, where every transaction may be on another connection.
+    #[cfg(feature = "postgres")]
+    pub(super) fn pooled() -> Self {
+        static POOLER: std::sync::OnceLock<Pooler<'static>> = std::sync::OnceLock::new();
+        let server = Server::shared();
+        let database = server.database();
+        let connection = POOLER.get_or_init(|| server.pooler()).connection(&database);
+        Self { server: Some((database, connection)), ..Self::sqlite() }
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -57,17 +102,28 @@ impl Desk {
 
     /// One more process, whose clock shows something else.
     pub(super) async fn open_at(&self, clock: Clock) -> Shared {
+        #[cfg(feature = "postgres")]
+        if let Some((_, connection)) = &self.server {
+            let mut options = PostgresOptions::new(connection).unwrap();
+            options.clock = Some(clock);
+            return Arc::new(Postgres::open(&options).await.unwrap());
+        }
         Arc::new(Sqlite::open(&self.path(), clock).unwrap())
+    }
+
+    /// What the database itself says.
+    pub(super) fn number(&self, sql: &str) -> i64 {
+        #[cfg(feature = "postgres")]
+        if let Some((database, _)) = &self.server {
+            let sql = format!("SET search_path = mcp_secure; {sql}");
+            return Server::shared().sql(database, &sql).parse().unwrap();
+        }
+        rusqlite::Connection::open(self.path()).unwrap().query_row(sql, [], |r| r.get(0)).unwrap()
     }
 
     /// The file, to break it.
     pub(super) fn file(&self) -> Arc<Sqlite> {
         Arc::new(Sqlite::open(&self.path(), self.clock.clone()).unwrap())
-    }
-
-    /// What the database itself says.
-    pub(super) async fn number(&self, sql: &str) -> i64 {
-        rusqlite::Connection::open(self.path()).unwrap().query_row(sql, [], |r| r.get(0)).unwrap()
     }
 }
 
@@ -198,9 +254,13 @@ async fn a_write_is_carried_out_even_if_nobody_waits_for_it(desk: Desk) {
     let mut asking = store.request_approval(new);
     let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(asking.as_mut().poll(cx))).await;
     drop((asking, polled));
-    // Operations keep their order, so this write comes after it.
-    store.recover().await.unwrap();
-    assert!(store.approval_for(&effect).await.unwrap().is_some());
+    for _ in 0..500 {
+        if store.approval_for(&effect).await.unwrap().is_some() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the write was dropped with its future");
 }
 
 async fn many_waiters_share_the_store_and_each_gets_its_own_answer(desk: Desk) {

@@ -48,10 +48,10 @@ async fn a_full_bucket_is_forgotten(desk: Desk) {
     let store = desk.open().await;
     store.lease(&bucket(), Rate { burst: 5, every_us: 1_000_000 }, 2).await.unwrap();
     store.expire_due().await.unwrap();
-    assert_eq!(desk.number("SELECT count(*) FROM buckets").await, 1);
+    assert_eq!(desk.number("SELECT count(*) FROM buckets"), 1);
     desk.clock.advance_millis(2_000);
     store.expire_due().await.unwrap();
-    assert_eq!(desk.number("SELECT count(*) FROM buckets").await, 0);
+    assert_eq!(desk.number("SELECT count(*) FROM buckets"), 0);
 }
 
 async fn a_switch_is_seen_by_every_process_until_it_is_on_again(desk: Desk) {

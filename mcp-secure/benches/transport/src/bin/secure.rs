@@ -157,6 +157,7 @@ async fn main() -> ExitCode {
         .tools(tools![read_order, mark_order].and(counts()))
         .people(People::new().with(Person::new("alice", "acme").roles(["support"])))
         .policies(Policies::from_str("bench.cedar", policies()))
+        .settings(mcp_secure::pipeline::Settings { quota: None, ..Default::default() })
         .cli()
         .await
 }

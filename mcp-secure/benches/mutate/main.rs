@@ -1,0 +1,144 @@
+//! Changes, in process, with everything on: the record and the store synced, a key, a policy, a resource.
+//!
+//! `cargo bench -p mcp-secure --bench mutate [-- SECONDS]`. Strict durability. Ends with 1 where a promise is not held.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unused_async,
+    reason = "a bench ends where something is amiss, and its numbers are smaller than 2^52"
+)]
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use mcp_secure::pipeline::Settings;
+use mcp_secure::prelude::*;
+use mcp_secure::testing::LocalServer;
+use serde_json::json;
+
+/// Some of the numbers of calls that were carried out.
+#[derive(Default)]
+struct Ledger(AtomicU64);
+
+#[derive(State)]
+struct App {
+    #[state(write)]
+    ledger: Arc<Ledger>,
+}
+
+/// Pays a bill, once.
+#[tool(risk = "high", permission = "bill.pay", idempotency(key = [bill]))]
+async fn pay_bill(ledger: &Arc<Ledger>, bill: u64) -> Content {
+    ledger.0.fetch_add(1, Ordering::Relaxed);
+    Content::text(format!("paid {bill}"))
+}
+
+struct Ran {
+    per_second: f64,
+    p50: Duration,
+    p99: Duration,
+}
+
+async fn run(local: &LocalServer, next: &Arc<AtomicU64>, at_once: usize, length: Duration) -> Ran {
+    let clock = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..at_once {
+        let (client, next) = (local.connect("alice").unwrap(), Arc::clone(next));
+        tasks.spawn(async move {
+            let mut took = Vec::new();
+            while clock.elapsed() < length {
+                let bill = next.fetch_add(1, Ordering::Relaxed);
+                let begun = Instant::now();
+                let reply = client.call("pay_bill", json!({"bill": bill})).await;
+                took.push(begun.elapsed());
+                assert!(reply.ok && !reply.replayed, "{:?}", reply.structured);
+            }
+            took
+        });
+    }
+    let mut took: Vec<Duration> = tasks.join_all().await.into_iter().flatten().collect();
+    let per_second = took.len() as f64 / clock.elapsed().as_secs_f64();
+    took.sort_unstable();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+    Ran { per_second, p50: at(0.5), p99: at(0.99) }
+}
+
+/// What one write and one sync take here, the median of many: what a bare handler with one sync would pay.
+fn one_sync(folder: &Path) -> Duration {
+    let mut file = std::fs::File::create(folder.join("syncs")).unwrap();
+    let mut took: Vec<Duration> = (0..300)
+        .map(|_| {
+            let begun = Instant::now();
+            file.write_all(&[b'x'; 1024]).unwrap();
+            file.sync_data().unwrap();
+            begun.elapsed()
+        })
+        .collect();
+    took.sort_unstable();
+    took[took.len() / 2]
+}
+
+#[tokio::main]
+async fn main() {
+    let seconds = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(5.0);
+    let length = Duration::from_secs_f64(seconds);
+    // On a disk: the system's folder for temporary files may lie in memory, where a sync costs nothing.
+    let exe = std::env::current_exe().unwrap();
+    let folder = tempfile::tempdir_in(exe.parent().unwrap()).unwrap();
+    let ledger = Arc::new(Ledger::default());
+    let state = Arc::clone(&ledger);
+    let server = Server::builder(move |_| Ok::<_, String>(App { ledger: Arc::clone(&state) }))
+        .info("bench", "1.0.0")
+        .owner("benches")
+        .tools(tools![pay_bill])
+        .settings(Settings { quota: None, ..Settings::default() })
+        .people(People::new().with(Person::new("alice", "acme").roles(["clerk"])))
+        .policies(Policies::from_str(
+            "bench.cedar",
+            r#"permit (principal in Role::"clerk", action in Action::"bill.pay", resource);"#,
+        ));
+    let local = LocalServer::open(server, folder.path()).await.unwrap();
+    let next = Arc::new(AtomicU64::new(0));
+    let sync = one_sync(folder.path());
+    println!(
+        "one write and sync: {:.3} ms, so {:.0} a second",
+        millis(sync),
+        1.0 / sync.as_secs_f64()
+    );
+    println!("{:>10}{:>12}{:>12}{:>12}", "at once", "calls/s", "p50 ms", "p99 ms");
+    let mut last = None;
+    for at_once in [1, 16, 64] {
+        run(&local, &next, at_once, length / 5).await;
+        let ran = run(&local, &next, at_once, length).await;
+        println!(
+            "{at_once:>10}{:>12.0}{:>12.2}{:>12.2}",
+            ran.per_second,
+            millis(ran.p50),
+            millis(ran.p99)
+        );
+        last = Some(ran);
+    }
+    let ran = last.unwrap();
+    let done = ledger.0.load(Ordering::Relaxed);
+    assert_eq!(done, next.load(Ordering::Relaxed), "each call ran once");
+    let ratio = ran.per_second * sync.as_secs_f64();
+    println!("{ratio:.1} durable calls in the time of one sync");
+    let held = ran.per_second >= 5000.0 && ran.p99 < Duration::from_millis(50);
+    println!("{} 5,000 a second at 64, p99 under 50 ms", if held { "held  " } else { "MISSED" });
+    if !held {
+        std::process::exit(1);
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

@@ -1,0 +1,45 @@
+//! Stage 0: how much of one address is looked at, before it is known who calls.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::settings::HttpSettings;
+use crate::limit::{Flood, Local};
+
+/// The address at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+pub(super) struct Peers {
+    requests: Option<Local<IpAddr>>,
+    strangers: Local<IpAddr>,
+    flood: Flood<IpAddr>,
+}
+
+impl Peers {
+    pub(super) fn new(settings: &HttpSettings) -> Self {
+        Self {
+            requests: settings.requests_per_peer.map(Local::new),
+            strangers: Local::new(settings.strangers_per_peer),
+            flood: Flood::default(),
+        }
+    }
+
+    /// Takes one request of the address, or says how long it has to wait.
+    pub(super) fn admit(&self, peer: Peer) -> Result<(), Duration> {
+        match &self.requests {
+            Some(requests) if !peer.0.is_loopback() => requests.take(&peer.0),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a request that proved nothing. Who calls validly is not held up by those who do not.
+    pub(super) fn stranger(&self, peer: Peer) -> Result<(), Duration> {
+        self.strangers.take(&peer.0)
+    }
+
+    /// How many refusals went unrecorded before this one, if this one is to be recorded.
+    pub(super) fn to_record(&self, peer: Peer) -> Option<u64> {
+        self.flood.admit(peer.0)
+    }
+}

@@ -1,0 +1,250 @@
+use super::fault::Fault;
+use super::pool::Tx;
+use super::rows::{self, INT, Lock, TEXT, get};
+use super::runs;
+use crate::approval::{
+    ANSWER_REPEATS_MS, Approval, ApprovalId, Event, NewApproval, Party, State, StateKind, Vote,
+    VoteRefused, count, may_resolve,
+};
+use crate::canon::Digest;
+use crate::store::judge::Ended;
+use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown};
+use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
+use tokio_postgres::types::Type;
+
+/// A request that stands at `$2`, or whose answer still repeats (decided after `$3`).
+const ANSWERS: &str = "effect = $1 AND ((state IN ('pending', 'approved') AND expires > $2) \
+    OR state IN ('running', 'in_doubt') OR (state IN ('done', 'denied') AND state_at > $3)) \
+    ORDER BY state IN ('done', 'denied'), state_at DESC LIMIT 1";
+
+pub(super) async fn request(tx: &Tx<'_>, new: &NewApproval) -> Result<Requested, Fault> {
+    let asks = &new.requester;
+    // Requests of one account come one after another, over all replicas, so that none slips past the limit.
+    let account = [asks.issuer.as_str(), "\n", &asks.subject, "\n", &asks.tenant];
+    let account = Digest::of_parts(account.map(str::as_bytes));
+    let (half, _) = account.as_bytes().split_at(8);
+    let lock = i64::from_be_bytes(half.try_into().unwrap_or_default());
+    tx.query("SELECT pg_advisory_xact_lock($1)", &[(&lock, INT)]).await?;
+    if let Some(standing) = for_effect(tx, &new.effect).await? {
+        return Ok(Requested::Existing(standing));
+    }
+    let effect = new.effect.to_hex();
+    // What ran out but is not yet written down so would still hold the effect.
+    let over = "effect = $1 AND state IN ('pending', 'approved')";
+    for seen in rows::select(tx, over, &[(&effect, TEXT)], Lock::Hold).await? {
+        step(tx, seen, Event::Expire).await?;
+    }
+    if let Some(ran_out) = unheard(tx, &effect).await? {
+        return Ok(Requested::RanOut(ran_out));
+    }
+    let pending = tx
+        .query(
+            "SELECT count(*) FROM mcp_secure.approvals
+             WHERE issuer = $1 AND subject = $2 AND tenant = $3 AND state = 'pending' AND expires > $4",
+            &[
+                (&asks.issuer, TEXT),
+                (&asks.subject, TEXT),
+                (&asks.tenant, TEXT),
+                (&tx.now.millis(), INT),
+            ],
+        )
+        .await?;
+    let pending = pending.first().map(|row| get::<i64>(row, 0)).transpose()?.unwrap_or(i64::MAX);
+    if pending >= i64::from(new.max_pending) {
+        return Ok(Requested::TooManyPending(u32::try_from(pending).unwrap_or(u32::MAX)));
+    }
+    let made = rows::insert(tx, new.clone()).await?;
+    // Another account's request for the same effect cannot be: the effect names the account. So it is a race.
+    made.map(Requested::Created).ok_or_else(|| StoreError::Raced.into())
+}
+
+/// The latest request for `effect`, if it ran out within the last day and its requester has not heard of that.
+async fn unheard(tx: &Tx<'_>, effect: &str) -> Result<Option<Approval>, Fault> {
+    let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
+    let found = rows::select(
+        tx,
+        "effect = $1 AND state = 'expired' AND NOT heard AND expires > $2 ORDER BY state_at DESC LIMIT 1",
+        &[(&effect, TEXT), (&since, INT)],
+        Lock::None,
+    )
+    .await?;
+    tx.execute(
+        "UPDATE mcp_secure.approvals SET heard = true WHERE effect = $1 AND state = 'expired' AND NOT heard",
+        &[(&effect, TEXT)],
+    )
+    .await?;
+    Ok(found.into_iter().next().map(|approval| shown(approval, tx.now)))
+}
+
+pub(super) async fn for_effect(tx: &Tx<'_>, effect: &Digest) -> Result<Option<Approval>, Fault> {
+    let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
+    let values = [(&effect.to_hex() as _, TEXT), (&tx.now.millis() as _, INT), (&since as _, INT)];
+    Ok(rows::select(tx, ANSWERS, &values, Lock::None).await?.pop())
+}
+
+pub(super) async fn by_id(tx: &Tx<'_>, id: &ApprovalId) -> Result<Option<Approval>, Fault> {
+    Ok(rows::load(tx, id, Lock::None).await?.map(|found| shown(found, tx.now)))
+}
+
+pub(super) async fn list(
+    tx: &Tx<'_>,
+    filter: &ApprovalFilter,
+    limit: u32,
+) -> Result<Vec<Approval>, Fault> {
+    // `expired` is judged by the time, written down or not.
+    let found = rows::select(
+        tx,
+        "($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR $2 =
+            CASE WHEN state IN ('pending', 'approved') AND expires <= $3 THEN 'expired' ELSE state END)
+         ORDER BY created DESC, id LIMIT $4",
+        &[
+            (&filter.tenant, TEXT),
+            (&filter.state.map(StateKind::as_str), TEXT),
+            (&tx.now.millis(), INT),
+            (&i64::from(limit.min(MAX_LISTED)), INT),
+        ],
+        Lock::None,
+    )
+    .await?;
+    Ok(found.into_iter().map(|approval| shown(approval, tx.now)).collect())
+}
+
+pub(super) async fn decide(
+    tx: &Tx<'_>,
+    id: &ApprovalId,
+    digest: &Digest,
+    vote: &Vote,
+) -> Result<Decided, Fault> {
+    let Some(seen) = rows::load(tx, id, Lock::Hold).await? else {
+        return Ok(Decided::Refused(VoteRefused::NotFound));
+    };
+    let outcome = match count(&seen, digest, vote, tx.now) {
+        Ok(outcome) => outcome,
+        Err(why) => return Ok(Decided::Refused(why)),
+    };
+    rows::insert_vote(tx, &seen, &outcome.vote).await?;
+    if let Some(next) = &outcome.next {
+        rows::advance(tx, &seen, next).await?;
+    }
+    let after = rows::load(tx, id, Lock::None).await?.ok_or(StoreError::Raced)?;
+    Ok(Decided::Counted(shown(after, tx.now)))
+}
+
+pub(super) async fn withdraw(tx: &Tx<'_>, id: &ApprovalId, by: &Party) -> Result<Moved, Fault> {
+    let own = |a: &Approval| {
+        let r = &a.requester;
+        r.tenant == by.tenant && r.issuer == by.issuer && r.subject == by.subject
+    };
+    match rows::load(tx, id, Lock::Hold).await?.filter(own) {
+        Some(seen) => step(tx, seen, Event::Withdraw).await,
+        None => Ok(Moved::NotFound),
+    }
+}
+
+pub(super) async fn void(tx: &Tx<'_>, id: &ApprovalId, why: &str) -> Result<Moved, Fault> {
+    match rows::load(tx, id, Lock::Hold).await? {
+        Some(seen) => step(tx, seen, Event::Void { why: why.to_owned() }).await,
+        None => Ok(Moved::NotFound),
+    }
+}
+
+pub(super) async fn resolve(
+    tx: &Tx<'_>,
+    id: &ApprovalId,
+    found: Resolution,
+    by: &Party,
+) -> Result<Moved, Fault> {
+    // Runs are always locked before their approvals, so that nobody waits for each other.
+    let run = match rows::load(tx, id, Lock::None).await?.map(|seen| seen.state) {
+        Some(State::InDoubt { run, .. }) => rows::run(tx, &run.to_string(), Lock::Hold).await?,
+        _ => None,
+    };
+    let Some(seen) = rows::load(tx, id, Lock::Hold).await? else { return Ok(Moved::NotFound) };
+    let person = match may_resolve(&seen.requester, by) {
+        Ok(person) => person.to_owned(),
+        Err(VoteRefused::NotFound) => return Ok(Moved::NotFound),
+        Err(why) => return Ok(Moved::NotAllowed(why)),
+    };
+    if seen.state.kind() != StateKind::InDoubt {
+        return step(tx, seen, Event::ResolveDone { person }).await;
+    }
+    let late = run.as_ref().map(RunRow::late).unwrap_or_default();
+    let end = Ended::resolved(found, person, late);
+    let moved = step(tx, seen, end.event.clone()).await?;
+    if let (Moved::To(_), Some(row)) = (&moved, run.filter(|row| row.state == "in_doubt")) {
+        repeat_answer(tx, &id.to_string(), end.approved_answer()?).await?;
+        runs::settle(tx, &row, &end).await?;
+    }
+    Ok(moved)
+}
+
+/// Moves a request by one event. An event that does not fit is an answer, and changes nothing.
+pub(super) async fn step(tx: &Tx<'_>, mut seen: Approval, event: Event) -> Result<Moved, Fault> {
+    match seen.state.after(event, tx.now, seen.expires) {
+        Ok(next) => {
+            rows::advance(tx, &seen, &next).await?;
+            seen.state = next;
+            Ok(Moved::To(Approval { answer: None, ..seen }))
+        }
+        Err(why) => Ok(Moved::Refused(why)),
+    }
+}
+
+/// Tells the approval that a run holds how the run ended.
+pub(super) async fn ended(tx: &Tx<'_>, id: &str, end: &Ended) -> Result<(), Fault> {
+    let id: ApprovalId = id.parse().map_err(|_| damaged("a run names no approval"))?;
+    let seen = rows::load(tx, &id, Lock::Hold)
+        .await?
+        .ok_or_else(|| damaged("a run's approval is gone"))?;
+    // The approval follows its run. Where it does not hold this run, it keeps what it knows.
+    if let Moved::To(_) = step(tx, seen, end.event.clone()).await? {
+        repeat_answer(tx, &id.to_string(), end.approved_answer()?).await?;
+    }
+    Ok(())
+}
+
+async fn repeat_answer(tx: &Tx<'_>, id: &str, answer: Option<String>) -> Result<(), Fault> {
+    if let Some(answer) = answer {
+        tx.execute(
+            "UPDATE mcp_secure.approvals SET answer = $1 WHERE id = $2",
+            &[(&answer, TEXT), (&id, TEXT)],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
+    let due = rows::select(
+        tx,
+        "state IN ('pending', 'approved') AND expires <= $1 ORDER BY id LIMIT $2",
+        &[(&tx.now.millis(), INT), (&SWEEP, INT)],
+        Lock::Hold,
+    )
+    .await?;
+    for seen in due {
+        step(tx, seen, Event::Expire).await?;
+    }
+    let untold = tx
+        .query(
+            "SELECT id FROM mcp_secure.approvals WHERE state = 'expired' AND told = false ORDER BY id LIMIT $1 FOR UPDATE",
+            &[(&SWEEP, INT)],
+        )
+        .await?;
+    let untold = untold.iter().map(|row| get(row, 0)).collect::<Result<Vec<String>, _>>()?;
+    if !untold.is_empty() {
+        tx.execute(
+            "UPDATE mcp_secure.approvals SET told = true WHERE id = ANY($1)",
+            &[(&untold, Type::TEXT_ARRAY)],
+        )
+        .await?;
+    }
+    let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
+    tx.execute(
+        "UPDATE mcp_secure.approvals SET answer = NULL WHERE answer IS NOT NULL AND state_at <= $1",
+        &[(&since, INT)],
+    )
+    .await?;
+    let ids = untold.iter().map(|id| id.parse().map_err(|_| damaged("an approval has no id")));
+    Ok(ids.collect::<Result<_, _>>()?)
+}

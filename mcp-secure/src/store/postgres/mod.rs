@@ -1,0 +1,205 @@
+//! The store that several machines share.
+
+mod approvals;
+mod batch;
+mod fault;
+mod gather;
+mod options;
+mod pool;
+mod rows;
+mod runs;
+mod schema;
+mod shared;
+mod tls;
+mod work;
+
+pub use options::PostgresOptions;
+
+use super::{
+    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
+    NewRun, Rate, Renewed, Requested, Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult,
+    Store, StoreError, StoreFuture, Switch, SwitchScope,
+};
+use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
+use crate::canon::Digest;
+use crate::clock::Timestamp;
+use batch::End;
+use gather::Gather;
+use pool::Pool;
+use std::sync::Arc;
+use work::{reading, writing};
+
+/// How many groups of one kind are on their way at once: few, so that more share each.
+const AT_ONCE: usize = 2;
+/// How often one sweep drops rows, so that it ends even where many come to their end.
+const DROPS: u32 = 100;
+
+/// A store in a PostgreSQL database, or one that speaks its protocol, which any number of replicas share.
+///
+/// Its tables are in the schema `mcp_secure`, which the first replica makes. It holds no session state, so a pooler in
+/// transaction mode may stand in between. The time is the database's. Where the database cannot be reached the answer is
+/// [`StoreError::Unavailable`], and the next operation tries again.
+///
+/// A run whose commit was cut off in the middle is looked up by its id: it runs only if its row is there. Other writes
+/// that were cut off answer with an error, though they may have been carried out.
+///
+/// ```no_run
+/// # async fn open() -> Result<(), mcp_secure::store::StoreError> {
+/// use mcp_secure::store::{Postgres, PostgresOptions, Store};
+/// let options = PostgresOptions::new("postgres://tools@db.example/tools?sslmode=require")?;
+/// let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(Postgres::open(&options).await?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Postgres {
+    pool: Arc<Pool>,
+    begins: Gather<NewRun, Committed>,
+    ends: Gather<End, Finished>,
+    keys: Gather<Digest, Option<KeyRecord>>,
+}
+
+impl Postgres {
+    /// Connects, and brings the tables to the present version. Needs a tokio runtime, for as long as the store is used.
+    ///
+    /// Refuses a database of a newer release, one that acknowledges what it has not written, and a connection over the
+    /// network without TLS.
+    pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let pool = Arc::new(Pool::new(options.clone())?);
+        schema::migrate(&pool).await?;
+        let (a, b, c) = (Arc::clone(&pool), Arc::clone(&pool), Arc::clone(&pool));
+        Ok(Self {
+            begins: Gather::new(AT_ONCE, move |runs| work::begin_all(Arc::clone(&a), runs)),
+            ends: Gather::new(AT_ONCE, move |ends| work::end_all(Arc::clone(&b), ends)),
+            keys: Gather::new(AT_ONCE, move |keys| work::keys_of_all(Arc::clone(&c), keys)),
+            pool,
+        })
+    }
+
+    /// How many transactions this process has committed, each shared by all that waited for it.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.pool.commits()
+    }
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres").finish_non_exhaustive()
+    }
+}
+
+impl Store for Postgres {
+    fn now(&self) -> StoreFuture<'_, Timestamp> {
+        reading!(self, |tx| async { Ok::<_, fault::Fault>(tx.now) })
+    }
+
+    fn request_approval(&self, new: NewApproval) -> StoreFuture<'_, Requested> {
+        writing!(self, |tx| approvals::request(tx, &new))
+    }
+
+    fn approval_for(&self, effect: &Digest) -> StoreFuture<'_, Option<Approval>> {
+        let effect = *effect;
+        reading!(self, |tx| approvals::for_effect(tx, &effect))
+    }
+
+    fn approval(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Approval>> {
+        let id = *id;
+        reading!(self, |tx| approvals::by_id(tx, &id))
+    }
+
+    fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>> {
+        reading!(self, |tx| approvals::list(tx, &filter, limit))
+    }
+
+    fn decide(&self, id: &ApprovalId, digest: Digest, vote: Vote) -> StoreFuture<'_, Decided> {
+        let id = *id;
+        writing!(self, |tx| approvals::decide(tx, &id, &digest, &vote))
+    }
+
+    fn withdraw(&self, id: &ApprovalId, by: Party) -> StoreFuture<'_, Moved> {
+        let id = *id;
+        writing!(self, |tx| approvals::withdraw(tx, &id, &by))
+    }
+
+    fn void_approval(&self, id: &ApprovalId, why: &str) -> StoreFuture<'_, Moved> {
+        let (id, why) = (*id, why.to_owned());
+        writing!(self, |tx| approvals::void(tx, &id, &why))
+    }
+
+    fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved> {
+        let id = *id;
+        writing!(self, |tx| approvals::resolve(tx, &id, found, &by))
+    }
+
+    fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
+        Box::pin(async move {
+            let told = writing!(self, |tx| approvals::expire_due(tx)).await?;
+            for _ in 0..DROPS {
+                if writing!(self, |tx| shared::drop_rows(tx)).await? {
+                    break;
+                }
+            }
+            Ok(told)
+        })
+    }
+
+    fn idempotent(&self, key: &Digest) -> StoreFuture<'_, Option<KeyRecord>> {
+        Box::pin(self.keys.run(*key))
+    }
+
+    fn commit_run(&self, run: NewRun) -> StoreFuture<'_, Committed> {
+        Box::pin(self.begins.run(run))
+    }
+
+    fn renew(&self, run: &RunId, fence: Fence, lease_ms: u64) -> StoreFuture<'_, Renewed> {
+        let run = *run;
+        writing!(self, |tx| runs::renew(tx, &run, fence, lease_ms))
+    }
+
+    fn finish_run(
+        &self,
+        run: &RunId,
+        fence: Fence,
+        result: RunResult,
+    ) -> StoreFuture<'_, Finished> {
+        Box::pin(self.ends.run(End { run: *run, fence, result }))
+    }
+
+    fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>> {
+        writing!(self, |tx| runs::recover(tx))
+    }
+
+    fn run(&self, id: &RunId) -> StoreFuture<'_, Option<RunRecord>> {
+        let id = *id;
+        reading!(self, |tx| runs::by_id(tx, &id))
+    }
+
+    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<RunRecord>> {
+        reading!(self, |tx| runs::list(tx, &filter, limit))
+    }
+
+    fn resolve_run(&self, id: &RunId, found: Resolution, by: Party) -> StoreFuture<'_, Resolved> {
+        let id = *id;
+        writing!(self, |tx| runs::resolve(tx, &id, found, &by))
+    }
+
+    fn lease(&self, bucket: &Digest, rate: Rate, want: u32) -> StoreFuture<'_, Leased> {
+        let bucket = *bucket;
+        writing!(self, |tx| shared::lease(tx, &bucket, rate, want))
+    }
+
+    fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {
+        reading!(self, |tx| shared::switches(tx))
+    }
+
+    fn switch(
+        &self,
+        scope: SwitchScope,
+        off: bool,
+        by: &str,
+        reason: Option<&str>,
+    ) -> StoreFuture<'_, bool> {
+        let (by, reason) = (by.to_owned(), reason.map(str::to_owned));
+        writing!(self, |tx| shared::switch(tx, &scope, off, &by, reason.as_deref()))
+    }
+}

@@ -1,0 +1,281 @@
+//! Runs one at a time: those that touch more than their own row.
+
+use super::approvals;
+use super::batch::End;
+use super::fault::Fault;
+use super::pool::Tx;
+use super::rows::{self, BYTES, FLAG, INT, Lock, TEXT, get};
+use crate::approval::{Event, Party, TransitionRefused, VoteRefused, may_resolve};
+use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
+use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, millis};
+use crate::store::{
+    CommitRefused, Committed, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, Resolution,
+    Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
+};
+
+/// Everything is looked at and held before anything is written: a refusal changes nothing.
+pub(super) async fn commit(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, Fault> {
+    let refused = |why| Ok(Committed::Refused(why));
+    let id = run.run_id.to_string();
+    if rows::run(tx, &id, Lock::None).await?.is_some() {
+        return refused(CommitRefused::AlreadyRunning);
+    }
+    let mut holder = None;
+    if let Some(new) = &run.idempotency {
+        let key: &[u8] = new.key.as_bytes();
+        holder = rows::runs(tx, "key = $1", &[(&key, BYTES)], Lock::Hold).await?.pop();
+        if let Some(row) = &holder
+            && !gives_way(row, new, &run.caller, tx.now)?
+        {
+            return refused(CommitRefused::KeyTaken);
+        }
+    }
+    let compensates = run.compensates.map(|target| target.to_string());
+    if let Some(target) = &compensates {
+        let target = rows::run(tx, target, Lock::Hold).await?;
+        if let Err(why) = may_roll_back(target.as_ref(), &run.caller, tx.now)? {
+            return refused(CommitRefused::RollbackRefused(why));
+        }
+    }
+    if let Err(why) = consume(tx, run).await? {
+        return refused(why);
+    }
+    if let Some(holder) = holder {
+        tx.execute(
+            "UPDATE mcp_secure.runs SET key = NULL, key_window = NULL, answer = NULL WHERE fence = $1",
+            &[(&holder.fence, INT)],
+        )
+        .await?;
+    }
+    if let Some(target) = &compensates {
+        let taken = tx
+            .execute(
+                "UPDATE mcp_secure.runs SET taken_by = $1 WHERE run_id = $2 AND taken_by IS NULL",
+                &[(&id, TEXT), (target, TEXT)],
+            )
+            .await?;
+        if taken != 1 {
+            return Err(StoreError::Raced.into());
+        }
+    }
+    insert(tx, run, &id, compensates.as_deref()).await
+}
+
+/// Moves the approval that the run consumes, if it names one.
+async fn consume(tx: &Tx<'_>, run: &NewRun) -> Result<Result<(), CommitRefused>, Fault> {
+    let Some((id, digest)) = &run.approval else { return Ok(Ok(())) };
+    let Some(seen) = rows::load(tx, id, Lock::Hold).await? else {
+        return Ok(Err(CommitRefused::ApprovalNotFound));
+    };
+    if let Err(why) = fits(&seen, digest, run) {
+        return Ok(Err(why));
+    }
+    Ok(match approvals::step(tx, seen, Event::Start { run: run.run_id }).await? {
+        Moved::To(_) => Ok(()),
+        Moved::Refused(TransitionRefused::From(state)) => {
+            Err(CommitRefused::ApprovalNotApproved(state))
+        }
+        Moved::Refused(_) => Err(CommitRefused::ApprovalExpired),
+        Moved::NotFound | Moved::NotAllowed(_) => Err(CommitRefused::ApprovalNotFound),
+    })
+}
+
+async fn insert(
+    tx: &Tx<'_>,
+    run: &NewRun,
+    id: &str,
+    compensates: Option<&str>,
+) -> Result<Committed, Fault> {
+    let lease_until = tx.now.plus_millis(millis(run.lease_ms));
+    let key = run.idempotency.as_ref();
+    let rows = tx
+        .query(
+            "INSERT INTO mcp_secure.runs (run_id, approval, run, started, lease_until, state, tenant, tool, key,
+                key_arguments, key_window, compensates)
+             VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING fence",
+            &[
+                (&id, TEXT),
+                (&run.approval.map(|(id, _)| id.to_string()), TEXT),
+                (&Call::text(run)?, TEXT),
+                (&tx.now.millis(), INT),
+                (&lease_until.millis(), INT),
+                (&run.caller.tenant, TEXT),
+                (&run.tool, TEXT),
+                (&key.map(|k| k.key.as_bytes().as_slice()), BYTES),
+                (&key.map(|k| k.arguments.as_bytes().as_slice()), BYTES),
+                (&key.map(|k| millis(k.window_ms)), INT),
+                (&compensates, TEXT),
+            ],
+        )
+        .await?;
+    // Somebody has just taken the key or the id: the next attempt sees who.
+    let row = rows.first().ok_or(StoreError::Raced)?;
+    Ok(Committed::Running { fence: Fence(get(row, 0)?), lease_until })
+}
+
+pub(super) async fn renew(
+    tx: &Tx<'_>,
+    run: &RunId,
+    fence: Fence,
+    lease_ms: u64,
+) -> Result<Renewed, Fault> {
+    let until = tx.now.plus_millis(millis(lease_ms));
+    // A lease that lapsed unnoticed is taken up again: nobody has put the run in doubt.
+    let held = tx
+        .execute(
+            "UPDATE mcp_secure.runs SET lease_until = greatest(lease_until, $1)
+             WHERE run_id = $2 AND fence = $3 AND state = 'running'",
+            &[(&until.millis(), INT), (&run.to_string(), TEXT), (&fence.number(), INT)],
+        )
+        .await?;
+    Ok(if held == 1 { Renewed::Until(until) } else { Renewed::Lost })
+}
+
+/// Writes down the end of one run. `again`: an earlier attempt may have been carried out, so an outcome that reads like
+/// this one is this one.
+pub(super) async fn finish(tx: &Tx<'_>, ended: &End, again: bool) -> Result<Finished, Fault> {
+    let found = rows::run(tx, &ended.run.to_string(), Lock::Hold).await?;
+    let Some(row) = found.filter(|row| row.fence == ended.fence.number()) else {
+        return Ok(Finished::Refused);
+    };
+    let end = Ended::of(ended.run, ended.result.clone());
+    if row.state == "running" {
+        write_end(tx, &row, &end).await?;
+        if let Some(id) = &row.approval {
+            approvals::ended(tx, id, &end).await?;
+        }
+        return Ok(Finished::Recorded);
+    }
+    let settled = end.settled(row.key_window, tx.now)?;
+    if again && row.state == settled.state && row.outcome.as_deref() == Some(&settled.outcome) {
+        return Ok(Finished::Recorded);
+    }
+    if row.state != "in_doubt" {
+        return Ok(Finished::Refused);
+    }
+    let late = end.late()?;
+    if row.late.is_some() {
+        let same = again && row.late.as_deref() == Some(&late);
+        return Ok(if same { Finished::Late } else { Finished::Refused });
+    }
+    tx.execute(
+        "UPDATE mcp_secure.runs SET late = $1 WHERE fence = $2",
+        &[(&late, TEXT), (&row.fence, INT)],
+    )
+    .await?;
+    Ok(Finished::Late)
+}
+
+/// Writes the end into a row that is held, and gives back what it frees.
+async fn write_end(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> {
+    let settled = end.settled(row.key_window, tx.now)?;
+    let changed = tx
+        .execute(
+            "UPDATE mcp_secure.runs SET state = $1, finished = $2, outcome = $3, answer = $4, key_until = $5,
+                rollback = $6, rollback_until = $7, keep_until = $8, key = CASE WHEN $9 THEN NULL ELSE key END,
+                key_window = CASE WHEN $9 THEN NULL ELSE key_window END
+             WHERE fence = $10 AND state = $11",
+            &[
+                (&settled.state, TEXT),
+                (&tx.now.millis(), INT),
+                (&settled.outcome, TEXT),
+                (&settled.answer, TEXT),
+                (&settled.key_until, INT),
+                (&settled.rollback, TEXT),
+                (&settled.rollback_until, INT),
+                (&settled.keep_until, INT),
+                (&settled.frees, FLAG),
+                (&row.fence, INT),
+                (&row.state, TEXT),
+            ],
+        )
+        .await?;
+    if changed != 1 {
+        return Err(StoreError::Raced.into());
+    }
+    if let Some(target) = row.compensates.as_deref().filter(|_| settled.frees) {
+        tx.execute(
+            "UPDATE mcp_secure.runs SET taken_by = NULL WHERE run_id = $1 AND taken_by = $2",
+            &[(&target, TEXT), (&row.run_id, TEXT)],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Writes down how a run in doubt was resolved.
+pub(super) async fn settle(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> {
+    write_end(tx, row, end).await
+}
+
+pub(super) async fn resolve(
+    tx: &Tx<'_>,
+    id: &RunId,
+    found: Resolution,
+    by: &Party,
+) -> Result<Resolved, Fault> {
+    let Some(row) = rows::run(tx, &id.to_string(), Lock::Hold).await? else {
+        return Ok(Resolved::NotFound);
+    };
+    let person = match may_resolve(&row.caller()?, by) {
+        Ok(person) => person.to_owned(),
+        Err(VoteRefused::NotFound) => return Ok(Resolved::NotFound),
+        Err(why) => return Ok(Resolved::NotAllowed(why)),
+    };
+    let state = row.state()?;
+    if state != RunState::InDoubt {
+        return Ok(Resolved::NotInDoubt(state));
+    }
+    let end = Ended::resolved(found, person, row.late());
+    settle(tx, &row, &end).await?;
+    if let Some(approval) = &row.approval {
+        approvals::ended(tx, approval, &end).await?;
+    }
+    let after = rows::run(tx, &id.to_string(), Lock::None).await?.ok_or(StoreError::Raced)?;
+    Ok(Resolved::To(after.record()?))
+}
+
+pub(super) async fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, Fault> {
+    let found = rows::runs(
+        tx,
+        "state = 'running' AND lease_until <= $1 ORDER BY fence LIMIT $2",
+        &[(&tx.now.millis(), INT), (&SWEEP, INT)],
+        Lock::Hold,
+    )
+    .await?;
+    let mut lapsed = Vec::new();
+    for row in &found {
+        let why = "the run's lease lapsed without an outcome".to_owned();
+        let end = Ended::of(row.id()?, RunResult::Unknown { why });
+        write_end(tx, row, &end).await?;
+        if let Some(id) = &row.approval {
+            approvals::ended(tx, id, &end).await?;
+        }
+        lapsed.push(row.lapsed()?);
+    }
+    Ok(lapsed)
+}
+
+pub(super) async fn by_id(tx: &Tx<'_>, id: &RunId) -> Result<Option<RunRecord>, Fault> {
+    let found = rows::run(tx, &id.to_string(), Lock::None).await?;
+    Ok(found.map(|row| row.record()).transpose()?)
+}
+
+pub(super) async fn list(
+    tx: &Tx<'_>,
+    filter: &RunFilter,
+    limit: u32,
+) -> Result<Vec<RunRecord>, Fault> {
+    // The word is one of five, so it can stand in the text, where the partial index is found by it.
+    let state = filter.state.map_or(String::new(), |state| format!("AND state = '{state}'"));
+    let found = rows::runs(
+        tx,
+        &format!(
+            "($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR tool = $2) {state} ORDER BY fence DESC LIMIT $3"
+        ),
+        &[(&filter.tenant, TEXT), (&filter.tool, TEXT), (&i64::from(limit.min(MAX_LISTED)), INT)],
+        Lock::None,
+    )
+    .await?;
+    Ok(found.iter().map(RunRow::record).collect::<Result<_, _>>()?)
+}

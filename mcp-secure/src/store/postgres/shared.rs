@@ -1,0 +1,102 @@
+//! What replicas share besides calls: buckets of limits, switches, and the dropping of what nobody needs.
+
+use super::fault::Fault;
+use super::pool::Tx;
+use super::rows::{BYTES, INT, TEXT, get};
+use crate::canon::Digest;
+use crate::clock::Timestamp;
+use crate::store::row::damaged;
+use crate::store::{Leased, Rate, Switch, SwitchScope};
+
+/// How many rows that nobody needs any more one transaction drops.
+const DROPPED: i64 = 1000;
+
+pub(super) async fn lease(
+    tx: &Tx<'_>,
+    bucket: &Digest,
+    rate: Rate,
+    want: u32,
+) -> Result<Leased, Fault> {
+    let now = tx.now.millis().saturating_mul(1000);
+    let bucket: &[u8] = bucket.as_bytes();
+    // The row is made first, so that there is always one to hold: two replicas that find none would both begin anew.
+    tx.execute(
+        "INSERT INTO mcp_secure.buckets (bucket, filled) VALUES ($1, $2) ON CONFLICT (bucket) DO NOTHING",
+        &[(&bucket, BYTES), (&now, INT)],
+    )
+    .await?;
+    let rows = tx
+        .query(
+            "SELECT filled FROM mcp_secure.buckets WHERE bucket = $1 FOR UPDATE",
+            &[(&bucket, BYTES)],
+        )
+        .await?;
+    let filled = rows.first().map(|row| get(row, 0)).transpose()?;
+    let (leased, filled) = rate.take(filled, now, want);
+    if let Some(filled) = filled {
+        tx.execute(
+            "UPDATE mcp_secure.buckets SET filled = $2 WHERE bucket = $1",
+            &[(&bucket, BYTES), (&filled, INT)],
+        )
+        .await?;
+    }
+    Ok(leased)
+}
+
+pub(super) async fn switches(tx: &Tx<'_>) -> Result<Vec<Switch>, Fault> {
+    let rows = tx
+        .query("SELECT scope, since, by, reason FROM mcp_secure.switches ORDER BY scope", &[])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let scope: String = get(row, 0)?;
+            Ok(Switch {
+                scope: scope.parse().map_err(|_| damaged("a switch has no scope"))?,
+                since: Timestamp::from_millis(get(row, 1)?),
+                by: get(row, 2)?,
+                reason: get(row, 3)?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn switch(
+    tx: &Tx<'_>,
+    scope: &SwitchScope,
+    off: bool,
+    by: &str,
+    reason: Option<&str>,
+) -> Result<bool, Fault> {
+    let scope = scope.to_string();
+    let changed = if off {
+        tx.execute(
+            "INSERT INTO mcp_secure.switches (scope, since, by, reason) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (scope) DO NOTHING",
+            &[(&scope, TEXT), (&tx.now.millis(), INT), (&by, TEXT), (&reason, TEXT)],
+        )
+        .await?
+    } else {
+        tx.execute("DELETE FROM mcp_secure.switches WHERE scope = $1", &[(&scope, TEXT)]).await?
+    };
+    Ok(changed == 1)
+}
+
+/// Drops rows of runs and buckets that nobody needs any more. False: there may be more of them.
+pub(super) async fn drop_rows(tx: &Tx<'_>) -> Result<bool, Fault> {
+    let micros = tx.now.millis().saturating_mul(1000);
+    let buckets = tx
+        .execute(
+            "DELETE FROM mcp_secure.buckets WHERE bucket IN (SELECT bucket FROM mcp_secure.buckets
+                WHERE filled <= $1 ORDER BY bucket LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            &[(&micros, INT), (&DROPPED, INT)],
+        )
+        .await?;
+    let runs = tx
+        .execute(
+            "DELETE FROM mcp_secure.runs WHERE fence IN (SELECT fence FROM mcp_secure.runs
+                WHERE keep_until <= $1 ORDER BY fence LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            &[(&tx.now.millis(), INT), (&DROPPED, INT)],
+        )
+        .await?;
+    Ok(i64::try_from(runs.max(buckets)).unwrap_or(i64::MAX) < DROPPED)
+}

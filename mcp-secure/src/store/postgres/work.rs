@@ -1,0 +1,226 @@
+//! Attempts: what is made again, and what is looked up instead.
+
+use super::batch::{self, End};
+use super::fault::Fault;
+use super::pool::{Pool, Tx};
+use super::rows::{self, Lock};
+use super::runs;
+use crate::canon::Digest;
+use crate::clock::Timestamp;
+use crate::store::{
+    CommitRefused, Committed, Fence, Finished, KeyRecord, NewRun, RunState, StoreError,
+};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often an operation is attempted. Rows that replicas fight over need several; a server that is gone is not
+/// waited for much longer than a restart of a connection takes.
+const ATTEMPTS: u32 = 8;
+
+/// Waits a little longer before each attempt, and not as long as others do. `None`: there have been enough.
+pub(super) async fn pause(attempt: u32, fault: Fault) -> Result<(), StoreError> {
+    let Fault::Again(error) = fault else { return Err(fault.into_error()) };
+    if attempt >= ATTEMPTS {
+        return Err(error);
+    }
+    let most = 4_u64 << attempt;
+    let wait = most / 2 + u64::from(rand::random::<u8>()) * most / 512;
+    tokio::time::sleep(Duration::from_millis(wait)).await;
+    Ok(())
+}
+
+/// One transaction, in time: committed if `$work` answers, taken back if it fails.
+macro_rules! attempt {
+    ($pool:expr, |$tx:ident| $work:expr) => {{
+        let pool: &$crate::store::postgres::pool::Pool = &$pool;
+        $crate::store::postgres::work::in_time(pool, async {
+            let lent = pool.lend().await?;
+            let begun = pool.begin(&lent).await?;
+            let done = {
+                let $tx = &begun.tx;
+                $work.await
+            };
+            match done {
+                Ok(answer) => {
+                    pool.commit(begun).await?;
+                    lent.give_back();
+                    Ok(answer)
+                }
+                Err(fault) => {
+                    pool.roll_back(lent).await;
+                    Err(fault)
+                }
+            }
+        })
+        .await
+    }};
+}
+pub(super) use attempt;
+
+/// An operation in a transaction of its own, attempted until it is committed or cannot be. What is dropped while it
+/// waits is carried out all the same.
+macro_rules! writing {
+    ($store:ident, |$tx:ident| $work:expr) => {{
+        let pool = std::sync::Arc::clone(&$store.pool);
+        let task = async move {
+            let mut attempt = 0;
+            loop {
+                match $crate::store::postgres::work::attempt!(pool, |$tx| $work) {
+                    Ok(answer) => return Ok(answer),
+                    Err(fault) => $crate::store::postgres::work::pause(attempt, fault).await?,
+                }
+                attempt += 1;
+            }
+        };
+        Box::pin($crate::store::postgres::work::carried_out(task))
+            as $crate::store::StoreFuture<'_, _>
+    }};
+}
+pub(super) use writing;
+
+/// An operation that only reads, which is safe to repeat whatever happens to it.
+macro_rules! reading {
+    ($store:ident, |$tx:ident| $work:expr) => {{
+        let pool = std::sync::Arc::clone(&$store.pool);
+        Box::pin(async move {
+            let mut attempt = 0;
+            loop {
+                match $crate::store::postgres::work::attempt!(pool, |$tx| $work) {
+                    Ok(answer) => return Ok(answer),
+                    Err(fault) => {
+                        $crate::store::postgres::work::pause(attempt, fault.repeatable()).await?;
+                    }
+                }
+                attempt += 1;
+            }
+        }) as $crate::store::StoreFuture<'_, _>
+    }};
+}
+pub(super) use reading;
+
+/// Ends an attempt that hangs. Its connection goes with it, and what was open on it; but a commit that was sent may
+/// have arrived.
+pub(super) async fn in_time<T>(
+    pool: &Pool,
+    attempt: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::time::timeout(pool.timeout() * 2, attempt).await.unwrap_or_else(|_| {
+        Err(Fault::Lost(StoreError::Unavailable("the database does not answer".to_owned())))
+    })
+}
+
+/// Runs `task` to its end, whether or not anybody waits for it.
+pub(super) async fn carried_out<T: Send + 'static>(
+    task: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(task).await.unwrap_or(Err(StoreError::Closed))
+}
+
+/// What an attempt at a group came to.
+type Group<T> = Result<Vec<Option<T>>, Fault>;
+
+/// Begins runs: the plain ones together, the rest one by one.
+pub(super) async fn begin_all(
+    pool: Arc<Pool>,
+    runs: Vec<NewRun>,
+) -> Vec<Result<Committed, StoreError>> {
+    let together: Group<Committed> = if runs.iter().any(batch::is_plain) {
+        attempt!(pool, |tx| batch::commit(tx, &runs))
+    } else {
+        Ok(runs.iter().map(|_| None).collect())
+    };
+    let lost = matches!(together, Err(Fault::Lost(_)));
+    let together = together.unwrap_or_else(|_| runs.iter().map(|_| None).collect());
+    let answers = runs.iter().zip(together).map(async |(run, done)| {
+        if let Some(committed) = done {
+            return Ok(committed);
+        }
+        begin_one(&pool, run, lost && batch::is_plain(run)).await
+    });
+    futures_util::future::join_all(answers).await
+}
+
+/// Begins one run. `lost`: an attempt whose answer was lost may have begun it.
+async fn begin_one(pool: &Pool, run: &NewRun, mut lost: bool) -> Result<Committed, StoreError> {
+    let mut attempt = 0;
+    loop {
+        let once = if lost {
+            attempt!(pool, |tx| told(tx, run))
+        } else {
+            attempt!(pool, |tx| runs::commit(tx, run))
+        };
+        match once {
+            Ok(answer) => return Ok(answer),
+            // Never made again blindly: from now on the row is what counts.
+            Err(fault) => {
+                lost = lost || matches!(fault, Fault::Lost(_));
+                pause(attempt, fault.repeatable()).await?;
+            }
+        }
+        attempt += 1;
+    }
+}
+
+/// What the row of a run says whose commit was cut off. Without a row it may still be on its way, so nothing runs.
+async fn told(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, Fault> {
+    let Some(row) = rows::run(tx, &run.run_id.to_string(), Lock::None).await? else {
+        return Err(Fault::Final(StoreError::Unavailable(
+            "the connection was lost while the run was committed".to_owned(),
+        )));
+    };
+    if row.state()? != RunState::Running || row.caller()? != run.caller {
+        return Ok(Committed::Refused(CommitRefused::AlreadyRunning));
+    }
+    let lease_until = Timestamp::from_millis(row.lease_until);
+    Ok(Committed::Running { fence: Fence(row.fence), lease_until })
+}
+
+/// Writes down ends: those of plain runs together, the rest one by one.
+pub(super) async fn end_all(pool: Arc<Pool>, ends: Vec<End>) -> Vec<Result<Finished, StoreError>> {
+    let together: Group<Finished> = attempt!(pool, |tx| batch::finish(tx, &ends));
+    let lost = matches!(together, Err(Fault::Lost(_)));
+    let together = together.unwrap_or_else(|_| ends.iter().map(|_| None).collect());
+    // In the order they came: two ends of one run are told apart by it.
+    let mut answers = Vec::with_capacity(ends.len());
+    for (end, done) in ends.iter().zip(together) {
+        answers.push(match done {
+            Some(finished) => Ok(finished),
+            None => end_one(&pool, end, lost).await,
+        });
+    }
+    answers
+}
+
+/// Writes down one end. It is safe to repeat: an outcome that is there already is recognised.
+async fn end_one(pool: &Pool, end: &End, mut lost: bool) -> Result<Finished, StoreError> {
+    let mut attempt = 0;
+    loop {
+        match attempt!(pool, |tx| runs::finish(tx, end, lost)) {
+            Ok(answer) => return Ok(answer),
+            Err(fault) => {
+                lost = lost || matches!(fault, Fault::Lost(_));
+                pause(attempt, fault.repeatable()).await?;
+            }
+        }
+        attempt += 1;
+    }
+}
+
+/// Looks keys up, together.
+pub(super) async fn keys_of_all(
+    pool: Arc<Pool>,
+    keys: Vec<Digest>,
+) -> Vec<Result<Option<KeyRecord>, StoreError>> {
+    let mut attempt = 0;
+    loop {
+        let fault = match attempt!(pool, |tx| batch::keys(tx, &keys)) {
+            Ok(found) => return found.into_iter().map(Ok).collect(),
+            Err(fault) => fault.repeatable(),
+        };
+        if let Err(error) = pause(attempt, fault).await {
+            return keys.iter().map(|_| Err(error.clone())).collect();
+        }
+        attempt += 1;
+    }
+}

@@ -1,0 +1,240 @@
+//! What can happen to a server, and to what is on its way to it.
+
+use super::*;
+
+use std::time::Duration;
+
+fn options(server: &Server, database: &str) -> PostgresOptions {
+    PostgresOptions::new(&server.connection(database)).unwrap()
+}
+
+async fn open(server: &Server, database: &str) -> Shared {
+    Arc::new(Postgres::open(&options(server, database)).await.unwrap())
+}
+
+fn cut(server: &Server, database: &str) {
+    server.sql(
+        "postgres",
+        &format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        ),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_gone_is_an_error_and_comes_back() {
+    let server = Server::start();
+    let database = server.database();
+    let store = open(&server, &database).await;
+    let asked = approved(&store, refund(1)).await;
+    let held = start(&store, keyed("k", "a")).await;
+    server.stop();
+    let gone = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
+    assert!(store.commit_run(run_of(&asked)).await.is_err_and(|e| gone(&e)));
+    assert!(store.commit_run(keyed("k2", "a")).await.is_err_and(|e| gone(&e)));
+    assert!(store.switches().await.is_err_and(|e| gone(&e)));
+    assert!(store.idempotent(&Digest::of_bytes(b"k")).await.is_err_and(|e| gone(&e)));
+    server.run();
+    assert!(matches!(key_of(&store, "k").await, Some(KeyState::Running { .. })));
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Approved);
+    start(&store, run_of(&asked)).await;
+    assert_eq!(end(&store, &held, done(None)).await, Finished::Recorded);
+    server.crash();
+    server.run();
+    assert_eq!(store.run(&held.0).await.unwrap().unwrap().state, RunState::Done);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_cut_lose_nothing_and_begin_nothing_twice() {
+    let server = Server::shared();
+    let database = server.database();
+    let stores = [open(server, &database).await, open(server, &database).await];
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let workers: Vec<_> = (0..16)
+        .map(|worker| {
+            let (store, stop) = (Arc::clone(&stores[worker % 2]), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let (mut ran, mut ended, mut n) = (Vec::new(), Vec::new(), 0);
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    n += 1;
+                    // Two workers fight over each key.
+                    let key = format!("{}-{n}", worker / 2);
+                    // Longer than the test: a worker may lag far behind the other.
+                    let idempotency = keyed(&key, "a").idempotency;
+                    let idempotency = idempotency.map(|key| NewKey { window_ms: 3_600_000, ..key });
+                    let run = NewRun { idempotency, ..keyed(&key, "a") };
+                    let id = run.run_id;
+                    let Ok(Committed::Running { fence, .. }) = store.commit_run(run).await else {
+                        continue;
+                    };
+                    ran.push(key);
+                    if let Ok(Finished::Recorded) = store.finish_run(&id, fence, done(None)).await {
+                        ended.push(id);
+                    }
+                }
+                (ran, ended)
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cut(server, &database);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let (mut ran, mut ended) = (Vec::new(), Vec::new());
+    for worker in workers {
+        let (began, over) = worker.await.unwrap();
+        ran.extend(began);
+        ended.extend(over);
+    }
+    assert!(ended.len() > 100, "only {} calls came through", ended.len());
+    for id in &ended {
+        assert_eq!(stores[0].run(id).await.unwrap().unwrap().state, RunState::Done);
+    }
+    // Whoever was told to run held the key alone.
+    let told = ran.len();
+    ran.sort();
+    ran.dedup();
+    assert_eq!(ran.len(), told);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_replicas_exactly_one_runs_a_thousand_times() {
+    let server = Server::shared();
+    let database = server.database();
+    let (a, b) = (open(server, &database).await, open(server, &database).await);
+    let once = |answers: [Committed; 2]| {
+        let ran = answers.iter().filter(|c| matches!(c, Committed::Running { .. })).count();
+        assert_eq!(ran, 1, "{answers:?}");
+    };
+    for n in 0..1000 {
+        let asked = approved(&a, NewApproval { max_pending: 10_000, ..refund(n) }).await;
+        let (x, y) = tokio::join!(a.commit_run(run_of(&asked)), b.commit_run(run_of(&asked)));
+        once([x.unwrap(), y.unwrap()]);
+        let key = format!("k{n}");
+        let (x, y) = tokio::join!(a.commit_run(keyed(&key, "a")), b.commit_run(keyed(&key, "a")));
+        once([x.unwrap(), y.unwrap()]);
+    }
+    assert_eq!(server.sql(&database, "SELECT count(*) FROM mcp_secure.runs"), "2000");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_serialisable_isolation_conflicts_are_attempted_again() {
+    let server = Server::shared();
+    let database = server.database();
+    server.sql(
+        &database,
+        &format!("ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'"),
+    );
+    let stores = [open(server, &database).await, open(server, &database).await];
+    let rate = Rate { burst: 30, every_us: 3_600_000_000 };
+    let tasks: Vec<_> = (0..40)
+        .map(|n| {
+            let store = Arc::clone(&stores[n % 2]);
+            tokio::spawn(async move {
+                start(&store, keyed(&format!("k{n}"), "a")).await;
+                loop {
+                    match store.lease(&Digest::of_bytes(b"b"), rate, 1).await {
+                        Ok(leased) => return leased.granted,
+                        Err(error) => assert_eq!(error, StoreError::Raced),
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut granted = 0;
+    for task in tasks {
+        granted += task.await.unwrap();
+    }
+    assert_eq!(granted, 30);
+}
+
+#[tokio::test]
+async fn a_read_only_database_refuses_writes_and_still_reads() {
+    let server = Server::shared();
+    let database = server.database();
+    let store = open(server, &database).await;
+    let asked = approved(&store, refund(1)).await;
+    server.sql(
+        "postgres",
+        &format!("ALTER DATABASE {database} SET default_transaction_read_only = on"),
+    );
+    cut(server, &database);
+    let store = open(server, &database).await;
+    assert_eq!(store.commit_run(run_of(&asked)).await, Err(StoreError::ReadOnly));
+    assert_eq!(store.commit_run(keyed("k", "a")).await, Err(StoreError::ReadOnly));
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Approved);
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_is_an_error() {
+    let server = Server::shared();
+    let database = server.database();
+    let options = options(server, &database).timeout(Duration::from_millis(400));
+    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    let database_ = database.clone();
+    let holder = std::thread::spawn(move || {
+        Server::shared().sql(
+            &database_,
+            "BEGIN; LOCK TABLE mcp_secure.runs IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT",
+        )
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let waiting = store.commit_run(keyed("k", "a")).await;
+    assert!(matches!(waiting, Err(StoreError::Unavailable(_))), "{waiting:?}");
+    holder.join().unwrap();
+    start(&store, keyed("k", "a")).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_by_more_than_a_second_is_not_believed() {
+    let desk = Desk::postgres();
+    let ahead = desk.open_at(Clock::fixed(Timestamp::from_millis(5_000))).await;
+    ahead.recover().await.unwrap();
+    let behind = desk.open_at(Clock::fixed(Timestamp::from_millis(3_000))).await;
+    assert_eq!(behind.now().await.unwrap().millis(), 5_000);
+    // Within one process not even by a millisecond.
+    let clock = Clock::fixed(Timestamp::from_millis(5_400));
+    let store = desk.open_at(clock).await;
+    let now = store.now().await.unwrap();
+    assert_eq!(now.millis(), 5_400);
+    assert!(store.now().await.unwrap() >= now);
+}
+
+#[tokio::test]
+async fn the_tables_are_made_once_and_a_newer_release_is_refused() {
+    let server = Server::shared();
+    let database = server.database();
+    let opening = (0..6).map(|_| {
+        let options = options(server, &database);
+        tokio::spawn(async move { Postgres::open(&options).await.map(drop) })
+    });
+    for opened in opening.collect::<Vec<_>>() {
+        assert_eq!(opened.await.unwrap(), Ok(()));
+    }
+    server.sql(&database, "UPDATE mcp_secure.meta SET value = 99 WHERE key = 'version'");
+    let refused = Postgres::open(&options(server, &database)).await.map(drop);
+    assert_eq!(refused, Err(StoreError::Version { found: 99, known: 1 }));
+    let sloppy = server.database();
+    server.sql(&sloppy, &format!("ALTER DATABASE {sloppy} SET synchronous_commit = off"));
+    let refused = Postgres::open(&options(server, &sloppy)).await.map(drop);
+    assert!(matches!(refused, Err(StoreError::Setting(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn no_password_is_shown_and_none_travels_in_the_open() {
+    let open = "postgres://tools:hunter2@db.example/tools";
+    for connection in [open, "postgres://tools:hunter2@db.example/tools?sslmode=prefer"] {
+        let options = PostgresOptions::new(connection).unwrap();
+        assert!(!format!("{options:?}").contains("hunter2"));
+        let refused = Postgres::open(&options).await.map(drop).unwrap_err();
+        assert!(matches!(&refused, StoreError::Setting(why) if why.contains("sslmode=require")));
+    }
+    let broken = PostgresOptions::new("postgres://tools:hunter2@db.example:no-port/x").unwrap_err();
+    assert!(!format!("{broken} {broken:?}").contains("hunter2"));
+    let nobody = "host=127.0.0.1 port=1 user=tools password=hunter2 dbname=x connect_timeout=1";
+    let refused =
+        Postgres::open(&PostgresOptions::new(nobody).unwrap()).await.map(drop).unwrap_err();
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    assert!(!format!("{refused} {refused:?}").contains("hunter2"));
+}

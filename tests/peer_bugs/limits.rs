@@ -1,0 +1,156 @@
+//! Limits hold for everybody on their own, over all processes of a store, and when the store is gone.
+
+use std::time::Duration;
+
+use mcp_secure::limit::Quota;
+use mcp_secure::pipeline::Settings;
+use mcp_secure::prelude::*;
+use mcp_secure::testing::LocalServer;
+use serde_json::json;
+
+use crate::app::{Effects, Fixture, Weather, empty};
+
+const POLICIES: &str = r#"
+    permit (principal in Role::"clerk", action in [Action::"mail.send", Action::"account.read"], resource);
+    permit (principal in Role::"reader", action in Action::"account.read", resource);
+"#;
+
+/// Sends a mail.
+#[tool(
+    risk = "medium",
+    permission = "mail.send",
+    destructive = false,
+    rate_limit = "3/min per user"
+)]
+async fn send_mail(effects: &Effects) -> Content {
+    effects.happened("mailed");
+    Content::text("sent")
+}
+
+/// Sends a letter.
+#[tool(risk = "medium", permission = "mail.send", destructive = false, rate_limit = ["2/min per tenant", "100/min per tool"])]
+async fn send_letter(effects: &Effects) -> Content {
+    effects.happened("posted");
+    Content::text("sent")
+}
+
+/// Sends many mails.
+#[tool(
+    risk = "medium",
+    permission = "mail.send",
+    destructive = false,
+    rate_limit = "200/hour per tool"
+)]
+async fn send_newsletter(effects: &Effects) -> Content {
+    effects.happened("published");
+    Content::text("sent")
+}
+
+/// Looks.
+#[tool(risk = "low", permission = "account.read", read_only)]
+async fn look(_weather: &Weather) -> Content {
+    Content::text("seen")
+}
+
+fn built(
+    effects: &Effects,
+    weather: &Weather,
+) -> mcp_secure::server::ServerBuilder<crate::app::Bank> {
+    empty(effects, weather)
+        .tools(tools![send_mail, send_letter, send_newsletter, look])
+        .policies(Policies::from_str("bank", POLICIES))
+}
+
+async fn bank() -> Fixture {
+    Fixture::built(|builder| {
+        builder
+            .tools(tools![send_mail, send_letter, send_newsletter, look])
+            .policies(Policies::from_str("bank", POLICIES))
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn b14_each_user_has_a_limit_of_their_own_and_hears_when_to_try_again() {
+    let bank = bank().await;
+    for _ in 0..3 {
+        assert!(bank.call("alice", "send_mail", json!({})).await.ok);
+    }
+    let refused = bank.call("alice", "send_mail", json!({})).await;
+    assert_eq!(
+        (refused.code(), &refused.structured["executed"]),
+        (Some("rate_limited"), &json!(false))
+    );
+    let wait = refused.structured["retry_after_ms"].as_u64().unwrap();
+    assert!((1..=20_000).contains(&wait), "{wait}");
+    assert!(bank.call("bob", "send_mail", json!({})).await.ok, "one shared bucket for everyone");
+    assert_eq!(bank.effects.all().len(), 4);
+}
+
+#[tokio::test]
+async fn a_tenants_limit_is_the_tenants_and_all_limits_hold() {
+    let bank = bank().await;
+    assert!(bank.call("alice", "send_letter", json!({})).await.ok);
+    assert!(bank.call("bob", "send_letter", json!({})).await.ok);
+    assert_eq!(bank.call("alice", "send_letter", json!({})).await.code(), Some("rate_limited"));
+    assert!(bank.call("dave", "send_letter", json!({})).await.ok);
+}
+
+#[tokio::test]
+async fn processes_that_share_a_store_share_its_limits() {
+    let bank = bank().await;
+    let other =
+        LocalServer::open(built(&bank.effects, &bank.weather), bank.folder.path()).await.unwrap();
+    let (here, there) = (bank.client("alice"), other.connect("alice").unwrap());
+    let mut sent = 0;
+    for _ in 0..150 {
+        sent += usize::from(here.call("send_newsletter", json!({})).await.ok);
+        sent += usize::from(there.call("send_newsletter", json!({})).await.ok);
+    }
+    assert!(sent <= 201, "{sent} of 200 in an hour, with one more that a slow machine may earn");
+    // What one process leased and never used is lost for the hour, but that is little.
+    assert!(sent >= 150, "{sent}");
+    assert_eq!(bank.effects.all().len(), sent);
+}
+
+#[tokio::test]
+async fn b14_a_limit_that_can_not_be_looked_up_lets_nothing_through() {
+    let bank = bank().await;
+    assert!(bank.call("alice", "send_mail", json!({})).await.ok);
+    let store =
+        rusqlite::Connection::open(bank.folder.path().join("data/mcp-secure.sqlite")).unwrap();
+    store.execute_batch("DROP TABLE buckets").unwrap();
+    let refused = bank.call("bob", "send_mail", json!({})).await;
+    assert!(!refused.ok && refused.structured["executed"] == false, "{refused:?}");
+    assert_eq!(bank.effects.all().len(), 1);
+}
+
+#[tokio::test]
+async fn an_account_beyond_its_quota_is_refused_and_can_not_flood_the_record() {
+    let settings = Settings { quota: Some(Quota::per_second(1).burst(5)), ..Settings::default() };
+    let bank = Fixture::built(|builder| {
+        builder
+            .tools(tools![send_mail, look])
+            .policies(Policies::from_str("bank", POLICIES))
+            .settings(settings)
+    })
+    .await
+    .unwrap();
+    let mut refused = 0;
+    for _ in 0..200 {
+        let reply = bank.call("rita", "look", json!({})).await;
+        if !reply.ok {
+            assert_eq!(reply.code(), Some("rate_limited"), "{reply:?}");
+            assert!(reply.structured["retry_after_ms"].as_u64() > Some(0));
+            refused += 1;
+        }
+    }
+    assert!(refused >= 190, "{refused}");
+    assert!(bank.call("alice", "look", json!({})).await.ok, "another account is not held up");
+    let records = bank.records().await;
+    let kept = records.iter().filter(|r| r["outcome"]["code"] == "rate_limited").count();
+    assert!((1..=2).contains(&kept), "{kept} records of {refused} refusals");
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert!(bank.call("rita", "look", json!({})).await.ok);
+}
