@@ -102,20 +102,27 @@ fn a_decision_with_the_digest_of_something_else_is_refused() {
 }
 
 #[test]
-fn closing_an_account_takes_two_people() {
+fn closing_an_account_takes_two_people_besides_who_asks() {
     let desk = Desk::new();
     let server = desk.serve();
-    let bob = desk.token("bob");
+    let alice = desk.token("alice");
     let arguments = json!({"customer_id": "cus_1002", "reason": "the customer asked for it"});
-    let asked = ask(&server, &bob, "close_account", &arguments);
+    let asked = ask(&server, &alice, "close_account", &arguments);
     assert_eq!(refusal_code(&asked), "approval_required");
     let id = structured(&asked)["approval_id"].as_str().unwrap();
     desk.approve(id, "carol");
     // The same person a second time is still one person.
     drop(desk.run(&["approvals", "approve", id, "--as", "carol"]));
-    let waiting = ask(&server, &bob, "close_account", &arguments);
+    let waiting = ask(&server, &alice, "close_account", &arguments);
     assert_eq!(refusal_code(&waiting), "approval_required");
     assert_eq!(desk.effects("account.closed"), 0);
+    desk.approve(id, "bob");
+    for _ in 0..2 {
+        let closed = ask(&server, &alice, "close_account", &arguments);
+        assert_eq!(structured(&closed), &json!({"customer_id": "cus_1002", "status": "closed"}));
+    }
+    assert_eq!(desk.effects("account.closed"), 1);
+    desk.effects_are_on_record();
 }
 
 #[test]

@@ -50,6 +50,19 @@ impl CallContext {
         Self { request_id, cancelled, progress }
     }
 
+    /// The context of no call: for tests that call a tool's function themselves. Nobody waits for it or hears of it.
+    ///
+    /// ```
+    /// use mcp_secure::prelude::*;
+    /// let call = CallContext::detached("test-1");
+    /// assert_eq!(call.request_id(), "test-1");
+    /// assert!(!call.is_cancelled());
+    /// ```
+    #[must_use]
+    pub fn detached(request_id: &str) -> Self {
+        Self::new(request_id.into(), CancellationToken::new(), None)
+    }
+
     /// The correlation id of this call, as in the record and in refusals.
     #[must_use]
     pub fn request_id(&self) -> &str {

@@ -100,10 +100,16 @@ impl Gate {
         Ok(())
     }
 
-    /// What is off, newest first, for whoever may switch.
+    /// What is off, newest first: of it, what they may switch, for whoever may switch at all.
     pub(crate) async fn switched_off(&self, who: &Authenticated) -> Result<Vec<Switch>, String> {
-        self.may_switch(who, &wish(&SwitchScope::Everything, true))?;
-        self.store.switches().await.map_err(|error| error.to_string())
+        if !self.policy.could_permit(who.principal(), Act::Call, SWITCH_ACTION) {
+            return Err(not_granted());
+        }
+        let mut off = self.store.switches().await.map_err(|error| error.to_string())?;
+        off.retain(|switch| {
+            [true, false].iter().any(|off| self.may_switch(who, &wish(&switch.scope, *off)).is_ok())
+        });
+        Ok(off)
     }
 
     /// Switches off or on, as `who`. Recorded before it is done, and after; `Ok(false)` where it stood so already.
@@ -168,8 +174,12 @@ impl Gate {
         if verdict.is_permit() {
             return Ok(());
         }
-        Err(format!("policy does not grant `{SWITCH_PERMISSION}`"))
+        Err(not_granted())
     }
+}
+
+fn not_granted() -> String {
+    format!("policy does not grant `{SWITCH_PERMISSION}`")
 }
 
 /// What is switched, as policies see it in `context.args`.

@@ -12,6 +12,7 @@
 )]
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,13 +34,19 @@ impl Server {
     /// Starts one. It forgets on a crash of the machine, which is what makes it quick.
     #[must_use]
     pub fn start() -> Self {
-        Self::with(false)
+        Self::with(&std::env::temp_dir(), false)
     }
 
     /// Starts one that waits for the disk, as a real one does.
     #[must_use]
     pub fn durable() -> Self {
-        Self::with(true)
+        Self::with(&std::env::temp_dir(), true)
+    }
+
+    /// The same with its folder below `place`, on a disk of the test's choice.
+    #[must_use]
+    pub fn durable_in(place: &Path) -> Self {
+        Self::with(place, true)
     }
 
     /// The one that the tests of this process share. It ends with the process.
@@ -48,8 +55,8 @@ impl Server {
         SHARED.get_or_init(Self::start)
     }
 
-    fn with(durable: bool) -> Self {
-        let folder = tempfile::Builder::new().prefix("mcps-pg").tempdir().unwrap().keep();
+    fn with(place: &Path, durable: bool) -> Self {
+        let folder = tempfile::Builder::new().prefix("mcps-pg").tempdir_in(place).unwrap().keep();
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
         if let Some((uid, gid)) = account() {
             chown(&folder, Some(uid), Some(gid)).unwrap();
@@ -120,6 +127,13 @@ impl Server {
         self.connection_at(database, 5432)
     }
 
+    /// The same as a URL.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{folder}:5432/{database}")
+    }
+
     fn connection_at(&self, database: &str, port: u16) -> String {
         format!("host={} port={port} user=postgres dbname={database}", self.folder.display())
     }
@@ -182,6 +196,8 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // A Ctrl-C at the terminal is for the program that started this one, which then ends it in good order.
+            .process_group(0)
             .spawn()
             .unwrap()
     }
@@ -229,8 +245,20 @@ impl Drop for Pooler<'_> {
     }
 }
 
-/// The path of a program of the server, the newest there is.
+/// Whether what [`Server::start`] needs is installed.
+#[must_use]
+pub fn installed() -> bool {
+    ["initdb", "postgres", "psql"].iter().all(|name| find(name).is_some())
+}
+
 fn program(name: &str) -> PathBuf {
+    find(name).unwrap_or_else(|| {
+        panic!("`{name}` is missing, which these tests need; run `scripts/setup-tests`")
+    })
+}
+
+/// The path of a program of the server, the newest there is.
+fn find(name: &str) -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut versions: Vec<PathBuf> = versions.map(|entry| entry.path()).collect();
     versions.sort_by_key(|path| {
@@ -242,9 +270,6 @@ fn program(name: &str) -> PathBuf {
     beside
         .chain(folders.into_iter().map(|folder| folder.join(name)))
         .find(|path| path.exists())
-        .unwrap_or_else(|| {
-            panic!("`{name}` is missing, which these tests need; run `scripts/setup-tests`")
-        })
 }
 
 /// The account that a server runs as where the tests run as root, whom it refuses.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::tools::workspace;
+use super::{call, mcp, refusal_code, structured};
 
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -110,10 +111,45 @@ impl Desk {
     pub(crate) fn effects(&self, kind: &str) -> i64 {
         let desk = rusqlite::Connection::open(self.data().join("support-desk.sqlite")).unwrap();
         desk.busy_timeout(PATIENCE).unwrap();
-        desk.query_row("SELECT count(*) FROM side_effects WHERE kind = ?1", [kind], |row| {
-            row.get(0)
-        })
-        .unwrap()
+        desk.query_row("SELECT count(*) FROM effects WHERE kind = ?1", [kind], |row| row.get(0))
+            .unwrap()
+    }
+
+    /// Each effect has one call of its own, and the record tells how that call began and that it was carried out; a call
+    /// on record as carried out has its effect.
+    #[track_caller]
+    pub(crate) fn effects_are_on_record(&self) {
+        let desk = rusqlite::Connection::open(self.data().join("support-desk.sqlite")).unwrap();
+        let mut effects = desk.prepare("SELECT request_id, tool, by FROM effects").unwrap();
+        let mut effects: Vec<[String; 3]> = effects
+            .query_map((), |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        effects.sort();
+        let calls = |event: &str| -> Vec<[String; 3]> {
+            let mut found: Vec<_> = self
+                .records(&["--outcome", event])
+                .iter()
+                .filter(|record| event == "intent" || record["outcome"]["code"] == "ok")
+                .map(|record| {
+                    [&record["request_id"], &record["tool"], &record["principal"]["subject"]]
+                        .map(|value| value.as_str().unwrap_or_default().to_owned())
+                })
+                .collect();
+            found.sort();
+            found
+        };
+        assert_eq!(effects, calls("outcome"), "effects, and what is on record as carried out");
+        let intents = calls("intent");
+        assert!(effects.iter().all(|effect| intents.contains(effect)), "{effects:?}: {intents:?}");
+    }
+
+    /// The runs that somebody may see, newest first.
+    #[track_caller]
+    pub(crate) fn runs(&self, by: &str, state: &str) -> Vec<Value> {
+        let found = self.run(&["runs", "list", "--as", by, "--state", state, "--format", "json"]);
+        found.json().as_array().unwrap().clone()
     }
 
     /// Bob, a support lead, approves a request on the command line.
@@ -179,6 +215,27 @@ impl Server {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}/mcp", self.address)
+    }
+
+    /// Calls a tool in the 2026-07-28 protocol and returns the result.
+    #[track_caller]
+    pub(crate) fn ask(&self, token: &str, tool: &str, arguments: &Value) -> Value {
+        mcp(token, &call(1, tool, arguments.clone())).send(self.address).result()
+    }
+
+    /// Calls a tool that waits for a person, has `by` approve it, and calls it again.
+    #[track_caller]
+    pub(crate) fn approved(
+        &self,
+        desk: &Desk,
+        token: &str,
+        by: &str,
+        (tool, arguments): (&str, &Value),
+    ) -> Value {
+        let asked = self.ask(token, tool, arguments);
+        assert_eq!(refusal_code(&asked), "approval_required", "{asked:#}");
+        desk.approve(structured(&asked)["approval_id"].as_str().unwrap(), by);
+        self.ask(token, tool, arguments)
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{DeskError, data_set};
+use super::{Cause, DeskError, data_set};
 
 /// How long a process waits for another one's write.
 const BUSY: Duration = Duration::from_secs(10);
@@ -115,14 +115,16 @@ impl Handle {
     }
 }
 
-/// Notes an effect on the world. Proofs that something ran once count these rows.
+/// Notes an effect on the world, in the transaction that makes it. Proofs that something ran once count these rows.
 pub(super) fn note_effect(
-    on: &Connection,
+    on: &Transaction<'_>,
     kind: &str,
     subject: &str,
-    by: &str,
+    cause: &Cause,
 ) -> rusqlite::Result<()> {
-    on.prepare_cached("INSERT INTO side_effects (kind, subject, by) VALUES (?1, ?2, ?3)")?
-        .execute((kind, subject, by))?;
+    on.prepare_cached(
+        "INSERT INTO effects (request_id, tool, kind, subject, by) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute((&cause.request_id, cause.tool, kind, subject, &cause.by))?;
     Ok(())
 }

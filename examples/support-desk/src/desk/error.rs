@@ -19,6 +19,9 @@ pub enum DeskError {
     /// A closed account stays closed.
     #[error("the account is closed")]
     AccountClosed,
+    /// What would be put back is not what the change left behind.
+    #[error("the status has been changed again since, so it can not be put back")]
+    ChangedSince,
     /// The refund was cancelled before.
     #[error("the refund is already cancelled")]
     AlreadyCancelled,

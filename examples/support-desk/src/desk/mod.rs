@@ -5,6 +5,7 @@
 
 mod accounts;
 mod articles;
+mod cause;
 mod customers;
 mod data_set;
 mod database;
@@ -19,6 +20,7 @@ mod words;
 
 pub use accounts::{Account, AccountBook, Health};
 pub use articles::{Article, KnowledgeBase};
+pub use cause::Cause;
 pub use customers::{CustomerDesk, StatusChange};
 pub use database::Database;
 pub use error::DeskError;

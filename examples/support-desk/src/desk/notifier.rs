@@ -3,7 +3,7 @@
 use rusqlite::OptionalExtension;
 
 use super::database::{Writing, note_effect};
-use super::{Database, DeskError};
+use super::{Cause, Database, DeskError};
 
 /// Sends notes to the people who look after customers. Here the table is the mailbox.
 #[derive(Debug, Clone)]
@@ -20,10 +20,9 @@ impl Notifier {
         &self,
         customer_id: &str,
         summary: &str,
-        by: &str,
+        cause: Cause,
     ) -> Result<String, DeskError> {
-        let (customer_id, summary, by) =
-            (customer_id.to_owned(), summary.to_owned(), by.to_owned());
+        let (customer_id, summary) = (customer_id.to_owned(), summary.to_owned());
         self.0
             .write(move |on| {
                 let recipient: String = on
@@ -33,10 +32,10 @@ impl Notifier {
                     .ok_or(DeskError::Missing("customer"))?;
                 on.execute(
                     "INSERT INTO notifications (customer_id, recipient, summary, by) VALUES (?1, ?2, ?3, ?4)",
-                    (&customer_id, &recipient, &summary, &by),
+                    (&customer_id, &recipient, &summary, &cause.by),
                 )?;
                 let id = format!("ntf_{}", on.last_insert_rowid());
-                note_effect(on, "account_manager.notified", &customer_id, &by)?;
+                note_effect(on, "account_manager.notified", &customer_id, &cause)?;
                 Ok(id)
             })
             .await

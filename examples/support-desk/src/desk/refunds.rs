@@ -3,7 +3,7 @@
 use rusqlite::OptionalExtension;
 
 use super::database::{Writing, note_effect};
-use super::{Database, DeskError, RefundReason, orders};
+use super::{Cause, Database, DeskError, RefundReason, orders};
 
 /// A refund that was paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +32,9 @@ impl RefundService {
         order_id: &str,
         amount_cents: i64,
         reason: RefundReason,
-        by: &str,
+        cause: Cause,
     ) -> Result<Refund, DeskError> {
-        let (order_id, by) = (order_id.to_owned(), by.to_owned());
+        let order_id = order_id.to_owned();
         self.0
             .write(move |on| {
                 let order = orders::find(on, &order_id)?.ok_or(DeskError::Missing("order"))?;
@@ -48,21 +48,20 @@ impl RefundService {
                 on.prepare_cached(
                     "INSERT INTO refunds (order_id, amount_cents, reason, status, by) VALUES (?1, ?2, ?3, 'refunded', ?4)",
                 )?
-                .execute((&order_id, amount_cents, reason, &by))?;
+                .execute((&order_id, amount_cents, reason, &cause.by))?;
                 let id = format!("ref_{}", on.last_insert_rowid());
-                note_effect(on, "refund.paid", &order_id, &by)?;
+                note_effect(on, "refund.paid", &order_id, &cause)?;
                 Ok(Refund { id, order_id, amount_cents })
             })
             .await
     }
 
     /// Takes a refund back.
-    pub async fn cancel(&self, refund_id: &str, by: &str) -> Result<(), DeskError> {
+    pub async fn cancel(&self, refund_id: &str, cause: Cause) -> Result<(), DeskError> {
         let number: i64 = refund_id
             .strip_prefix("ref_")
             .and_then(|n| n.parse().ok())
             .ok_or(DeskError::Missing("refund"))?;
-        let by = by.to_owned();
         self.0
             .write(move |on| {
                 let found: Option<(String, String)> = on
@@ -74,7 +73,7 @@ impl RefundService {
                     return Err(DeskError::AlreadyCancelled);
                 }
                 on.execute("UPDATE refunds SET status = 'cancelled' WHERE number = ?1", [number])?;
-                note_effect(on, "refund.cancelled", &order_id, &by)?;
+                note_effect(on, "refund.cancelled", &order_id, &cause)?;
                 Ok(())
             })
             .await

@@ -66,10 +66,13 @@ CREATE TABLE IF NOT EXISTS articles (
     body  TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE IF NOT EXISTS side_effects (
-    number  INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind    TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    by      TEXT NOT NULL,
-    at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
+-- What really happened: one row for each effect, written in the effect's own transaction.
+CREATE TABLE IF NOT EXISTS effects (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    request_id TEXT NOT NULL,
+    tool       TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    by         TEXT NOT NULL,
+    at         TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
 ) STRICT;

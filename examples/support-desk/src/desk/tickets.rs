@@ -1,7 +1,7 @@
 //! Drafting tickets.
 
 use super::database::{Writing, note_effect};
-use super::{Database, DeskError, Priority};
+use super::{Cause, Database, DeskError, Priority};
 
 /// What a draft says.
 #[derive(Debug, Clone)]
@@ -27,8 +27,7 @@ impl TicketDesk {
     }
 
     /// Keeps a draft and returns its id.
-    pub async fn draft(&self, ticket: NewTicket, by: &str) -> Result<String, DeskError> {
-        let by = by.to_owned();
+    pub async fn draft(&self, ticket: NewTicket, cause: Cause) -> Result<String, DeskError> {
         self.0
             .write(move |on| {
                 on.prepare_cached(
@@ -40,10 +39,10 @@ impl TicketDesk {
                     &ticket.subject,
                     &ticket.body,
                     ticket.priority,
-                    &by,
+                    &cause.by,
                 ))?;
                 let id = format!("drf_{}", on.last_insert_rowid());
-                note_effect(on, "ticket.drafted", &id, &by)?;
+                note_effect(on, "ticket.drafted", &id, &cause)?;
                 Ok(id)
             })
             .await

@@ -2,7 +2,7 @@ use mcp_secure::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Customer, CustomerId};
+use super::{Customer, CustomerId, cause};
 use crate::desk::{CustomerDesk, DeskError};
 
 /// An account that was closed.
@@ -30,6 +30,7 @@ enum ClosedStatus {
 )]
 pub async fn close_account(
     caller: &Principal,
+    call: &CallContext,
     customers: &CustomerDesk,
     /// The customer.
     customer_id: CustomerId,
@@ -37,6 +38,6 @@ pub async fn close_account(
     #[arg(min_len = 1, max_len = 500)]
     reason: String,
 ) -> Result<AccountClosed, DeskError> {
-    customers.close(&customer_id.0, &reason, &caller.subject).await?;
+    customers.close(&customer_id.0, &reason, cause(caller, call, "close_account")).await?;
     Ok(AccountClosed { customer_id, status: ClosedStatus::Closed })
 }

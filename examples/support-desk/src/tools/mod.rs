@@ -22,9 +22,14 @@ pub use resources::{Customer, Order};
 pub use status_change::request_customer_status_change;
 pub use tickets::create_support_ticket_draft;
 
-use mcp_secure::prelude::ToolError;
+use mcp_secure::prelude::{CallContext, Principal, ToolError};
 
-use crate::desk::DeskError;
+use crate::desk::{Cause, DeskError};
+
+/// What an effect of this call is noted with.
+fn cause(caller: &Principal, call: &CallContext, tool: &'static str) -> Cause {
+    Cause { by: caller.subject.clone(), tool, request_id: call.request_id().to_owned() }
+}
 
 impl From<DeskError> for ToolError {
     fn from(error: DeskError) -> Self {

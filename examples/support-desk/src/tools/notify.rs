@@ -2,7 +2,7 @@ use mcp_secure::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Customer, CustomerId};
+use super::{Customer, CustomerId, cause};
 use crate::desk::{DeskError, Notifier};
 
 /// A notification that was sent.
@@ -16,10 +16,12 @@ pub struct NotificationSent {
     risk = "medium",
     permission = "account.notify",
     resource = Customer(customer_id),
-    destructive = false
+    destructive = false,
+    rate_limit = "3/min per user"
 )]
 pub async fn notify_account_manager(
     caller: &Principal,
+    call: &CallContext,
     notifier: &Notifier,
     /// The customer it is about.
     customer_id: CustomerId,
@@ -27,7 +29,12 @@ pub async fn notify_account_manager(
     #[arg(min_len = 1, max_len = 500)]
     summary: String,
 ) -> Result<NotificationSent, DeskError> {
-    let notification_id =
-        notifier.tell_account_manager(&customer_id.0, &summary, &caller.subject).await?;
+    let notification_id = notifier
+        .tell_account_manager(
+            &customer_id.0,
+            &summary,
+            cause(caller, call, "notify_account_manager"),
+        )
+        .await?;
     Ok(NotificationSent { notification_id })
 }

@@ -1,12 +1,12 @@
 use mcp_secure::prelude::*;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Order, OrderId};
+use super::{Order, OrderId, cause};
 use crate::desk::{AccountBook, DeskError, OrderBook, RefundReason, RefundService};
 
 /// A refund that was paid.
-#[derive(Debug, Serialize, JsonSchema, ToolOutput)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema, ToolOutput)]
 pub struct RefundReceipt {
     refund_id: String,
     order_id: OrderId,
@@ -15,11 +15,22 @@ pub struct RefundReceipt {
 }
 
 /// What became of the refund.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RefundStatus {
     /// The money is on its way to the customer.
     Refunded,
+}
+
+/// Takes a refund back: the money is called back from the customer.
+#[rollback]
+async fn cancel_refund(
+    caller: &Principal,
+    call: &CallContext,
+    refunds: &RefundService,
+    receipt: RefundReceipt,
+) -> Result<(), DeskError> {
+    refunds.cancel(&receipt.refund_id, cause(caller, call, "request_refund")).await
 }
 
 /// Asks for a refund of an order. A support lead decides on it before any money moves.
@@ -27,10 +38,13 @@ enum RefundStatus {
     risk = "high",
     permission = "refund.request",
     resource = Order(order_id),
-    approval(by = "refund.approve")
+    approval(by = "refund.approve"),
+    idempotency(key = [order_id]),
+    rollback(cancel_refund, permission = "refund.cancel", within = "7d")
 )]
 pub async fn request_refund(
     caller: &Principal,
+    call: &CallContext,
     refunds: &RefundService,
     /// The order.
     order_id: OrderId,
@@ -40,7 +54,8 @@ pub async fn request_refund(
     /// Why.
     reason: RefundReason,
 ) -> Result<RefundReceipt, DeskError> {
-    let refund = refunds.refund(&order_id.0, amount_cents, reason, &caller.subject).await?;
+    let cause = cause(caller, call, "request_refund");
+    let refund = refunds.refund(&order_id.0, amount_cents, reason, cause).await?;
     Ok(RefundReceipt {
         refund_id: refund.id,
         order_id,

@@ -27,8 +27,10 @@ async fn a_refund_gives_a_receipt() {
     let database = Database::open(folder.path()).unwrap();
     let refunds = RefundService::open(&database).unwrap();
     let order = OrderId("ord_5001".to_owned());
-    let receipt =
-        request_refund(&alice(), &refunds, order, 12_000, RefundReason::Damaged).await.unwrap();
+    let call = CallContext::detached("req_1");
+    let receipt = request_refund(&alice(), &call, &refunds, order, 12_000, RefundReason::Damaged)
+        .await
+        .unwrap();
     assert_eq!(
         serde_json::to_value(receipt).unwrap(),
         serde_json::json!({

@@ -2,7 +2,7 @@ use mcp_secure::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Customer, CustomerId};
+use super::{Customer, CustomerId, cause};
 use crate::desk::{DeskError, NewTicket, Priority, TicketDesk};
 
 /// A draft waits for a person.
@@ -34,10 +34,13 @@ enum NextStep {
     risk = "medium",
     permission = "support.ticket.draft",
     resource = Customer(customer_id),
-    destructive = false
+    destructive = false,
+    idempotency,
+    rate_limit = "30/min per user"
 )]
 pub async fn create_support_ticket_draft(
     caller: &Principal,
+    call: &CallContext,
     tickets: &TicketDesk,
     /// The customer the ticket is for.
     customer_id: CustomerId,
@@ -51,7 +54,8 @@ pub async fn create_support_ticket_draft(
     priority: Priority,
 ) -> Result<TicketDraft, DeskError> {
     let ticket = NewTicket { customer_id: customer_id.0, subject, body, priority };
-    let draft_id = tickets.draft(ticket, &caller.subject).await?;
+    let draft_id =
+        tickets.draft(ticket, cause(caller, call, "create_support_ticket_draft")).await?;
     Ok(TicketDraft {
         draft_id,
         status: DraftStatus::DraftCreated,

@@ -59,7 +59,10 @@ async fn connections_that_are_cut_lose_nothing_and_begin_nothing_twice() {
                     n += 1;
                     // Two workers fight over each key.
                     let key = format!("{}-{n}", worker / 2);
-                    let run = keyed(&key, "a");
+                    // Longer than the test: a worker may lag far behind the other.
+                    let idempotency = keyed(&key, "a").idempotency;
+                    let idempotency = idempotency.map(|key| NewKey { window_ms: 3_600_000, ..key });
+                    let run = NewRun { idempotency, ..keyed(&key, "a") };
                     let id = run.run_id;
                     let Ok(Committed::Running { fence, .. }) = store.commit_run(run).await else {
                         continue;

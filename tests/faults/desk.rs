@@ -1,0 +1,146 @@
+//! A data folder with its store, the program on it, and the truth beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use mcp_secure_test_postgres::Server as Postgres;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client::Client;
+
+/// The program of `app.rs`, built if it is not up to date. `FAULTS_PROGRAM` names another build of it.
+fn program() -> &'static PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(other) = std::env::var_os("FAULTS_PROGRAM") {
+            return PathBuf::from(other);
+        }
+        // The packages and features of `scripts/test`, so that nothing is built twice.
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
+            .args(["--example", "faults-app"])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .status()
+            .unwrap();
+        assert!(built.success(), "`faults-app` does not build");
+        // This test is `<target>/debug/deps/faults-<hash>`.
+        let test = std::env::current_exe().unwrap();
+        test.ancestors().nth(2).unwrap().join("examples/faults-app")
+    })
+}
+
+/// Where approvals, runs and keys are kept.
+pub(crate) enum Store<'a> {
+    Sqlite,
+    Postgres { server: &'a Postgres, database: String },
+}
+
+pub(crate) struct Desk<'a> {
+    folder: TempDir,
+    store: Store<'a>,
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) fn new(store: Store<'a>) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), store }
+    }
+
+    pub(crate) fn on(postgres: Option<&'a Postgres>) -> Self {
+        Self::new(match postgres {
+            Some(server) => Store::Postgres { server, database: server.database() },
+            None => Store::Sqlite,
+        })
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.env_remove("MCP_SECURE_DATA").env_remove("MCP_SECURE_STORE").env("RUST_LOG", "off");
+        command.arg("--data").arg(self.data());
+        if let Store::Postgres { server, database } = &self.store {
+            command.arg("--store").arg(server.url(database));
+        }
+        command.args(arguments);
+        command
+    }
+
+    pub(crate) fn serve(&self) -> Client {
+        let mut command = self.command(&["serve", "--stdio", "--as", "alice"]);
+        command.stderr(Stdio::null());
+        Client::start(command)
+    }
+
+    #[track_caller]
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--format", "json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What really happened: the requests that paid each bill.
+    pub(crate) fn effects(&self) -> BTreeMap<u32, Vec<String>> {
+        let ledger = rusqlite::Connection::open(self.data().join("ledger.sqlite")).unwrap();
+        let mut rows = ledger.prepare("SELECT bill, request_id FROM effects").unwrap();
+        let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let mut effects: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for row in rows {
+            let (bill, request_id) = row.unwrap();
+            effects.entry(bill).or_default().push(request_id);
+        }
+        effects
+    }
+
+    /// The requests whose intent is on record, read from the files.
+    pub(crate) fn intents(&self) -> BTreeSet<String> {
+        let mut intents = BTreeSet::new();
+        for file in std::fs::read_dir(self.data().join("audit")).unwrap() {
+            let text = std::fs::read(file.unwrap().path()).unwrap();
+            for line in text.split(|byte| *byte == b'\n') {
+                let Ok(record) = serde_json::from_slice::<Value>(line) else { continue };
+                if record["event"] == "intent" {
+                    intents.insert(record["request_id"].as_str().unwrap().to_owned());
+                }
+            }
+        }
+        intents
+    }
+
+    /// How many runs stand so, as the store itself has it.
+    pub(crate) fn states(&self) -> BTreeMap<String, u64> {
+        match &self.store {
+            Store::Sqlite => {
+                let store = rusqlite::Connection::open(self.data().join("mcp-secure.sqlite"));
+                let store = store.unwrap();
+                let mut rows =
+                    store.prepare("SELECT state, count(*) FROM runs GROUP BY state").unwrap();
+                let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
+                let pair = |row: Result<(String, i64), _>| {
+                    let (state, count) = row.unwrap();
+                    (state, count.unsigned_abs())
+                };
+                rows.unwrap().map(pair).collect()
+            }
+            Store::Postgres { server, database } => {
+                let sql = "SELECT state, count(*) FROM mcp_secure.runs GROUP BY state";
+                let said = server.sql(database, sql);
+                let pair = |line: &str| {
+                    let (state, count) = line.split_once('|').unwrap();
+                    (state.to_owned(), count.parse().unwrap())
+                };
+                said.lines().map(pair).collect()
+            }
+        }
+    }
+}

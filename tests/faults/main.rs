@@ -1,0 +1,12 @@
+//! What can happen to a server at the worst moment. Nothing that was acknowledged is lost, nothing happens twice, nothing
+//! happens unrecorded, and what nobody can know is said to be in doubt until a person has found out.
+//!
+//! `MCP_SECURE_KILLS=2000` makes it that many kills over both stores instead of a hundred, for at most
+//! `MCP_SECURE_KILL_MINUTES`, which is 20 unless said. `MCP_SECURE_SEED` repeats the times of another run.
+
+mod bills;
+mod client;
+mod desk;
+mod kills;
+mod outages;
+mod round;
