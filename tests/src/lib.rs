@@ -19,9 +19,13 @@ pages! {
     approvals = "approvals.md";
     architecture = "architecture.md";
     audit = "audit.md";
+    dry_run = "dry-run.md";
     getting_started = "getting-started.md";
+    idempotency = "idempotency.md";
     introduction = "introduction.md";
+    limits = "limits.md";
     manifest = "manifest.md";
+    operations = "operations.md";
     policies = "policies.md";
     reference_readme = "reference/README.md";
     reference_approval = "reference/approval.md";
@@ -57,6 +61,8 @@ pages! {
     reference_title = "reference/title.md";
     reference_tools = "reference/tools.md";
     reference_version = "reference/version.md";
+    replicas = "replicas.md";
+    rollback = "rollback.md";
     serving = "serving.md";
     testing = "testing.md";
 }
