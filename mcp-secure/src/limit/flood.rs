@@ -25,7 +25,9 @@ impl<K: Hash + Eq> Flood<K> {
         let now = Instant::now();
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Some(key);
-        if seen.len() >= REMEMBERED && !seen.contains_key(&key) {
+        // Looked through once in a while, not for each of a flood.
+        let due = seen.get(&None).is_none_or(|(since, _)| now.duration_since(*since) >= ONE_IN);
+        if due && seen.len() >= REMEMBERED && !seen.contains_key(&key) {
             // What they counted is told with the next of the strangers.
             let mut untold = 0_u64;
             seen.retain(|key, (since, count)| {
