@@ -64,7 +64,11 @@ fn what_was_done_after_the_backup_is_found_before_it_can_be_done_again() {
     assert_eq!(structured(&other)["status"], json!("draft_created"));
     let again = ask(&server, &alice, "request_refund", refund("ord_5021"));
     assert_eq!(refusal_code(&again), "switched_off");
-    assert_eq!(refunds(&desk, "ord_5021"), 0, "the restored books do not know it, and nobody paid twice");
+    assert_eq!(
+        refunds(&desk, "ord_5021"),
+        0,
+        "the restored books do not know it, and nobody paid twice"
+    );
     // Without the switch, it would be: that is why the page has it.
     desk.run(&["switch", "on", "tool:request_refund", "--as", "bob"]).succeeded();
     for _ in 0..20 {
@@ -134,7 +138,10 @@ fn a_lost_key_comes_back_from_the_backup_and_is_otherwise_made_anew_under_the_sa
     }
     let server = desk.serve();
     assert!(key().starts_with("k1:") && key() != before, "another key under the same name");
-    assert_ne!(crate::mcp(&alice, &crate::call(1, "tools/list", Value::Null)).send(server.address).status, 200);
+    assert_ne!(
+        crate::mcp(&alice, &crate::call(1, "tools/list", Value::Null)).send(server.address).status,
+        200
+    );
     assert!(server.terminate().success());
     std::fs::remove_file(desk.data().join("mcp-secure-data.json")).unwrap();
     let refused = desk.run(&["serve", "--http", "127.0.0.1:0"]);
@@ -147,6 +154,10 @@ fn a_lost_key_comes_back_from_the_backup_and_is_otherwise_made_anew_under_the_sa
     walk.does(2);
     walk.ends();
     let answer = draft(&server, &alice, "after");
-    assert_eq!(structured(&answer)["status"], json!("draft_created"), "the old token counts again: {answer:#}");
+    assert_eq!(
+        structured(&answer)["status"],
+        json!("draft_created"),
+        "the old token counts again: {answer:#}"
+    );
     assert!(folder(&desk).join("backup").is_dir());
 }

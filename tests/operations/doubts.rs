@@ -75,9 +75,10 @@ fn a_doubt_is_found_looked_at_and_resolved() {
         walk.set("REQUEST", text("request_id"));
         assert!(walk.run(&look[0]).succeeded().stdout.contains(&text("request_id")));
         let records = walk.run(&look[1]).json();
-        let intent = records.as_array().unwrap().iter().find(|record| {
-            record["event"] == json!("intent") && record["run_id"] == doubt["id"]
-        });
+        let intent =
+            records.as_array().unwrap().iter().find(|record| {
+                record["event"] == json!("intent") && record["run_id"] == doubt["id"]
+            });
         let order = intent.expect("the record has the intent")["arguments"]["order_id"].clone();
         let happened = order == json!("ord_5020");
         if happened {

@@ -40,7 +40,8 @@ fn paid(server: &Server, token: &str, order: &str) {
 }
 
 fn draft(server: &Server, token: &str, subject: &str) -> Value {
-    let arguments = json!({"customer_id": "cus_1001", "subject": subject, "body": "hello", "priority": "low"});
+    let arguments =
+        json!({"customer_id": "cus_1001", "subject": subject, "body": "hello", "priority": "low"});
     ask(server, token, "create_support_ticket_draft", arguments)
 }
 

@@ -59,14 +59,7 @@ pub(crate) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(crate) fn of(desk: &'a Desk, title: &str) -> Self {
         let steps = section(title);
-        Self {
-            desk,
-            steps,
-            at: 0,
-            run: BTreeSet::new(),
-            variables: BTreeMap::new(),
-            umask: None,
-        }
+        Self { desk, steps, at: 0, run: BTreeSet::new(), variables: BTreeMap::new(), umask: None }
     }
 
     /// What `$NAME` stands for from now on.

@@ -86,6 +86,8 @@ fn a_changed_record_is_named_kept_and_set_aside() {
 
     let mut walk = Walk::of(&desk, "`audit verify` fails");
     walk.does(1);
+    let kept = std::fs::read_to_string(folder(&desk).join("evidence/audit").join(name)).unwrap();
+    assert!(kept.contains("\"carol\""), "the changed record is kept as it is");
     let verify = walk.step(2).remove(0);
     let verified = walk.run(&verify);
     verified.exited_with(1);
