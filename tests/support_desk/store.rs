@@ -83,6 +83,6 @@ fn a_server_does_not_start_on_a_store_that_is_no_store() {
         .unwrap();
     let refused = desk.run(&["serve", "--http", "127.0.0.1:0"]);
     refused.exited_with(1);
-    assert!(refused.stderr.contains("mcp-secure.sqlite"), "{refused:#?}");
+    assert!(refused.stderr.contains("the store does not open"), "{refused:#?}");
     assert!(!refused.stderr.contains("panicked"), "{refused:#?}");
 }

@@ -78,6 +78,7 @@ fn a_tenant_that_is_switched_off_is_off_alone() {
 #[test]
 fn only_leads_switch_and_nobody_another_tenant_or_everything() {
     let desk = Desk::new();
+    drop(desk.serve());
     for (name, scope) in [
         ("alice", "tool:request_refund"),
         ("mallory", "tool:request_refund"),
@@ -85,12 +86,14 @@ fn only_leads_switch_and_nobody_another_tenant_or_everything() {
         ("bob", "tenant:globex"),
         ("erin", "tenant:acme"),
         ("bob", "everything"),
-        ("bob", "tool:no_such_tool"),
     ] {
         for wish in ["off", "on"] {
-            desk.run(&["switch", wish, scope, "--as", name]).exited_with(1);
+            let refused = desk.run(&["switch", wish, scope, "--as", name]);
+            refused.exited_with(1);
+            assert!(refused.stderr.contains("`server.switch`"), "{name}, {scope}: {refused:#?}");
         }
     }
+    desk.run(&["switch", "off", "tool:no_such_tool", "--as", "bob"]).exited_with(1);
     desk.run(&["switch", "list", "--as", "alice"]).exited_with(1);
     desk.run(&["switch", "off", "anything", "--as", "bob"]).exited_with(2);
     assert_eq!(desk.run(&["switch", "list", "--as", "bob", "--format", "json"]).json(), json!([]));

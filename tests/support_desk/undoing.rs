@@ -130,6 +130,10 @@ fn a_refund_is_cancelled_by_its_rollback_alone_and_once() {
     let row: String = file.query_row("SELECT status FROM refunds", (), |row| row.get(0)).unwrap();
     assert_eq!(row, "cancelled");
     assert_eq!((desk.effects("refund.paid"), desk.effects("refund.cancelled")), (1, 1));
+    // It was asked for and done; that it was taken back is no leave to pay again.
+    let again = server.ask(&alice, "request_refund", &refund_arguments());
+    assert_eq!(again["_meta"]["mcp-secure/replayed"], json!(true), "{again:#}");
+    assert_eq!(desk.effects("refund.paid"), 1);
     desk.effects_are_on_record();
     desk.audit_holds();
 }

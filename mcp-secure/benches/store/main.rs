@@ -42,6 +42,10 @@ fn main() {
     });
 }
 
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(clippy::unused_async, reason = "a server is waited for")
+)]
 async fn open(kind: &str) -> (Arc<dyn Store>, Commits, Option<tempfile::TempDir>) {
     match kind {
         "sqlite" => {

@@ -101,6 +101,10 @@ impl Desk {
     }
 
     /// One more process, whose clock shows something else.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unused_async, reason = "a server is waited for")
+    )]
     pub(super) async fn open_at(&self, clock: Clock) -> Shared {
         #[cfg(feature = "postgres")]
         if let Some((_, connection)) = &self.server {
