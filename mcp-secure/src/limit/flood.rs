@@ -26,7 +26,17 @@ impl<K: Hash + Eq> Flood<K> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Some(key);
         if seen.len() >= REMEMBERED && !seen.contains_key(&key) {
-            seen.retain(|_, (since, count)| *count > 0 || now.duration_since(*since) < ONE_IN);
+            // What they counted is told with the next of the strangers.
+            let mut untold = 0_u64;
+            seen.retain(|key, (since, count)| {
+                let keep = key.is_none() || now.duration_since(*since) < ONE_IN;
+                untold = untold.saturating_add(if keep { 0 } else { *count });
+                keep
+            });
+            if untold > 0 {
+                let all = seen.entry(None).or_insert((now, 0));
+                all.1 = all.1.saturating_add(untold);
+            }
         }
         let key = if seen.len() < REMEMBERED || seen.contains_key(&key) { key } else { None };
         match seen.get_mut(&key) {
@@ -56,6 +66,19 @@ mod tests {
         let past = Instant::now().checked_sub(ONE_IN).unwrap();
         flood.0.lock().unwrap().get_mut(&Some("alice")).unwrap().0 = past;
         assert_eq!(flood.admit("alice"), Some(99));
+    }
+
+    #[test]
+    fn who_has_gone_makes_room_and_what_they_were_refused_is_told() {
+        let flood = Flood::default();
+        for n in 0..REMEMBERED {
+            assert!(flood.admit(n).is_some() && flood.admit(n).is_none());
+        }
+        let past = Instant::now().checked_sub(ONE_IN).unwrap();
+        flood.0.lock().unwrap().values_mut().for_each(|(since, _)| *since = past);
+        assert_eq!(flood.admit(REMEMBERED), Some(0));
+        let seen = flood.0.lock().unwrap();
+        assert_eq!((seen.len(), seen[&None].1), (2, REMEMBERED as u64));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Stage 8: commit to running. After this the body runs once, and its record says that it may.
 
+use std::time::Instant;
+
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +18,7 @@ use super::witness::Clearance;
 use crate::approval::{ApprovalId, Party, StateKind};
 use crate::audit::{Executed, Reservation};
 use crate::canon::Digest;
-use crate::store::{CommitRefused, Committed, Fence, NewKey, NewRun, RunId, RunResult};
+use crate::store::{CommitRefused, Committed, Fence, NewKey, NewRun, Renewed, RunId, RunResult};
 use crate::tool::{Caller, Enter};
 
 /// A call with nothing left between it and its body but the record and the store.
@@ -51,11 +53,26 @@ impl Ready {
     }
 }
 
+/// A call that stopped on its way to running.
+pub(super) struct Stopped {
+    pub(super) refusal: Refusal,
+    /// The room its intent reserved: what is on record as intended is on record as refused.
+    pub(super) room: Option<Reservation>,
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, room: None }
+    }
+}
+
 /// A call that has to run now: its intent is on disk, its running row is written, its approval is consumed.
 pub(super) struct Running {
     pub(super) clearance: Clearance,
     pub(super) body: Enter,
     pub(super) caller: Caller,
+    /// Tells the body that nobody waits for it, or that it has lost its lease.
+    pub(super) cancelled: CancellationToken,
     pub(super) run: RunId,
     pub(super) fence: Fence,
     pub(super) purpose: Purpose,
@@ -71,11 +88,11 @@ impl Gate {
         tool: &Served,
         ready: Ready,
         trail: &mut Trail,
-    ) -> Result<Running, Refusal> {
+    ) -> Result<Running, Stopped> {
         let Ready { caller, cancelled, body, effect, approval, key, purpose } = ready;
         let given_up = || cancelled.is_cancelled().then(|| gave_up(Executed::No));
         if let Some(refusal) = given_up() {
-            return Err(refusal);
+            return Err(refusal.into());
         }
         let run = RunId::random();
         trail.run(&run.to_string());
@@ -95,37 +112,67 @@ impl Gate {
             },
             lease_ms: self.lease_ms(),
         };
+        // What may have changed meanwhile: the disk may have been slow, and nothing has begun.
+        let called_off = || given_up().or_else(|| self.switched_on(tool, &caller.principal).err());
+        let consumes = approval.is_some();
         let intent = self.audit.durable(trail.intent());
-        let (recorded, committed) = if approval.is_some() {
-            // An approval is used up for good, so nothing is committed that could not be recorded.
+        // The lease began no earlier than this.
+        let asked = Instant::now();
+        let (recorded, committed) = if consumes {
+            // An approval is used up for good, so nothing is committed that could not be recorded or was called off.
             let recorded = intent.await;
-            if recorded.is_ok() && !cancelled.is_cancelled() {
-                (recorded, Some(self.store.commit_run(new).await))
-            } else {
-                (recorded, None)
+            match (recorded.is_ok(), called_off()) {
+                (true, None) => (recorded, Ok(self.store.commit_run(new).await)),
+                (_, refusal) => (recorded, Err(refusal)),
             }
         } else {
             let (recorded, committed) = tokio::join!(intent, self.store.commit_run(new));
-            (recorded, Some(committed))
+            (recorded, Ok(committed))
         };
         let unrecorded = recorded.err().map(|error| unrecordable(&error));
-        // The disk may have been slow. Nothing has begun, so a caller who gave up has changed nothing.
-        let refused = unrecorded.or_else(given_up);
-        let committed = match (refused, committed) {
-            (None, Some(committed)) => committed.map_err(|error| unavailable(&error))?,
-            (Some(refusal), Some(Ok(Committed::Running { fence, .. }))) => {
-                self.give_back(&run, fence, refusal.code).await;
-                return Err(refusal);
+        let committed = match committed {
+            Ok(committed) => committed,
+            Err(refusal) => {
+                let refusal = unrecorded.or(refusal).unwrap_or_else(|| gave_up(Executed::No));
+                return Err(Stopped { refusal, room: Some(room) });
             }
-            (Some(refusal), _) => return Err(refusal),
-            (None, None) => return Err(gave_up(Executed::No)),
         };
-        match committed {
-            Committed::Running { fence, .. } => {
-                let clearance = Clearance::grant();
-                Ok(Running { clearance, body, caller, run, fence, purpose, room })
+        let refused = unrecorded.or_else(|| if consumes { None } else { called_off() });
+        let fence = match (refused, committed) {
+            (None, Ok(Committed::Running { fence, .. })) => fence,
+            (None, Ok(Committed::Refused(why))) => {
+                let refusal = self.not_committed(why, approval.as_ref()).await;
+                return Err(Stopped { refusal, room: Some(room) });
             }
-            Committed::Refused(why) => Err(self.not_committed(why, approval.as_ref()).await),
+            (None, Err(error)) => {
+                return Err(Stopped { refusal: unavailable(&error), room: Some(room) });
+            }
+            (Some(refusal), Ok(Committed::Running { fence, .. })) => {
+                self.give_back(&run, fence, refusal.code).await;
+                return Err(Stopped { refusal, room: Some(room) });
+            }
+            (Some(refusal), _) => return Err(Stopped { refusal, room: Some(room) }),
+        };
+        if let Err(refusal) = self.still_leased(&run, fence, asked).await {
+            return Err(Stopped { refusal, room: Some(room) });
+        }
+        let clearance = Clearance::grant();
+        Ok(Running { clearance, body, caller, cancelled, run, fence, purpose, room })
+    }
+
+    /// Makes sure that the lease outlasts the start of the body: a store or a disk may have kept the call waiting for so
+    /// long that the run counts as lost already, and may have begun anew elsewhere.
+    async fn still_leased(&self, run: &RunId, fence: Fence, asked: Instant) -> Result<(), Refusal> {
+        if asked.elapsed() < self.settings.lease / 2 {
+            return Ok(());
+        }
+        match self.store.renew(run, fence, self.lease_ms()).await {
+            Ok(Renewed::Until(_)) => Ok(()),
+            Ok(Renewed::Lost) | Err(_) => Err(Refusal::new(
+                Code::InDoubt,
+                "the call waited too long to begin, and now counts as lost",
+            )
+            .remedy("call again with the same arguments; where it stays in doubt a person has to resolve it")),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Stages 9 to 11: run the body, look at what it returned, record how it ended, answer.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,11 @@ use super::table::Served;
 use super::witness::Clearance;
 use crate::audit::{AuditError, Event, Executed, OutcomeNote};
 use crate::guard::{self, Checked};
-use crate::store::RunResult;
+use crate::store::{Fence, Finished, Renewed, RunId, RunResult};
 use crate::tool::{Output, ToolError};
+
+/// How long an answer waits for the store to take down the end of its run.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
 
 impl Gate {
     /// Runs a body that holds nothing that can write. It may be dropped at any time.
@@ -36,7 +40,9 @@ impl Gate {
     ) -> Answer {
         trail.begins();
         let Permitted { caller, cancelled, prepared, .. } = approved.permitted;
-        let body = prepared.body()(Clearance::grant(), caller);
+        let body = prepared.body();
+        // Entered within what catches a panic.
+        let body = async move { body(Clearance::grant(), caller).await };
         let ended = bounded(tool, &cancelled, body).await;
         drop(slot);
         let ended = ended.and_then(|output| guarded(tool, tool.output.as_ref(), output));
@@ -70,7 +76,7 @@ impl Gate {
             self.running.spawn(async move {
                 match gate.commit(&tool, ready, &mut trail).await {
                     Ok(running) => gate.carry_out(&tool, running, slot, trail, begins).await,
-                    Err(refusal) => gate.refuse(trail, refusal),
+                    Err(stopped) => gate.refuse_intended(trail, stopped),
                 }
             })
         };
@@ -104,22 +110,14 @@ impl Gate {
         mut trail: Trail,
         begins: CancellationToken,
     ) -> Answer {
-        let Running { clearance, body, caller, run, fence, purpose, room } = running;
+        let Running { clearance, body, caller, cancelled, run, fence, purpose, room } = running;
         begins.cancel();
         trail.begins();
         let mut body = tokio::spawn(body(clearance, caller));
-        let beat = self.settings.lease / 3;
-        let ended = loop {
-            tokio::select! {
-                biased;
-                ended = &mut body => break ended,
-                () = tokio::time::sleep(beat) => {
-                    // A lease that cannot be renewed lapses, and the run is then in doubt until this task says more.
-                    if let Err(error) = self.store.renew(&run, fence, self.lease_ms()).await {
-                        tracing::warn!(%error, "the lease of a run could not be renewed");
-                    }
-                }
-            }
+        let ended = tokio::select! {
+            biased;
+            ended = &mut body => ended,
+            never = self.hold(&run, fence, &cancelled) => match never {},
         };
         drop(slot);
         let ended = match ended {
@@ -134,13 +132,43 @@ impl Gate {
         let ended = ended.and_then(|output| guarded(tool, schema, output));
         // The outcome is durable before the approval's request is closed: what is closed is recorded.
         let recorded = room.durable(trail.end(Event::Outcome, outcome(&ended))).await;
-        let finished = self.store.finish_run(&run, fence, result(tool, purpose, &ended)).await;
-        if let Err(error) = &finished {
-            tracing::error!(%error, "the end of a run could not be written down; it will be in doubt");
+        let finishing = self.store.finish_run(&run, fence, result(tool, purpose, &ended));
+        // The answer is on record, so it is not held back for long by a store that hangs; what was handed in is carried out.
+        match tokio::time::timeout(FINISH_WITHIN, finishing).await {
+            Ok(Ok(Finished::Recorded)) => {}
+            Ok(Ok(Finished::Late | Finished::Refused)) => {
+                tracing::error!(run_id = %run, "a run ended after it was given up for lost; a person has to resolve it");
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, run_id = %run, "the end of a run could not be written down; it will be in doubt");
+            }
+            Err(_) => {
+                tracing::error!(run_id = %run, "the store hangs; unless it comes round, this run will be in doubt");
+            }
         }
         match recorded {
             Ok(_) => answer(&trail, ended),
             Err(error) => answer(&trail, Err(unrecorded(&error, &ended))),
+        }
+    }
+}
+
+impl Gate {
+    /// Holds a run's lease for as long as this is polled. A body that has lost it is told to stop.
+    async fn hold(&self, run: &RunId, fence: Fence, cancelled: &CancellationToken) -> Infallible {
+        loop {
+            tokio::time::sleep(self.settings.lease / 3).await;
+            match self.store.renew(run, fence, self.lease_ms()).await {
+                Ok(Renewed::Until(_)) => {}
+                Ok(Renewed::Lost) => {
+                    tracing::error!(run_id = %run, "a run has lost its lease; it is told to stop");
+                    cancelled.cancel();
+                }
+                // A lease that cannot be renewed lapses, and the run is then in doubt until its task says more.
+                Err(error) => {
+                    tracing::warn!(%error, run_id = %run, "the lease of a run could not be renewed");
+                }
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use super::call::{Answer, Incoming};
+use super::commit::Stopped;
 use super::gate::Gate;
 use super::refusal::Refusal;
 use super::table::Served;
@@ -182,6 +183,16 @@ impl Gate {
     pub(super) fn refuse(&self, mut trail: Trail, refusal: Refusal) -> Answer {
         // A refusal stands whether or not its record can be written: nothing happened.
         if let Err(error) = self.audit.queued(trail.end(Event::Refusal, note(&refusal))) {
+            tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
+        }
+        Answer::Refused { request_id: trail.request_id(), refusal: Box::new(refusal) }
+    }
+
+    /// Ends a call whose intent may be on record already, in the room that was reserved for its outcome.
+    pub(super) fn refuse_intended(&self, mut trail: Trail, stopped: Stopped) -> Answer {
+        let Stopped { refusal, room } = stopped;
+        let Some(room) = room else { return self.refuse(trail, refusal) };
+        if let Err(error) = room.queued(trail.end(Event::Refusal, note(&refusal))) {
             tracing::error!(%error, request_id = %trail.request_id, "a refusal could not be recorded");
         }
         Answer::Refused { request_id: trail.request_id(), refusal: Box::new(refusal) }

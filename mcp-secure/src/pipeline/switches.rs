@@ -58,10 +58,14 @@ impl Switches {
         Ok(board.off.iter().find(hits).map(|switch| switch.scope.clone()))
     }
 
-    fn put(&self, off: Vec<Switch>) {
+    /// Takes what was asked for at `asked`: an answer that was long on its way is as old as its question.
+    fn put(&self, off: Vec<Switch>, asked: Instant) {
         let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
+        if board.read.is_some_and(|read| read > asked) {
+            return;
+        }
         let differs = board.off != off;
-        *board = Board { off, read: Some(Instant::now()) };
+        *board = Board { off, read: Some(asked) };
         drop(board);
         if differs {
             self.changed.send_modify(|version| *version = version.wrapping_add(1));
@@ -95,8 +99,9 @@ impl Gate {
 
     /// Reads what is off. Failing is no news: what is not read again counts as off soon enough.
     pub(crate) async fn read_switches(&self) -> Result<(), String> {
+        let asked = Instant::now();
         let off = self.store.switches().await.map_err(|error| error.to_string())?;
-        self.switches.put(off);
+        self.switches.put(off, asked);
         Ok(())
     }
 
@@ -120,7 +125,17 @@ impl Gate {
         off: bool,
         reason: Option<&str>,
     ) -> Result<bool, String> {
-        self.may_switch(who, &wish(&scope, off))?;
+        if let Err(why) = self.may_switch(who, &wish(&scope, off)) {
+            let principal = who.shared();
+            let refused = Record::new(Event::Switch)
+                .principal(&*principal)
+                .detail(json!({"scope": scope.to_string(), "off": off}))
+                .outcome(OutcomeNote::new(Executed::No, "permission_denied"));
+            if let Err(error) = self.audit.queued(refused) {
+                tracing::error!(%error, "a refused switch could not be recorded");
+            }
+            return Err(why);
+        }
         if let SwitchScope::Tool(name) = &scope
             && self.table.tool(name).is_none()
         {

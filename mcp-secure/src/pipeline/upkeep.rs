@@ -5,28 +5,25 @@ use std::time::Duration;
 
 use super::gate::Gate;
 use super::switches::READ_EVERY;
+use crate::approval::ApprovalId;
 use crate::audit::{ApprovalNote, Event, Executed, OutcomeNote, Record, Who};
 use crate::store::LapsedRun;
 
 impl Gate {
     /// Puts lost runs in doubt and records each; once at start-up and then by the timer.
     pub(crate) async fn recover(&self) -> Result<usize, String> {
-        let lapsed = self.store.recover().await.map_err(|error| error.to_string())?;
+        let (lapsed, expired) = (self.store.recover().await, self.store.expire_due().await);
+        // The store tells of each once, so whatever it told is kept until it is on record.
         let mut untold = self.untold.lock().await;
-        untold.extend(lapsed.iter().map(lost));
+        untold.extend(lapsed.iter().flatten().map(lost));
+        untold.extend(expired.iter().flatten().map(ran_out));
         while let Some(record) = untold.last() {
             self.audit.durable(record.clone()).await.map_err(|error| error.to_string())?;
             untold.pop();
         }
         drop(untold);
-        for id in self.store.expire_due().await.map_err(|error| error.to_string())? {
-            let record = Record::new(Event::Approval).approval(ApprovalNote {
-                id: id.to_string(),
-                state: "expired".to_owned(),
-                deciders: Vec::new(),
-            });
-            self.audit.queued(record).map_err(|error| error.to_string())?;
-        }
+        let lapsed = lapsed.map_err(|error| error.to_string())?;
+        expired.map_err(|error| error.to_string())?;
         Ok(lapsed.len())
     }
 
@@ -58,6 +55,14 @@ impl Gate {
             }
         });
     }
+}
+
+fn ran_out(id: &ApprovalId) -> Record {
+    Record::new(Event::Approval).approval(ApprovalNote {
+        id: id.to_string(),
+        state: "expired".to_owned(),
+        deciders: Vec::new(),
+    })
 }
 
 fn lost(run: &LapsedRun) -> Record {

@@ -1,6 +1,7 @@
 //! The protocol's methods, each handed to the pipeline. Written by hand: there is no router to add to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -51,12 +52,19 @@ pub(super) struct Handler {
     config: Arc<ServerConfig>,
     transport: Transport,
     running: Running,
+    /// This session is told already when lists change; a client may say again that it is initialized.
+    told: Arc<AtomicBool>,
 }
 
 impl Handler {
+    /// The same for another session.
+    pub(super) fn for_session(&self) -> Self {
+        Self { told: Arc::default(), ..self.clone() }
+    }
+
     pub(super) fn new(face: Arc<dyn Face>, transport: Transport, running: Running) -> Self {
         let config = Arc::new(server_config(&*face));
-        Self { face, config, transport, running }
+        Self { face, config, transport, running, told: Arc::default() }
     }
 
     /// Who calls. Over HTTP that is what the door established for this very request; nothing else counts.
@@ -339,7 +347,9 @@ impl ServerHandler for Handler {
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        changes::tell(context.peer, self.face.changes());
+        if !self.told.swap(true, Ordering::Relaxed) {
+            changes::tell(context.peer, self.face.changes());
+        }
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {

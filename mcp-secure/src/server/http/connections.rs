@@ -87,7 +87,7 @@ async fn take(
         Ok((stream, addr)) => {
             // Small replies leave at once: with Nagle's algorithm each event of a stream waits 40 ms.
             stream.set_nodelay(true).ok()?;
-            Some((stream, Peer(addr.ip()), place))
+            Some((stream, Peer::of(addr.ip()), place))
         }
         Err(error) => {
             // Out of descriptors, most likely. Taking the next one at once would only spin.

@@ -97,13 +97,14 @@ impl Door {
         tidied(response.map(Body::new), &body)
     }
 
-    /// Answers who proves nothing; one who keeps at it is not even told why, and is counted rather than recorded.
+    /// Answers who proves nothing: always with the challenge, since behind one address there may be many, who all have to
+    /// learn how to sign in. One who keeps at it is counted rather than recorded.
     fn turn_away(&self, why: AuthError, peer: Peer) -> Response {
-        if let Err(wait) = self.peers.stranger(peer) {
+        if self.peers.stranger(peer).is_err() {
             self.counted(peer);
-            return replies::too_many_requests(wait);
+        } else {
+            self.face.unauthenticated(why, Transport::Http);
         }
-        self.face.unauthenticated(why, Transport::Http);
         replies::unauthenticated(why, self.metadata.as_deref())
     }
 

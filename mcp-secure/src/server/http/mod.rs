@@ -91,7 +91,7 @@ fn router(
     let handler = Handler::new(Arc::clone(&face), Transport::Http, running.clone());
     let sessions = Arc::new(Sessions::new(settings.max_sessions, settings.max_sessions_each));
     let each = handler.clone();
-    let service = StreamableHttpService::new(move || Ok(each.clone()), sessions, config);
+    let service = StreamableHttpService::new(move || Ok(each.for_session()), sessions, config);
     let door = Arc::new(Door::new(face, settings, handler, service));
     Router::new()
         .route("/mcp", any(move |request| async move { door.enter(request).await }))

@@ -6,9 +6,21 @@ use std::time::Duration;
 use super::settings::HttpSettings;
 use crate::limit::{Flood, Local};
 
-/// The address at the other end of a connection.
+/// The address at the other end of a connection; of IPv6 the first 64 bits, which are all that a site is given.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) IpAddr);
+
+impl Peer {
+    pub(super) fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(v6) if !v6.is_loopback() => {
+                let site = v6.to_bits() & !u128::from(u64::MAX);
+                IpAddr::V6(site.into())
+            }
+            other => other,
+        })
+    }
+}
 
 pub(super) struct Peers {
     requests: Option<Local<IpAddr>>,

@@ -30,7 +30,7 @@ pub(crate) struct HttpSettings {
     /// How many requests of one address are looked at, whoever it proves to be. A loopback address has no limit: behind it
     /// is this machine, or a proxy for everybody.
     pub(crate) requests_per_peer: Option<Quota>,
-    /// How many requests of one address may prove nothing before such requests are turned away.
+    /// How many requests of one address may prove nothing and be recorded one by one; beyond it they are counted.
     pub(crate) strangers_per_peer: Quota,
     /// How long calls under way may take once the server is told to stop.
     pub(crate) drain: Duration,

@@ -376,27 +376,19 @@ async fn a_client_that_goes_away_is_told_to_the_pipeline() {
 }
 
 #[tokio::test]
-async fn who_proves_nothing_again_and_again_is_turned_away_and_does_not_flood_the_record() {
+async fn who_proves_nothing_again_and_again_hears_how_to_sign_in_and_does_not_flood_the_record() {
     let site = Site::start_with(|settings| {
         settings.strangers_per_peer = Quota::per_second(1).burst(5);
     })
     .await;
-    let mut statuses = Vec::new();
     for _ in 0..50 {
         let headers = format!("{}Authorization: Bearer nonsense\r\n{COMMON}", site.host());
         let reply = site.request("POST /mcp", &headers, "{}").await;
-        if reply.status == 429 {
-            assert!(reply.header("retry-after").is_some());
-        }
-        statuses.push(reply.status);
+        assert_eq!(reply.status, 401);
+        assert!(reply.header("www-authenticate").is_some(), "{}", reply.head);
     }
-    assert_eq!(statuses[..5], [401; 5]);
-    assert!(statuses.iter().filter(|s| **s == 429).count() >= 40, "{statuses:?}");
-    assert!(site.stub.refused.lock().unwrap().len() <= 10);
+    assert!((5..=10).contains(&site.stub.refused.lock().unwrap().len()));
     assert_eq!(site.stub.turned_away.lock().unwrap().as_slice(), [("127.0.0.1".to_owned(), 0)]);
-    let valid = format!("{}Authorization: Bearer token-alice\r\n{COMMON}", site.host());
-    let reply = site.request("POST /mcp", &valid, "{}").await;
-    assert_ne!(reply.status, 429, "who calls validly is not held up");
 }
 
 #[test]

@@ -40,12 +40,25 @@ pub(super) struct Calls {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Running(Arc<Mutex<HashMap<RequestId, CancellationToken>>>);
+struct Running(Arc<Mutex<Tokens>>);
+
+/// The token of each call under way, and what tells two calls of one id apart.
+type Tokens = HashMap<RequestId, (Arc<()>, CancellationToken)>;
 
 impl Running {
-    fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, CancellationToken>> {
+    fn lock(&self) -> MutexGuard<'_, Tokens> {
         // Every change is one operation, so a holder that panicked left nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// Forgets a call that has ended, and no other of the same id.
+    fn forget(&self, id: &RequestId, mine: &Arc<()>) {
+        let mut running = self.lock();
+        if running.get(id).is_some_and(|(whose, _)| Arc::ptr_eq(whose, mine)) {
+            running.remove(id);
+        }
     }
 }
 
@@ -73,7 +86,9 @@ impl Calls {
         };
         let cancelled = CancellationToken::new();
         let id = call.id.clone();
-        if self.running.lock().insert(id.clone(), cancelled.clone()).is_some() {
+        let mine = Arc::new(());
+        if self.running.lock().insert(id.clone(), (Arc::clone(&mine), cancelled.clone())).is_some()
+        {
             // The id is in use, against the protocol. Both are carried out; only the later one can be cancelled.
             tracing::warn!(%id, "a request reuses the id of one that is under way");
         }
@@ -81,7 +96,7 @@ impl Calls {
             (self.handler.clone(), self.running.clone(), output.clone());
         self.tasks.spawn(async move {
             let message = handler.local_call(call, client, cancelled.clone()).await;
-            running.lock().remove(&id);
+            running.forget(&id, &mine);
             // A cancelled request gets no answer (MCP, "Cancellation").
             if !cancelled.is_cancelled()
                 && let Ok(line) = to_line(&message)
@@ -137,7 +152,7 @@ impl Calls {
 
     fn cancel(&self, id: &RequestId) -> bool {
         let found = self.running.lock().remove(id);
-        found.is_some_and(|call| {
+        found.is_some_and(|(_, call)| {
             call.cancel();
             true
         })
@@ -147,7 +162,7 @@ impl Calls {
     pub(super) async fn finish(&self) {
         self.tasks.close();
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
-            for (_, call) in self.running.lock().drain() {
+            for (_, (_, call)) in self.running.lock().drain() {
                 call.cancel();
             }
         }
