@@ -1,0 +1,163 @@
+//! Backup, restore, another release.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Desk, refusal_code, structured};
+use crate::page::{Walk, folder};
+use crate::{approved, ask, back_up, draft, paid, refund, refunds};
+
+#[test]
+fn what_was_done_after_the_backup_is_found_before_it_can_be_done_again() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let alice = desk.token("alice");
+    approved(&desk, &server, &alice, "ord_5020");
+    paid(&server, &alice, "ord_5020");
+    let used_later = approved(&desk, &server, &alice, "ord_5021");
+
+    back_up(&desk);
+    paid(&server, &alice, "ord_5021");
+    assert_eq!(refunds(&desk, "ord_5021"), 1);
+
+    let mut walk = Walk::of(&desk, "Restore");
+    assert!(server.terminate().success());
+    walk.does(1);
+    walk.does(2);
+    walk.does(3);
+    walk.does(4);
+    walk.does(5);
+    walk.by_hand(6);
+    let server = desk.serve();
+    let off = ask(&server, &alice, "request_refund", refund("ord_5021"));
+    assert_eq!(refusal_code(&off), "switched_off");
+    let since = walk.does(7)[0].json();
+    let run = |order: &str| -> Option<String> {
+        let intents = since.as_array().unwrap();
+        let of = intents.iter().find(|r| r["arguments"]["order_id"] == json!(order))?;
+        Some(of["run_id"].as_str().unwrap().to_owned())
+    };
+    let forgotten = run("ord_5021").expect("the record knows what ran after the backup");
+    let show = walk.step(8).remove(0);
+    walk.set("RUN", forgotten);
+    let gone = walk.run(&show);
+    gone.exited_with(1);
+    assert!(gone.stderr.contains("no such run"), "{gone:#?}");
+    let known = desk.run(&["runs", "list", "--as", "bob", "--format", "json"]).json();
+    walk.set("RUN", known[0]["id"].as_str().unwrap());
+    walk.run(&show).succeeded();
+
+    let unused = walk.does(9);
+    let unused = unused[0].json();
+    assert_eq!(unused.as_array().map(Vec::len), Some(1), "{unused:#}");
+    assert_eq!(unused[0]["id"], json!(used_later));
+    walk.does(10);
+    walk.ends();
+
+    let mut other = draft(&server, &alice, "after the restore");
+    for _ in 0..20 {
+        if other["isError"] != json!(true) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        other = draft(&server, &alice, "after the restore");
+    }
+    assert_eq!(structured(&other)["status"], json!("draft_created"));
+    let again = ask(&server, &alice, "request_refund", refund("ord_5021"));
+    assert_eq!(refusal_code(&again), "switched_off");
+    assert_eq!(
+        refunds(&desk, "ord_5021"),
+        0,
+        "the restored books do not know it, and nobody paid twice"
+    );
+    // Without the switch, it would be: that is why the page has it.
+    desk.run(&["switch", "on", "tool:request_refund", "--as", "bob"]).succeeded();
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let answer = ask(&server, &alice, "request_refund", refund("ord_5021"));
+        if answer["isError"] != json!(true) {
+            break;
+        }
+    }
+    assert_eq!(refunds(&desk, "ord_5021"), 1);
+    drop(server);
+    desk.audit_holds();
+}
+
+#[test]
+fn a_newer_release_takes_the_folder_over_and_an_older_one_refuses_it() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let alice = desk.token("alice");
+    approved(&desk, &server, &alice, "ord_5020");
+
+    let mut walk = Walk::of(&desk, "A newer release");
+    walk.by_hand(1);
+    back_up(&desk);
+    walk.does(2);
+    walk.by_hand(3);
+    assert!(server.terminate().success());
+    walk.by_hand(4);
+    let server = desk.serve();
+    let after = walk.does(5);
+    assert_eq!(after[1].json(), json!([]));
+    walk.ends();
+    paid(&server, &alice, "ord_5020");
+    assert!(server.terminate().success());
+
+    // This program as the older one.
+    let file = desk.data().join("mcp-secure.sqlite");
+    let version = |set: Option<i64>| -> i64 {
+        let store = rusqlite::Connection::open(&file).unwrap();
+        if let Some(version) = set {
+            store.pragma_update(None, "user_version", version).unwrap();
+        }
+        store.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    };
+    let known = version(None);
+    version(Some(known + 1));
+    let refused = desk.run(&["runs", "list", "--as", "bob"]);
+    refused.exited_with(1);
+    assert!(refused.stderr.contains("use a newer release"), "{refused:#?}");
+    assert_eq!(version(None), known + 1, "it is left as it is");
+}
+
+#[test]
+fn a_lost_key_comes_back_from_the_backup_and_is_otherwise_made_anew_under_the_same_name() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let alice = desk.token("alice");
+    draft(&server, &alice, "before");
+    back_up(&desk);
+
+    let mut walk = Walk::of(&desk, "A lost key");
+    assert!(server.terminate().success());
+    let key = || std::fs::read_to_string(desk.data().join("audit.key")).unwrap();
+    let before = key();
+    for name in ["audit.key", "local-issuer.key"] {
+        std::fs::remove_file(desk.data().join(name)).unwrap();
+    }
+    let server = desk.serve();
+    assert!(key().starts_with("k1:") && key() != before, "another key under the same name");
+    assert_ne!(
+        crate::mcp(&alice, &crate::call(1, "tools/list", Value::Null)).send(server.address).status,
+        200
+    );
+    assert!(server.terminate().success());
+    std::fs::remove_file(desk.data().join("mcp-secure-data.json")).unwrap();
+    let refused = desk.run(&["serve", "--http", "127.0.0.1:0"]);
+    refused.exited_with(1);
+    assert!(refused.stderr.contains("holds other files and no"), "{refused:#?}");
+
+    walk.does(1);
+    assert_eq!(key(), before);
+    let server = desk.serve();
+    walk.does(2);
+    walk.ends();
+    let answer = draft(&server, &alice, "after");
+    assert_eq!(
+        structured(&answer)["status"],
+        json!("draft_created"),
+        "the old token counts again: {answer:#}"
+    );
+    assert!(folder(&desk).join("backup").is_dir());
+}
