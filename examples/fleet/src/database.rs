@@ -28,7 +28,9 @@ const TABLES: &str = "
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// Nobody said where it is.
-    #[error("`FLEET_DATABASE` does not name the application's database; `cargo run -p fleet` sets it")]
+    #[error(
+        "`FLEET_DATABASE` does not name the application's database; `cargo run -p fleet` sets it"
+    )]
     NotNamed,
     /// It refuses, or is gone. Whether a change was made is not known.
     #[error(transparent)]

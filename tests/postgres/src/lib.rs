@@ -267,9 +267,7 @@ fn find(name: &str) -> Option<PathBuf> {
     let beside = versions.into_iter().rev().map(|version| version.join("bin").join(name));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(["/usr/sbin".into()]).collect();
-    beside
-        .chain(folders.into_iter().map(|folder| folder.join(name)))
-        .find(|path| path.exists())
+    beside.chain(folders.into_iter().map(|folder| folder.join(name))).find(|path| path.exists())
 }
 
 /// The account that a server runs as where the tests run as root, whom it refuses.
