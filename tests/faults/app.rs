@@ -76,10 +76,9 @@ const POLICIES: &str = r#"
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut settings = Settings::default();
-    settings.quota = None;
     // What was lost is known quickly.
-    settings.lease = Duration::from_secs(1);
+    let lease = Duration::from_secs(1);
+    let settings = Settings { quota: None, lease, ..Settings::default() };
     Server::builder(|boot| Ledger::open(boot.data_dir()).map(|ledger| App { ledger }))
         .info("faults", "1.0.0")
         .owner("tests")

@@ -45,6 +45,7 @@ pub(crate) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     pub(crate) fn new(store: Store<'a>) -> Self {
+        program();
         Self { folder: tempfile::tempdir().unwrap(), store }
     }
 
@@ -79,7 +80,11 @@ impl<'a> Desk<'a> {
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output
     }
 

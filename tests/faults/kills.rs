@@ -35,9 +35,15 @@ fn kill_again_and_again(store: &str, postgres: Option<&Postgres>) {
         let so_far = begun.elapsed().as_secs();
         println!("{store}: round {rounds} after {so_far} s: {one:?}");
     }
-    println!("{store}: {rounds} rounds in {:.0?}, seed {seed}: {tally:?}; lost 0, twice 0", begun.elapsed());
+    println!(
+        "{store}: {rounds} rounds in {:.0?}, seed {seed}: {tally:?}; lost 0, twice 0",
+        begun.elapsed()
+    );
     assert!(tally.kills >= kills.min(50), "too few kills in time: {tally:?}");
-    assert!(tally.in_doubt > 0 && tally.happened > 0 && tally.happened < tally.in_doubt, "{tally:?}");
+    assert!(
+        tally.in_doubt > 0 && tally.happened > 0 && tally.happened < tally.in_doubt,
+        "{tally:?}"
+    );
 }
 
 /// One after the other: the machine is busy enough with one.

@@ -59,6 +59,7 @@ pub(crate) fn round(desk: &Desk<'_>, kills: u64, until: Instant, seed: u64) -> T
     let killed = AtomicU64::new(0);
     let early = AtomicU64::new(0);
     // The folder and the tables are there before two servers open them.
+    let begun = Instant::now();
     let first = bills.next();
     bills.heard(first, &desk.serve().ask(first));
     std::thread::scope(|scope| {
@@ -75,7 +76,10 @@ pub(crate) fn round(desk: &Desk<'_>, kills: u64, until: Instant, seed: u64) -> T
             });
         }
     });
+    let since = Instant::now();
     let mut tally = settle(desk, &bills);
+    let (killing, looking) = (since - begun, since.elapsed());
+    println!("  killing {killing:.1?}, looking {looking:.1?}, refusals {:?}", bills.refusals());
     tally.kills = killed.load(Ordering::Relaxed);
     tally.killed_at_start = early.load(Ordering::Relaxed);
     tally
@@ -87,8 +91,8 @@ fn life(desk: &Desk<'_>, bills: &Bills, dice: &mut Dice) -> bool {
     let mut flying = BTreeSet::new();
     // One in ten dies while it starts, recovery included.
     let born = Instant::now();
-    let mut dies = (dice.between(0, 9) == 0)
-        .then(|| born + Duration::from_millis(dice.between(0, 250)));
+    let mut dies =
+        (dice.between(0, 9) == 0).then(|| born + Duration::from_millis(dice.between(0, 250)));
     let mut answered = false;
     loop {
         while flying.len() < IN_FLIGHT {

@@ -28,7 +28,9 @@ const TABLES: &str = "
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// Nobody said where it is.
-    #[error("`FLEET_DATABASE` does not name the application's database; `cargo run -p fleet` sets it")]
+    #[error(
+        "`FLEET_DATABASE` does not name the application's database; `cargo run -p fleet` sets it"
+    )]
     NotNamed,
     /// It refuses, or is gone. Whether a change was made is not known.
     #[error(transparent)]
@@ -57,7 +59,7 @@ impl Database {
     /// Makes the tables and 20,000 orders.
     pub async fn set_up(&self) -> Result<(), DatabaseError> {
         let (client, connection) = self.0.config.connect(NoTls).await?;
-        let (done, _) = tokio::join!(client.batch_execute(TABLES), async {
+        let (done, ()) = tokio::join!(client.batch_execute(TABLES), async {
             drop(tokio::time::timeout(Duration::from_secs(60), connection).await);
         });
         Ok(done?)

@@ -40,7 +40,9 @@ pub async fn run(listener: TcpListener, addresses: Vec<SocketAddr>) {
         tokio::spawn(async move {
             let mut http = hyper::server::conn::http1::Builder::new();
             // A client that hangs up is its own affair.
-            drop(http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await);
+            drop(
+                http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await,
+            );
         });
     }
 }

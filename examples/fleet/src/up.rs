@@ -151,7 +151,8 @@ impl Fleet {
 
     /// Writes a file to source, and says what to try with it.
     async fn explain(&self, endpoint: &str) -> io::Result<()> {
-        let token = self.command().args(["token", "--as", "alice", "--expires", "8h"]).output().await?;
+        let token =
+            self.command().args(["token", "--as", "alice", "--expires", "8h"]).output().await?;
         let token = String::from_utf8_lossy(&token.stdout).trim().to_owned();
         let shell = self.folder.join("fleet.sh");
         std::fs::write(&shell, self.shell(endpoint, &token))?;

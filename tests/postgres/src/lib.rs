@@ -92,7 +92,7 @@ impl Server {
             folder = self.folder.display(),
         );
         *self.running.lock().unwrap() = Some(self.supervise(&words, "INT", "server.log"));
-        self.wait(|| self.try_sql("postgres", "SELECT 1").is_ok());
+        self.wait(|| self.answers());
     }
 
     /// Stops the server at once, as a crash would: nothing is said to its clients.
@@ -112,6 +112,12 @@ impl Server {
             child.wait().unwrap();
         }
         std::fs::remove_file(self.folder.join("keep")).unwrap();
+    }
+
+    /// Whether it takes connections.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.try_sql("postgres", "SELECT 1").is_ok()
     }
 
     /// Makes an empty database and answers its name.
@@ -267,9 +273,7 @@ fn find(name: &str) -> Option<PathBuf> {
     let beside = versions.into_iter().rev().map(|version| version.join("bin").join(name));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(["/usr/sbin".into()]).collect();
-    beside
-        .chain(folders.into_iter().map(|folder| folder.join(name)))
-        .find(|path| path.exists())
+    beside.chain(folders.into_iter().map(|folder| folder.join(name))).find(|path| path.exists())
 }
 
 /// The account that a server runs as where the tests run as root, whom it refuses.
