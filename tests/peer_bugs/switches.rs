@@ -13,7 +13,7 @@ use crate::app::{Fixture, POLICIES, empty, payment, tools};
 fn policies() -> Policies {
     let switch = r#"permit (principal in Role::"lead", action in Action::"server.switch", resource)
         when { context.args.scope != "tenant" || context.args.name == principal.tenant };"#;
-    Policies::from_str("bank", &format!("{POLICIES}\n{switch}"))
+    Policies::from_str("bank", format!("{POLICIES}\n{switch}"))
 }
 
 async fn bank() -> Fixture {

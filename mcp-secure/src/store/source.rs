@@ -19,7 +19,7 @@ pub enum StoreSource {
     DataFolder,
     /// A PostgreSQL database, which every replica shares.
     #[cfg(feature = "postgres")]
-    Postgres(super::PostgresOptions),
+    Postgres(Box<super::PostgresOptions>),
 }
 
 impl StoreSource {
@@ -45,7 +45,7 @@ impl std::str::FromStr for StoreSource {
         match scheme {
             #[cfg(feature = "postgres")]
             Some("postgres" | "postgresql") => {
-                Ok(Self::Postgres(super::PostgresOptions::new(text)?))
+                Ok(Self::Postgres(Box::new(super::PostgresOptions::new(text)?)))
             }
             #[cfg(not(feature = "postgres"))]
             Some("postgres" | "postgresql") => Err(StoreError::Setting(
