@@ -1,5 +1,6 @@
 //! A preview says what a call would do and does nothing; people who decide see it, and what runs is what they saw.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -111,9 +112,55 @@ async fn order(effects: &Effects, #[input] order: Order) -> Content {
     Content::text("ordered")
 }
 
+/// Where a payment would go.
+#[derive(Debug, Serialize, JsonSchema, ToolOutput)]
+struct Route {
+    to: String,
+    cents: u32,
+    urgent: bool,
+    words: String,
+    by_name: BTreeMap<String, u32>,
+}
+
+#[dry_run]
+async fn preview_route(
+    weather: &Weather,
+    first: String,
+    second: String,
+    cents: u32,
+    limit: u32,
+    urgent: bool,
+) -> Route {
+    let reads = weather.reads.load(Ordering::Relaxed);
+    let by_name =
+        if reads == 9 { [(first.clone(), cents)].into_iter().collect() } else { BTreeMap::new() };
+    let words = format!("pays {cents} cents, never above {limit}");
+    Route { to: if reads == 1 { second } else { first }, cents, urgent, words, by_name }
+}
+
+/// Pays to one of two payees, once a person has said yes.
+#[tool(risk = "high", permission = "money.pay", dry_run = preview_route, approval)]
+async fn route(
+    effects: &Effects,
+    #[arg(max_len = 40, sensitive)] first: String,
+    #[arg(max_len = 40, sensitive)] second: String,
+    cents: u32,
+    #[arg(sensitive)] limit: u32,
+    #[arg(sensitive)] urgent: bool,
+) -> Moved {
+    effects.happened(format!("paid {first} or {second}, {limit}, {urgent}"));
+    Moved { moved: cents }
+}
+
 async fn bank() -> Fixture {
-    let set: ToolSet<Bank> =
-        tools![transfer, transfer_if_approved, move_somewhere, order, crate::app::write_note];
+    let set: ToolSet<Bank> = tools![
+        transfer,
+        transfer_if_approved,
+        move_somewhere,
+        order,
+        route,
+        crate::app::write_note
+    ];
     Fixture::built(|builder| builder.tools(set).policies(Policies::from_str("bank", POLICIES)))
         .await
         .unwrap()
@@ -294,6 +341,52 @@ async fn votes_are_void_once_the_call_would_do_something_else() {
     bank.server.decide("bob", &again, Verdict::Approve).await.unwrap();
     assert!(bank.call("alice", "transfer_if_approved", usual()).await.ok);
     assert_eq!(bank.effects.all().len(), 1);
+}
+
+fn routed(first: &str, second: &str) -> Value {
+    json!({"first": first, "second": second, "cents": 40, "limit": 40, "urgent": true})
+}
+
+#[tokio::test]
+async fn whoever_asks_can_not_choose_what_deciders_do_not_see() {
+    let bank = bank().await;
+    let asked = bank.call("alice", "route", routed("e", " ")).await;
+    assert_eq!(asked.code(), Some("approval_required"), "{asked:#?}");
+    let shown = bank.server.approvals("bob").await.unwrap().remove(0).preview.expect("a preview");
+    let expected = json!({
+        "to": "[masked]", "cents": 40, "urgent": true, "words": "pays 40 cents, never above 40", "by_name": {},
+    });
+    assert_eq!(shown["structured"], expected);
+    assert_eq!(shown["masked"], 1, "and deciders hear how much they do not see");
+}
+
+#[tokio::test]
+async fn a_change_behind_what_is_masked_is_a_change() {
+    let bank = bank().await;
+    let call = routed("DE89 3704", "FR76 3000");
+    let asked = bank.call("alice", "route", call.clone()).await;
+    let id = asked.approval_id().expect("people are asked").to_owned();
+    bank.server.decide("bob", &id, Verdict::Approve).await.unwrap();
+    // To the other payee: people would be shown the very same.
+    bank.weather.reads.store(1, Ordering::Relaxed);
+    let answer = bank.call("alice", "route", call.clone()).await;
+    assert_eq!(answer.code(), Some("approval_required"), "{answer:#?}");
+    assert_eq!(bank.server.approvals("bob").await.unwrap()[0].state.kind(), StateKind::Void);
+    assert!(bank.effects.all().is_empty());
+
+    let again = bank.call("alice", "route", call.clone()).await;
+    bank.server.decide("bob", again.approval_id().unwrap(), Verdict::Approve).await.unwrap();
+    assert!(bank.call("alice", "route", call).await.ok, "the same world is no change");
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_a_preview_with_a_secret_in_the_name_of_a_field() {
+    let bank = bank().await;
+    bank.weather.reads.store(9, Ordering::Relaxed);
+    let answer = bank.call("alice", "route", routed("DE89 3704", "FR76 3000")).await;
+    assert_eq!(answer.code(), Some("output_refused"), "{answer:#?}");
+    assert!(!answer.structured.to_string().contains("DE89"), "{answer:#?}");
+    assert!(bank.server.approvals("bob").await.unwrap().is_empty());
 }
 
 mod clash {

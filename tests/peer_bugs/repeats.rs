@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::app::{Account, AccountId, Effects, Fixture, Weather};
+use crate::app::{Account, AccountId, Effects, Fixture, Weather, empty};
 
 const POLICIES: &str = r#"
     permit (principal in Role::"clerk", action in [Action::"money.pay", Action::"note.write"], resource);
@@ -270,4 +270,66 @@ async fn two_approved_requests_for_one_key_run_once() {
     tokio::time::sleep(Duration::from_millis(20)).await;
     let winner = if one.ok { "alice" } else { "bob" };
     assert!(bank.call(winner, "pay_bill_if_approved", arguments).await.replayed);
+}
+
+mod lacking {
+    use super::*;
+
+    /// A payment whose order clients know by another name.
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its schema matters")]
+    pub(super) struct Payment {
+        order_id: u32,
+    }
+
+    /// Pays an order.
+    #[tool(risk = "medium", permission = "note.write", idempotency(key = [order_id]))]
+    pub(super) async fn pay_renamed(#[input] _payment: Payment) {}
+
+    /// A payment that may come without its order.
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its schema matters")]
+    pub(super) struct Loose {
+        #[serde(default)]
+        order_id: u32,
+    }
+
+    /// Pays an order.
+    #[tool(risk = "medium", permission = "note.write", idempotency(key = [order_id]))]
+    pub(super) async fn pay_defaulted(#[input] _payment: Loose) {}
+
+    /// Pays an order, or none.
+    #[tool(risk = "medium", permission = "note.write", idempotency(key = [order_id]))]
+    pub(super) async fn pay_optional(order_id: Option<u32>) {
+        let _ = order_id;
+    }
+
+    /// Pays an order, the first where none is named.
+    #[tool(risk = "medium", permission = "note.write", idempotency(key = [order_id]))]
+    pub(super) async fn pay_first(#[arg(default = 1)] order_id: u32) {
+        let _ = order_id;
+    }
+}
+
+#[test]
+fn a_key_that_calls_would_share_keeps_the_server_from_starting() {
+    let check = |tools| {
+        empty(&Effects::default(), &Weather::default())
+            .tools(tools)
+            .policies(Policies::from_str("bank", "permit (principal, action, resource);"))
+            .check()
+    };
+    for (tools, why) in [
+        (tools![lacking::pay_renamed], "is no argument"),
+        (tools![lacking::pay_defaulted], "may be left out"),
+        (tools![lacking::pay_optional], "may be left out"),
+    ] {
+        let faults = check(tools).expect_err("one key for all");
+        let said = |message: &str| message.contains("`order_id`") && message.contains(why);
+        assert!(faults.iter().any(|fault| said(&fault.message)), "{why}: {faults:#?}");
+    }
+    let faults = check(tools![lacking::pay_first]).err();
+    assert!(faults.is_none(), "a default is in every key: {faults:#?}");
 }

@@ -78,6 +78,7 @@ fn describe_one<S: State>(
         let why = "the field named by `resource` is not of that resource's id type";
         return Err(vec![StartFault::tool(spec.name, why)]);
     }
+    facts::check_key(spec, &input, &defaults, &mut faults);
     facts::check_schema(spec.name, &Value::Object(input.clone()), &mut faults);
     for shown in [&output, &preview].into_iter().flatten() {
         facts::check_schema(spec.name, shown, &mut faults);

@@ -9,7 +9,7 @@ use mcp_secure_rules::declaration::{
 };
 use mcp_secure_rules::house::HouseRules;
 use mcp_secure_rules::text::{Place, lint};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::fault::StartFault;
 use crate::tool::spec::{Access, Kind, Risk, ToolSpec};
@@ -70,6 +70,36 @@ fn check_one(
     }
     for fault in check_texts(&facts) {
         faults.push(StartFault::tool(spec.name, fault.message).code(fault.code.to_string()));
+    }
+}
+
+/// An input of the key that a call may lack would give all calls without it one key. A field that serde renames is always
+/// lacking: the declaration knows it by its name in Rust, and the arguments by the other.
+pub(super) fn check_key(
+    spec: &ToolSpec,
+    input: &Map<String, Value>,
+    defaults: &[(&str, Value)],
+    faults: &mut Vec<StartFault>,
+) {
+    let properties = input.get("properties").and_then(Value::as_object);
+    let required = input.get("required").and_then(Value::as_array);
+    for name in spec.idempotency.iter().flat_map(|rule| rule.key) {
+        let why = if !properties.is_some_and(|properties| properties.contains_key(*name)) {
+            format!(
+                "`{name}` of `idempotency(key = [..])` is no argument of this tool; give the field the name that \
+                 clients see and take its `#[serde(rename)]` away"
+            )
+        } else if !required.is_some_and(|required| required.iter().any(|one| one == name))
+            && !defaults.iter().any(|(with, _)| with == name)
+        {
+            format!(
+                "`{name}` of `idempotency(key = [..])` may be left out, and all calls without it would share one key; \
+                 make it required, or a parameter with `#[arg(default = ..)]`"
+            )
+        } else {
+            continue;
+        };
+        faults.push(StartFault::tool(spec.name, why));
     }
 }
 

@@ -221,6 +221,12 @@ fn described(approval: &Approval) -> String {
         );
     }
     pairs.extend(approval.preview.iter().flat_map(previewed).map(|line| ("preview", line)));
+    // Whoever asks chooses the sensitive values, so people have to know how much they do not see.
+    if let Some(places) = approval.preview.as_ref().and_then(|shown| shown.get("masked")?.as_u64())
+        && places > 0
+    {
+        pairs.push(("masked", format!("{places} places of the preview")));
+    }
     for vote in &approval.votes {
         let verdict = if vote.verdict == Verdict::Approve { "approved" } else { "denied" };
         pairs.push(("vote", format!("{verdict} by {} at {}", vote.person, vote.at.to_rfc3339())));

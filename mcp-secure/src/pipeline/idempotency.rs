@@ -156,13 +156,7 @@ pub(super) fn running() -> Refusal {
 
 fn scoped(tool: &Served, rule: &IdempotencySpec, permitted: &Permitted) -> Result<Digest, Refusal> {
     let principal = &permitted.caller.principal;
-    let inputs: Map<String, Value> = rule
-        .key
-        .iter()
-        .map(|name| {
-            ((*name).to_owned(), permitted.arguments.get(*name).cloned().unwrap_or_default())
-        })
-        .collect();
+    let inputs = key_inputs(rule, &permitted.arguments)?;
     let account = json!([principal.issuer, principal.subject, principal.client]);
     let scope = match (&permitted.client_key, rule.key) {
         (_, [_, ..]) => json!({"declared": inputs}),
@@ -173,6 +167,24 @@ fn scoped(tool: &Served, rule: &IdempotencySpec, permitted: &Permitted) -> Resul
     Digest::of_value(&whole).map_err(|cause| {
         Refusal::new(Code::InvalidArguments, "the call has no canonical form").internal(cause)
     })
+}
+
+/// The inputs a key is made of. Start-up makes sure that no call lacks one; one that does gets no key that others share.
+fn key_inputs(
+    rule: &IdempotencySpec,
+    arguments: &Map<String, Value>,
+) -> Result<Map<String, Value>, Refusal> {
+    let inputs = rule.key.iter().map(|name| {
+        let value = arguments.get(*name).cloned().ok_or_else(|| {
+            Refusal::new(
+                Code::InvalidArguments,
+                format!("`{name}` tells calls of this tool apart and is missing"),
+            )
+            .remedy(format!("call again with `{name}`"))
+        })?;
+        Ok(((*name).to_owned(), value))
+    });
+    inputs.collect()
 }
 
 /// What is repeated under a key.
@@ -201,5 +213,22 @@ impl Kept {
             Refusal::new(Code::from_str(text("code")?)?, text("reason")?).executed(Executed::Yes);
         again.remedy = text("remedy").map(ToOwned::to_owned);
         Some(Self::Refusal(Box::new(again)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_lacks_an_input_of_its_key_gets_no_key() {
+        let rule = IdempotencySpec { key: &["order_id", "line"], window_secs: 60 };
+        let whole = json!({"order_id": 7, "line": null, "cents": 1});
+        let inputs = key_inputs(&rule, whole.as_object().unwrap()).unwrap();
+        assert_eq!(Value::Object(inputs), json!({"order_id": 7, "line": null}));
+        let lacking = json!({"orderId": 7, "line": 1});
+        let refusal = key_inputs(&rule, lacking.as_object().unwrap()).unwrap_err();
+        assert_eq!(refusal.code, Code::InvalidArguments);
+        assert!(refusal.reason.contains("`order_id`"), "{}", refusal.reason);
     }
 }

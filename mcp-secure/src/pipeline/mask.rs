@@ -1,93 +1,155 @@
 //! What a preview repeats of a sensitive input.
+//!
+//! The values are the caller's, so whoever makes the call chooses what is masked. Therefore as little as possible is: a
+//! short text, a number or a flag occurs everywhere, and masking it would hide from deciders what they decide about.
 
 use serde_json::{Map, Number, Value};
 
 /// What stands in place of a sensitive value, as in the arguments that people are shown.
 const MASK: &str = "[masked]";
+/// From so many characters on, a text is masked within other texts too.
+const WITHIN_FROM: usize = 4;
 
-/// `shown` without the values of the `sensitive` arguments: whole, within a text, or as the name of a field.
+/// What people may see of a preview.
+#[derive(Debug, PartialEq)]
+pub(super) struct Veiled {
+    pub(super) shown: Value,
+    /// How many places were masked.
+    pub(super) masked: u64,
+}
+
+/// The name of a field holds a sensitive value. Masked, it could become the name of another field, and one of the two
+/// would vanish.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("the name of a field of the preview holds a sensitive value")]
+pub(super) struct SecretName;
+
+/// `output`, a preview as it is kept, without the values of the `sensitive` arguments.
 ///
+/// Texts of four characters and more are masked wherever they occur, shorter ones where they are the whole value, numbers
+/// where the field has the input's own name. Flags are shown: a yes or no hides nothing worth hiding.
 /// A preview that tells of such a value in other words, as the last digits of a number, is the application's own doing.
-pub(super) fn veiled(shown: Value, arguments: &Map<String, Value>, sensitive: &[&str]) -> Value {
+pub(super) fn veiled(
+    output: Value,
+    arguments: &Map<String, Value>,
+    sensitive: &[&str],
+) -> Result<Veiled, SecretName> {
     let mut secrets = Secrets::default();
-    sensitive.iter().filter_map(|name| arguments.get(*name)).for_each(|value| secrets.add(value));
+    for (name, value) in sensitive.iter().filter_map(|name| arguments.get_key_value(*name)) {
+        secrets.add(name, value);
+    }
     // The longest first, so that none is left over as a part of another.
-    secrets.texts.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-    secrets.veil(shown)
+    secrets.long.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    let mut masked = 0;
+    let shown = secrets.output(output, &mut masked)?;
+    Ok(Veiled { shown, masked })
 }
 
 #[derive(Default)]
-struct Secrets {
-    texts: Vec<String>,
-    numbers: Vec<(Number, String)>,
-    flags: bool,
+struct Secrets<'a> {
+    long: Vec<&'a str>,
+    short: Vec<&'a str>,
+    numbers: Vec<(&'a str, &'a Number)>,
 }
 
-impl Secrets {
-    fn add(&mut self, value: &Value) {
+impl<'a> Secrets<'a> {
+    fn add(&mut self, input: &'a str, value: &'a Value) {
         match value {
-            Value::String(text) if !text.is_empty() => self.texts.push(text.clone()),
-            Value::Number(number) => self.numbers.push((number.clone(), number.to_string())),
-            // Of two values, hiding one shows the other.
-            Value::Bool(_) => self.flags = true,
-            Value::Array(items) => items.iter().for_each(|item| self.add(item)),
-            Value::Object(map) => map.values().for_each(|value| self.add(value)),
-            Value::Null | Value::String(_) => {}
+            Value::String(text) if text.chars().count() >= WITHIN_FROM => self.long.push(text),
+            Value::String(text) if !text.is_empty() => self.short.push(text),
+            Value::Number(number) => self.numbers.push((input, number)),
+            Value::Array(items) => items.iter().for_each(|item| self.add(input, item)),
+            Value::Object(map) => map.values().for_each(|value| self.add(input, value)),
+            Value::Null | Value::Bool(_) | Value::String(_) => {}
         }
     }
 
-    fn veil(&self, value: Value) -> Value {
-        match value {
-            Value::String(text) => self.text(&text).into(),
-            Value::Number(number)
-                if self.numbers.iter().any(|(one, _)| {
-                    *one == number || one.as_f64().is_some_and(|f| number.as_f64() == Some(f))
-                }) =>
-            {
-                MASK.into()
-            }
-            Value::Bool(_) if self.flags => MASK.into(),
-            Value::Array(items) => items.into_iter().map(|item| self.veil(item)).collect(),
+    /// The names that the form of an output is made of are ours and stay, whatever a caller's values are.
+    fn output(&self, output: Value, masked: &mut u64) -> Result<Value, SecretName> {
+        let Value::Object(parts) = output else { return self.veil(output, None, masked) };
+        let parts = parts.into_iter().map(|(part, value)| {
+            let value = match value {
+                Value::Array(blocks) if part == "blocks" => blocks
+                    .into_iter()
+                    .map(|block| self.block(block, masked))
+                    .collect::<Result<_, _>>()?,
+                other => self.veil(other, None, masked)?,
+            };
+            Ok((part, value))
+        });
+        parts.collect()
+    }
+
+    fn block(&self, block: Value, masked: &mut u64) -> Result<Value, SecretName> {
+        let Value::Object(fields) = block else { return self.veil(block, None, masked) };
+        let fields = fields.into_iter().map(|(name, value)| {
+            let value = if name == "type" { value } else { self.veil(value, None, masked)? };
+            Ok((name, value))
+        });
+        fields.collect()
+    }
+
+    /// `own` is the input whose name the field or one around it has.
+    fn veil(&self, value: Value, own: Option<&str>, masked: &mut u64) -> Result<Value, SecretName> {
+        Ok(match value {
+            Value::String(text) if self.is_whole(&text, own) => mask(masked),
+            Value::String(text) => self.within(&text, masked).into(),
+            Value::Number(number) if self.is_number(&number, own) => mask(masked),
+            Value::Array(items) => items
+                .into_iter()
+                .map(|item| self.veil(item, own, masked))
+                .collect::<Result<_, _>>()?,
             Value::Object(map) => {
-                map.into_iter().map(|(name, value)| (self.text(&name), self.veil(value))).collect()
+                let fields = map.into_iter().map(|(name, value)| {
+                    if self.is_whole(&name, own) || self.long.iter().any(|long| name.contains(long))
+                    {
+                        return Err(SecretName);
+                    }
+                    let inner = self.numbers.iter().map(|(input, _)| *input).find(|i| *i == name);
+                    let value = self.veil(value, inner.or(own), masked)?;
+                    Ok((name, value))
+                });
+                fields.collect::<Result<_, _>>()?
             }
             other => other,
-        }
+        })
     }
 
-    fn text(&self, text: &str) -> String {
+    fn is_whole(&self, text: &str, own: Option<&str>) -> bool {
+        self.short.contains(&text)
+            || self
+                .numbers
+                .iter()
+                .any(|(input, one)| own == Some(*input) && one.to_string() == text)
+    }
+
+    fn is_number(&self, number: &Number, own: Option<&str>) -> bool {
+        self.numbers.iter().any(|(input, one)| {
+            own == Some(*input)
+                && (*one == number || one.as_f64().is_some_and(|f| number.as_f64() == Some(f)))
+        })
+    }
+
+    fn within(&self, text: &str, masked: &mut u64) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
-        let mut before = None;
         while let Some(next) = rest.chars().next() {
-            let secret = self
-                .texts
-                .iter()
-                .find_map(|secret| rest.strip_prefix(secret.as_str()))
-                .or_else(|| self.number_at(before, rest));
-            if let Some(after) = secret {
+            if let Some(after) = self.long.iter().find_map(|secret| rest.strip_prefix(secret)) {
                 out.push_str(MASK);
-                before = None;
+                *masked = masked.saturating_add(1);
                 rest = after;
             } else {
                 out.push(next);
-                before = Some(next);
                 rest = rest.strip_prefix(next).unwrap_or_default();
             }
         }
         out
     }
+}
 
-    /// What follows a number that `rest` begins with, where it is no part of a longer one.
-    fn number_at<'a>(&self, before: Option<char>, rest: &'a str) -> Option<&'a str> {
-        let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-        if digit(before) {
-            return None;
-        }
-        self.numbers.iter().find_map(|(_, number)| {
-            rest.strip_prefix(number.as_str()).filter(|after| !digit(after.chars().next()))
-        })
-    }
+fn mask(masked: &mut u64) -> Value {
+    *masked = masked.saturating_add(1);
+    MASK.into()
 }
 
 #[cfg(test)]
@@ -95,34 +157,74 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn shown(value: Value, arguments: &Value) -> Value {
+    /// Of structured content, with every argument sensitive.
+    fn shown(structured: Value, arguments: &Value) -> Result<(Value, u64), SecretName> {
         let arguments = arguments.as_object().unwrap();
         let names: Vec<&str> = arguments.keys().map(String::as_str).collect();
-        veiled(value, arguments, &names)
+        let veiled = veiled(json!({"structured": structured, "blocks": []}), arguments, &names)?;
+        Ok((veiled.shown["structured"].clone(), veiled.masked))
     }
 
     #[test]
-    fn a_sensitive_value_is_not_shown_wherever_a_preview_repeats_it() {
-        let secret = json!({"iban": "DE89", "parts": ["DE8", {"deep": "xyz"}], "pin": 4711});
-        let preview = json!({
-            "text": "to DE89 (xyz), pin 4711, order 147112, DE8",
-            "iban": "DE89", "pin": 4711, "pin_as_double": 4711.0, "other": 4712,
-            "DE89": true, "list": ["DE89-1"],
+    fn a_sensitive_text_is_not_shown_wherever_a_preview_repeats_it() {
+        let secret = json!({"iban": "DE89", "parts": ["DE8900", {"deep": "wxyz"}]});
+        let preview =
+            json!({"text": "to DE89 (wxyz), DE8900!", "iban": "DE89", "list": ["DE89-1"], "n": 1});
+        let masked = json!({
+            "text": "to [masked] ([masked]), [masked]!", "iban": "[masked]", "list": ["[masked]-1"], "n": 1,
         });
-        let veiled = shown(preview, &secret);
-        assert_eq!(veiled["text"], "to [masked] ([masked]), pin [masked], order 147112, [masked]");
-        assert_eq!(veiled["list"], json!(["[masked]-1"]));
-        assert_eq!((&veiled["other"], &veiled["[masked]"]), (&json!(4712), &json!(true)));
-        for hidden in ["DE8", "xyz", "4711,", "4711.0"] {
-            assert!(!veiled.to_string().contains(hidden), "{hidden} in {veiled}");
+        assert_eq!(shown(preview, &secret), Ok((masked, 5)));
+    }
+
+    #[test]
+    fn a_short_text_hides_only_values_that_are_that_text() {
+        for text in ["e", " ", "DE8", "äöü", ""] {
+            let preview = json!({"words": "pays DE8 äöü to e", "code": text, "amount": 40});
+            let masked = if text.is_empty() { (text, 0) } else { ("[masked]", 1) };
+            let expected = json!({"words": "pays DE8 äöü to e", "code": masked.0, "amount": 40});
+            assert_eq!(shown(preview, &json!({"note": text})), Ok((expected, masked.1)), "{text}");
         }
     }
 
     #[test]
-    fn a_hidden_flag_hides_every_flag_and_an_empty_text_hides_nothing() {
-        let preview = json!({"yes": true, "no": false, "text": "a"});
-        let masked = json!({"yes": "[masked]", "no": "[masked]", "text": "a"});
-        assert_eq!(shown(preview.clone(), &json!({"flag": true})), masked);
-        assert_eq!(shown(preview.clone(), &json!({"text": "", "none": null})), preview);
+    fn a_sensitive_number_hides_no_other_field_of_that_number() {
+        let preview = json!({
+            "amount": 4711, "text": "pays 4711", "pin": 4711, "deep": {"pin": [4711.0, "4711", 4712]},
+        });
+        let masked = json!({
+            "amount": 4711, "text": "pays 4711", "pin": "[masked]",
+            "deep": {"pin": ["[masked]", "[masked]", 4712]},
+        });
+        assert_eq!(shown(preview, &json!({"pin": 4711, "other": 4712})), Ok((masked, 3)));
+    }
+
+    #[test]
+    fn a_sensitive_flag_hides_no_flag() {
+        let preview = json!({"yes": true, "no": false, "flag": true});
+        assert_eq!(shown(preview.clone(), &json!({"flag": true, "none": null})), Ok((preview, 0)));
+    }
+
+    #[test]
+    fn a_field_whose_name_holds_a_secret_is_refused_rather_than_renamed() {
+        let secret = json!({"iban": "DE89", "code": "ab", "pin": 7});
+        for preview in [
+            json!({"DE89": 1}),
+            json!([{"to_DE89": 1}]),
+            json!({"a": {"ab": 1}}),
+            json!({"pin": {"7": 1}}),
+        ] {
+            assert_eq!(shown(preview.clone(), &secret), Err(SecretName), "{preview}");
+        }
+        assert!(shown(json!({"abc": 1, "7": 1}), &secret).is_ok(), "these hold none");
+    }
+
+    #[test]
+    fn the_form_of_an_output_stays_what_it_is() {
+        let arguments = json!({"a": "blocks", "b": "text", "c": "type", "d": "structured"});
+        let output = json!({"structured": null, "blocks": [{"type": "text", "text": "the text"}]});
+        let veiled = veiled(output, arguments.as_object().unwrap(), &["a", "b", "c", "d"]).unwrap();
+        let shown =
+            json!({"structured": null, "blocks": [{"type": "text", "text": "the [masked]"}]});
+        assert_eq!(veiled, Veiled { shown, masked: 1 });
     }
 }

@@ -79,14 +79,31 @@ impl Gate {
         let no_form = |cause: &dyn std::fmt::Display| {
             Refusal::new(Code::OutputRefused, "the preview can not be shown to people")
                 .internal(cause)
+                .remedy("nobody was asked; correct the arguments, or tell the person you work for")
         };
         let output = serde_json::to_value(preview?.output).map_err(|error| no_form(&error))?;
-        let mut shown = veiled(output, &permitted.arguments, &tool.redaction.sensitive());
-        // The digest is kept beside it: numbers may come back from a store in another spelling.
-        let digest = Digest::of_value(&shown).map_err(|error| no_form(&error))?.to_hex();
+        // Taken before anything is masked: what changes behind a mask is a change too.
+        let whole = Digest::of_value(&output).map_err(|error| no_form(&error))?;
+        let veiled = veiled(output, &permitted.arguments, &tool.redaction.sensitive())
+            .map_err(|error| no_form(&error))?;
+        // Where people see everything the digest tells them nothing new; else it is keyed, or what is masked could be
+        // guessed by it.
+        let digest = if veiled.masked == 0 {
+            whole
+        } else {
+            let tenant = &permitted.caller.principal.tenant;
+            self.audit
+                .key()
+                .seal(tenant, &whole)
+                .ok_or_else(|| no_form(&"there is no audit key"))?
+        };
+        let digest = digest.to_hex();
         trail.detail("preview", digest.as_str().into());
+        let mut shown = veiled.shown;
         if let Some(shown) = shown.as_object_mut() {
+            // Kept beside it: numbers may come back from a store in another spelling.
             shown.insert("digest".to_owned(), digest.into());
+            shown.insert("masked".to_owned(), veiled.masked.into());
         }
         Ok(Some(shown))
     }

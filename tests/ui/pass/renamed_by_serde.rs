@@ -1,11 +1,10 @@
-//! A rename changes what clients see and nothing else: bounds, the key and the policy stay.
+//! A rename changes what clients see and nothing else: bounds, the key and the policy stay. A field of the key has one name.
 
 use mcp_secure::manifest::Manifest;
 use mcp_secure::prelude::*;
 use serde::Deserialize;
 
 #[derive(Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
 struct Refund {
     order_number: u64,
     #[serde(rename = "cents")]
@@ -22,7 +21,7 @@ async fn request_refund(#[input] refund: Refund) {
 pub(super) fn main() {
     let tools: ToolSet<()> = tools![request_refund];
     let manifest = Manifest::of("desk", "1.0.0", Some("desk-team"), tools).unwrap().to_json();
-    for shown in ["\"refund\"", "\"refund.request\"", "\"orderNumber\"", "\"cents\"", "500"] {
+    for shown in ["\"refund\"", "\"refund.request\"", "\"order_number\"", "\"cents\"", "500"] {
         assert!(manifest.contains(shown), "{shown} in {manifest}");
     }
     assert!(!manifest.contains("amount_cents"), "{manifest}");
