@@ -158,7 +158,7 @@ mod tests {
     use serde_json::json;
 
     /// Of structured content, with every argument sensitive.
-    fn shown(structured: Value, arguments: &Value) -> Result<(Value, u64), SecretName> {
+    fn shown(structured: &Value, arguments: &Value) -> Result<(Value, u64), SecretName> {
         let arguments = arguments.as_object().unwrap();
         let names: Vec<&str> = arguments.keys().map(String::as_str).collect();
         let veiled = veiled(json!({"structured": structured, "blocks": []}), arguments, &names)?;
@@ -173,7 +173,7 @@ mod tests {
         let masked = json!({
             "text": "to [masked] ([masked]), [masked]!", "iban": "[masked]", "list": ["[masked]-1"], "n": 1,
         });
-        assert_eq!(shown(preview, &secret), Ok((masked, 5)));
+        assert_eq!(shown(&preview, &secret), Ok((masked, 5)));
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
             let preview = json!({"words": "pays DE8 äöü to e", "code": text, "amount": 40});
             let masked = if text.is_empty() { (text, 0) } else { ("[masked]", 1) };
             let expected = json!({"words": "pays DE8 äöü to e", "code": masked.0, "amount": 40});
-            assert_eq!(shown(preview, &json!({"note": text})), Ok((expected, masked.1)), "{text}");
+            assert_eq!(shown(&preview, &json!({"note": text})), Ok((expected, masked.1)), "{text}");
         }
     }
 
@@ -195,13 +195,13 @@ mod tests {
             "amount": 4711, "text": "pays 4711", "pin": "[masked]",
             "deep": {"pin": ["[masked]", "[masked]", 4712]},
         });
-        assert_eq!(shown(preview, &json!({"pin": 4711, "other": 4712})), Ok((masked, 3)));
+        assert_eq!(shown(&preview, &json!({"pin": 4711, "other": 4712})), Ok((masked, 3)));
     }
 
     #[test]
     fn a_sensitive_flag_hides_no_flag() {
         let preview = json!({"yes": true, "no": false, "flag": true});
-        assert_eq!(shown(preview.clone(), &json!({"flag": true, "none": null})), Ok((preview, 0)));
+        assert_eq!(shown(&preview, &json!({"flag": true, "none": null})), Ok((preview, 0)));
     }
 
     #[test]
@@ -213,9 +213,9 @@ mod tests {
             json!({"a": {"ab": 1}}),
             json!({"pin": {"7": 1}}),
         ] {
-            assert_eq!(shown(preview.clone(), &secret), Err(SecretName), "{preview}");
+            assert_eq!(shown(&preview, &secret), Err(SecretName), "{preview}");
         }
-        assert!(shown(json!({"abc": 1, "7": 1}), &secret).is_ok(), "these hold none");
+        assert!(shown(&json!({"abc": 1, "7": 1}), &secret).is_ok(), "these hold none");
     }
 
     #[test]
