@@ -58,11 +58,7 @@ impl Database {
 
     /// Makes the tables and 20,000 orders.
     pub async fn set_up(&self) -> Result<(), DatabaseError> {
-        let (client, connection) = self.0.config.connect(NoTls).await?;
-        let (done, ()) = tokio::join!(client.batch_execute(TABLES), async {
-            drop(tokio::time::timeout(Duration::from_secs(60), connection).await);
-        });
-        Ok(done?)
+        Ok(self.connect().await?.batch_execute(TABLES).await?)
     }
 
     async fn query(

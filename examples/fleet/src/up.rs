@@ -38,7 +38,8 @@ pub async fn up() -> io::Result<()> {
     let mut stop = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
 
     eprintln!("starting PostgreSQL");
-    let server = tokio::task::spawn_blocking(postgres::Server::durable).await?;
+    // It does not outlive this program, so it need not wait for the disk; a real one does.
+    let server = tokio::task::spawn_blocking(postgres::Server::start).await?;
     let url = server.url(&server.database());
     let folder = tempfile::Builder::new().prefix("mcps-fleet").tempdir()?;
     let fleet = Fleet { folder: folder.path().to_owned(), url, program: std::env::current_exe()? };
