@@ -90,6 +90,12 @@ impl Clock {
         Timestamp(before.max(wall))
     }
 
+    /// Whether it stands still until it is moved.
+    #[cfg_attr(not(feature = "server"), allow(dead_code))]
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.0.fixed
+    }
+
     /// Moves a fixed clock forward; a system clock is not moved.
     pub fn advance_millis(&self, millis: i64) {
         if self.0.fixed {

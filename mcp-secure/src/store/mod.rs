@@ -11,6 +11,7 @@ mod error;
 mod judge;
 mod key;
 mod limit;
+mod pace;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod record;

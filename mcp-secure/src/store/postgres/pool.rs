@@ -3,6 +3,7 @@ use super::options::PostgresOptions;
 use super::tls;
 use crate::clock::Timestamp;
 use crate::store::StoreError;
+use crate::store::pace::Pace;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub(super) struct Pool {
     permits: Semaphore,
     /// The latest time anybody here has seen.
     latest: AtomicI64,
+    pace: Pace,
     commits: AtomicU64,
 }
 
@@ -75,6 +77,7 @@ impl Pool {
             permits: Semaphore::new(options.connections),
             idle: Mutex::new(Vec::new()),
             latest: AtomicI64::new(0),
+            pace: Pace::default(),
             commits: AtomicU64::new(0),
             connector,
             options,
@@ -154,8 +157,11 @@ impl Pool {
     /// down, and never behind what this process has seen.
     pub(super) fn time(&self, clock: i64, written: i64) -> Timestamp {
         #[cfg(test)]
-        let clock = self.options.clock.as_ref().map_or(clock, |given| given.now().millis());
-        let now = clock.max(written);
+        if let Some(given) = &self.options.clock {
+            let now = given.now().millis().max(written);
+            return Timestamp::from_millis(now.max(self.latest.fetch_max(now, Ordering::AcqRel)));
+        }
+        let now = self.pace.now(clock, written);
         Timestamp::from_millis(now.max(self.latest.fetch_max(now, Ordering::AcqRel)))
     }
 

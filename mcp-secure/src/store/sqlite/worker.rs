@@ -1,5 +1,6 @@
 use crate::clock::{Clock, Timestamp};
 use crate::store::StoreError;
+use crate::store::pace::Pace;
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,9 +27,10 @@ pub(super) struct Worker {
 impl Worker {
     /// The one thread of this process that writes.
     pub(super) fn writer(conn: Connection, clock: Clock) -> Result<Self, StoreError> {
+        let timer = Timer { clock, pace: Pace::default() };
         Self::spawn("mcp-store-write", move |jobs, commits| {
             each_group(&jobs, |group| {
-                let committed = write_group(&conn, &clock, group);
+                let committed = write_group(&conn, &timer, group);
                 if committed.is_ok() {
                     commits.fetch_add(1, Ordering::Relaxed);
                 }
@@ -41,8 +43,9 @@ impl Worker {
     ///
     /// A group is taken before its snapshot, so each read sees what was acknowledged when it was asked for.
     pub(super) fn reader(conn: Connection, clock: Clock) -> Result<Self, StoreError> {
+        let timer = Timer { clock, pace: Pace::default() };
         Self::spawn("mcp-store-read", move |jobs, _| {
-            each_group(&jobs, |group| read_group(&conn, &clock, group));
+            each_group(&jobs, |group| read_group(&conn, &timer, group));
         })
     }
 
@@ -148,11 +151,11 @@ fn each_group(
 /// One transaction, one fsync, a savepoint for each operation: a faulty one takes back its own changes only.
 fn write_group(
     conn: &Connection,
-    clock: &Clock,
+    timer: &Timer,
     group: &mut [Box<dyn Job>],
 ) -> Result<(), StoreError> {
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let done = in_group(conn, clock, group).and_then(|()| {
+    let done = in_group(conn, timer, group).and_then(|()| {
         conn.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     });
@@ -164,10 +167,10 @@ fn write_group(
 
 fn in_group(
     conn: &Connection,
-    clock: &Clock,
+    timer: &Timer,
     group: &mut [Box<dyn Job>],
 ) -> Result<(), StoreError> {
-    let tx = Tx { conn, now: advance_time(conn, clock)? };
+    let tx = Tx { conn, now: advance_time(conn, timer)? };
     for job in group {
         conn.prepare_cached("SAVEPOINT op")?.execute([])?;
         if !job.attempt(&tx) {
@@ -186,11 +189,11 @@ fn in_group(
 
 fn read_group(
     conn: &Connection,
-    clock: &Clock,
+    timer: &Timer,
     group: &mut [Box<dyn Job>],
 ) -> Result<(), StoreError> {
     conn.prepare_cached("BEGIN")?.execute([])?;
-    let now = written_time(conn).map(|written| written.max(clock.now()));
+    let now = written_time(conn).map(|written| timer.now(written));
     let done = now.map(|now| {
         for job in group {
             job.attempt(&Tx { conn, now });
@@ -202,12 +205,27 @@ fn read_group(
     done
 }
 
-/// The store's time: the wall clock, but never behind what any process has written down.
-///
-/// A wall clock that once ran ahead holds the time there: requests then expire early, which is the safe side.
-fn advance_time(conn: &Connection, clock: &Clock) -> Result<Timestamp, StoreError> {
+/// The store's time.
+struct Timer {
+    clock: Clock,
+    pace: Pace,
+}
+
+impl Timer {
+    /// The wall clock, but never behind what any process has written down.
+    fn now(&self, written: Timestamp) -> Timestamp {
+        // A clock of a test's own stands still if the test says so.
+        if self.clock.is_fixed() {
+            return written.max(self.clock.now());
+        }
+        Timestamp::from_millis(self.pace.now(self.clock.now().millis(), written.millis()))
+    }
+}
+
+/// The store's time, written down where it has moved.
+fn advance_time(conn: &Connection, timer: &Timer) -> Result<Timestamp, StoreError> {
     let written = written_time(conn)?;
-    let now = clock.now();
+    let now = timer.now(written);
     if now <= written {
         return Ok(written);
     }
