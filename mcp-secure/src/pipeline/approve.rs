@@ -4,6 +4,7 @@
 //! The same call made again finds the request by that digest, so there is nothing for a model to carry or to forge.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::Value;
@@ -148,7 +149,7 @@ impl Gate {
             }
             State::Done { .. } if !found.is_held_by(&Party::from(&*permitted.caller.principal)) => {
                 Err(Refusal::new(
-                    Code::InProgress,
+                    Code::IdempotencyConflict,
                     "this very call was carried out through another client, which alone gets its answer",
                 )
                 .executed(Executed::Yes)
@@ -157,10 +158,11 @@ impl Gate {
             State::Done { .. } => match found.answer.map(serde_json::from_value::<Output>) {
                 Some(Ok(output)) => Ok(PickUp::Replay(output)),
                 _ => Err(Refusal::new(
-                    Code::InProgress,
+                    Code::IdempotencyConflict,
                     "this very call was carried out; its answer is no longer kept",
                 )
-                .executed(Executed::Yes)),
+                .executed(Executed::Yes)
+                .remedy("do not call again; look at what was done")),
             },
             State::Expired { .. }
             | State::Failed { .. }
@@ -257,7 +259,8 @@ impl Gate {
                 Code::RateLimited,
                 format!("{most} of your requests already wait for a decision"),
             )
-            .remedy("wait until some of them are decided"),
+            .remedy("wait until some of them are decided")
+            .retry_after(Duration::from_secs(30)),
             Err(error) => unavailable(&error),
         }
     }
@@ -316,6 +319,7 @@ pub(super) fn unavailable(error: &StoreError) -> Refusal {
         "what has been approved and what runs can not be looked up or written down",
     )
     .remedy("try again later; an operator has to look at the server's data folder")
+    .retry_after(Duration::from_secs(1))
     .internal(error)
 }
 

@@ -1,6 +1,6 @@
 //! Stage 8: commit to running. After this the body runs once, and its record says that it may.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -9,7 +9,7 @@ use super::approve::{Approved, effect, expired, unavailable};
 use super::authorise::Permitted;
 use super::execute::gave_up;
 use super::gate::Gate;
-use super::idempotency::running;
+use super::idempotency::{met, running};
 use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal};
 use super::rollback::not_undone;
@@ -18,6 +18,7 @@ use super::witness::Clearance;
 use crate::approval::{ApprovalId, Party, StateKind};
 use crate::audit::{Executed, Reservation};
 use crate::canon::Digest;
+use crate::identity::Principal;
 use crate::store::{CommitRefused, Committed, Fence, NewKey, NewRun, Renewed, RunId, RunResult};
 use crate::tool::{Caller, Enter};
 
@@ -95,6 +96,7 @@ impl Gate {
             return Err(refusal.into());
         }
         let run = RunId::random();
+        let wanted = key.clone();
         trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;
         let new = NewRun {
@@ -141,7 +143,12 @@ impl Gate {
         let fence = match (refused, committed) {
             (None, Ok(Committed::Running { fence, .. })) => fence,
             (None, Ok(Committed::Refused(why))) => {
-                let refusal = self.not_committed(why, approval.as_ref()).await;
+                let refusal = match (why, wanted) {
+                    (CommitRefused::KeyTaken, Some(key)) => {
+                        self.outrun(&caller.principal, key).await
+                    }
+                    (why, _) => self.not_committed(why, approval.as_ref()).await,
+                };
                 return Err(Stopped { refusal, room: Some(room) });
             }
             (None, Err(error)) => {
@@ -188,6 +195,16 @@ impl Gate {
         u64::try_from(self.settings.lease.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Another call took the key a moment before. Whose that is, and what for, decides what this one hears.
+    async fn outrun(&self, principal: &Principal, key: NewKey) -> Refusal {
+        match self.store.idempotent(&key.key).await {
+            Ok(Some(found)) => met(principal, key, found).err().unwrap_or_else(again),
+            // It had no effect and gave the key back already.
+            Ok(None) => again(),
+            Err(error) => unavailable(&error),
+        }
+    }
+
     /// Another call was quicker, or the approval is no longer what it was a moment ago.
     async fn not_committed(&self, why: CommitRefused, approval: Option<&ApprovalId>) -> Refusal {
         let found = match approval {
@@ -199,7 +216,6 @@ impl Gate {
             (CommitRefused::RollbackRefused(why), _) => not_undone(why),
             (
                 CommitRefused::AlreadyRunning
-                | CommitRefused::KeyTaken
                 | CommitRefused::ApprovalNotApproved(StateKind::Running | StateKind::Done),
                 _,
             ) => running(),
@@ -214,4 +230,9 @@ impl Gate {
             }
         }
     }
+}
+
+/// The same call ended between two looks at its key. This one did not run; the next one hears how it ended.
+fn again() -> Refusal {
+    running().executed(Executed::No).retry_after(Duration::from_millis(100))
 }

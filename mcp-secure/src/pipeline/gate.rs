@@ -58,6 +58,9 @@ impl Default for Settings {
     }
 }
 
+/// Tenant, issuer and subject.
+pub(super) type Account = (String, String, String);
+
 /// What a gate is made of.
 pub(crate) struct GateParts {
     pub(crate) info: ServerInfo,
@@ -82,8 +85,8 @@ pub(crate) struct Gate {
     pub(super) clock: Clock,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) settings: Settings,
-    pub(super) quota: Option<Local<(String, String)>>,
-    pub(super) flood: Flood<(String, String)>,
+    pub(super) quota: Option<Local<Account>>,
+    pub(super) flood: Flood<Account>,
     pub(super) leases: Leases,
     pub(super) switches: Switches,
     /// The tasks of calls that may write.

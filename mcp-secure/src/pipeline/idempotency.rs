@@ -4,6 +4,8 @@
 //! not do one thing twice either. Without declared inputs the key is the client's, or all arguments where the client
 //! sends none, and belongs to the account and its client.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::approve::unavailable;
@@ -103,7 +105,7 @@ impl Gate {
 }
 
 /// What the key's holder means for a call.
-fn met(principal: &Principal, key: NewKey, found: KeyRecord) -> Result<Repeat, Refusal> {
+pub(super) fn met(principal: &Principal, key: NewKey, found: KeyRecord) -> Result<Repeat, Refusal> {
     let caller = Party::from(principal);
     let same_account = found.caller.tenant == caller.tenant
         && found.caller.issuer == caller.issuer
@@ -147,11 +149,10 @@ fn met(principal: &Principal, key: NewKey, found: KeyRecord) -> Result<Repeat, R
 
 /// This very call is under way, perhaps in another process.
 pub(super) fn running() -> Refusal {
-    let mut refusal = Refusal::new(Code::InProgress, "this very call is running")
+    Refusal::new(Code::InProgress, "this very call is running")
         .executed(Executed::Unknown)
-        .remedy("call again with the same arguments to hear how it ended");
-    refusal.retry_after_ms = Some(1000);
-    refusal
+        .remedy("call again with the same arguments to hear how it ended")
+        .retry_after(Duration::from_secs(1))
 }
 
 fn scoped(tool: &Served, rule: &IdempotencySpec, permitted: &Permitted) -> Result<Digest, Refusal> {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::gate::Gate;
+use super::gate::{Account, Gate};
+use super::record::Trail;
 use super::refusal::{Code, Refusal};
 use super::table::Served;
 use crate::canon::Digest;
-use crate::identity::Principal;
+use crate::identity::{Authenticated, Principal};
 use crate::limit::Exhausted;
 use crate::store::Rate;
 use crate::tool::spec::{RateLimitSpec, RateScope};
@@ -19,11 +20,20 @@ impl Gate {
     /// Stage 1: no account keeps the server busy for everybody. `Err` where the account has used up its quota.
     pub(super) fn within_quota(&self, principal: &Principal) -> Result<(), Refusal> {
         let Some(quota) = &self.quota else { return Ok(()) };
-        let account = (principal.issuer.clone(), principal.subject.clone());
+        let account = account(principal);
         quota.take(&account).map_err(|wait| {
             limited("this account makes too many calls", wait)
                 .remedy("call again later, and less often")
         })
+    }
+
+    /// Whether the account may ask for a list: looking through the tools costs what a call does.
+    pub(crate) fn may_list(&self, caller: &Authenticated) -> Result<(), (Arc<str>, Box<Refusal>)> {
+        let Err(refusal) = self.within_quota(caller.principal()) else { return Ok(()) };
+        let trail = Trail::of(self, caller);
+        let request_id = trail.request_id();
+        drop(self.refuse_counted(trail, refusal.clone()));
+        Err((request_id, Box::new(refusal)))
     }
 
     /// Stage 5: the tool's own limits, all of which have to hold, and a slot that is held until the call has ended.
@@ -52,10 +62,13 @@ impl Gate {
     }
 }
 
+/// Whose quota it is: the subject of one issuer, in each tenant anew.
+pub(super) fn account(principal: &Principal) -> Account {
+    (principal.tenant.clone(), principal.issuer.clone(), principal.subject.clone())
+}
+
 fn limited(reason: &str, wait: Duration) -> Refusal {
-    let mut refusal = Refusal::new(Code::RateLimited, reason);
-    refusal.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-    refusal
+    Refusal::new(Code::RateLimited, reason).retry_after(wait)
 }
 
 const fn said(rule: RateLimitSpec) -> &'static str {

@@ -1,13 +1,14 @@
 //! What is known of a call so far, for its record, and the ends of the pipeline: every path leaves one.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
 use super::call::{Answer, Incoming};
 use super::commit::Stopped;
 use super::gate::Gate;
+use super::limits::account;
 use super::refusal::Refusal;
 use super::table::Served;
 use crate::approval::Approval;
@@ -100,11 +101,6 @@ impl Trail {
         if let Some(detail) = detail.as_object_mut() {
             detail.insert(name.to_owned(), value);
         }
-    }
-
-    /// Whose call it is.
-    fn account(&self) -> (String, String) {
-        (self.principal.issuer.clone(), self.principal.subject.clone())
     }
 
     /// It leaves no record of its own: it is counted, and the next record tells.
@@ -201,7 +197,7 @@ impl Gate {
     /// Ends a call beyond its account's quota. Such refusals are counted, so that they can not flood the record.
     pub(super) fn refuse_counted(&self, mut trail: Trail, refusal: Refusal) -> Answer {
         let request_id = trail.request_id();
-        if let Some(unrecorded) = self.flood.admit(trail.account()) {
+        if let Some(unrecorded) = self.flood.admit(account(&trail.principal)) {
             trail.detail("refused_before", unrecorded.into());
             return self.refuse(trail, refusal);
         }
@@ -259,5 +255,6 @@ pub(super) fn unrecordable(cause: &impl std::fmt::Display) -> Refusal {
         "the record can not be written, so the call was not carried out",
     )
     .remedy("try again later; an operator has to look at the server's data folder")
+    .retry_after(Duration::from_secs(5))
     .internal(cause)
 }

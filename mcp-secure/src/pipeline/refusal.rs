@@ -135,6 +135,13 @@ impl Refusal {
         }
     }
 
+    /// Says after how long it makes sense to call again; at least a millisecond.
+    #[must_use]
+    pub(crate) fn retry_after(mut self, wait: std::time::Duration) -> Self {
+        self.retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
+        self
+    }
+
     /// Something panicked before a body was entered.
     pub(crate) fn broken() -> Self {
         Self::new(Code::ToolFailed, "the tool failed; the request id finds the cause in the record")

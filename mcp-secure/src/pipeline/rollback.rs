@@ -33,6 +33,8 @@ struct Kept {
     arguments: Map<String, Value>,
     /// What it returned, which the compensating function gets.
     output: Output,
+    /// The compensating function the tool had then, by its path.
+    by: String,
 }
 
 /// What a run that ended well offers.
@@ -42,7 +44,8 @@ pub(super) fn offered(
     output: &Output,
 ) -> Option<NewRollback> {
     let rule = tool.spec.rollback?;
-    let kept = serde_json::to_value(Kept { arguments, output: output.clone() });
+    let kept =
+        serde_json::to_value(Kept { arguments, output: output.clone(), by: rule.path.to_owned() });
     let kept = kept.inspect_err(|error| {
         tracing::error!(%error, tool = tool.spec.name, "a run can not be taken back: its output can not be kept");
     });
@@ -73,6 +76,9 @@ impl Gate {
             return self.refuse(trail, Refusal::new(Code::NotRolledBack, gone));
         };
         trail.found(&tool);
+        if let Err(refusal) = self.within_quota(who.principal()) {
+            return self.refuse_counted(trail, refusal);
+        }
         let gates = async {
             let ready = self.may_undo(who, &tool, run, &mut trail).await?;
             self.switched_on(&tool, &who.shared())?;
@@ -111,8 +117,12 @@ impl Gate {
             )
             .internal(cause)
         };
-        let Kept { arguments, output } =
+        let Kept { arguments, output, by } =
             serde_json::from_value(kept).map_err(|error| unread(&error))?;
+        // Another function may take another unit, or undo something else, of an output that it can read all the same.
+        if tool.spec.rollback.is_none_or(|rule| rule.path != by) {
+            return Err(unread(&format_args!("it was to be taken back by `{by}`")));
+        }
         let prepared = tool
             .bound
             .prepare(&arguments)

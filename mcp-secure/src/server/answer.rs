@@ -167,7 +167,7 @@ fn plain(value: Value) -> String {
     }
 }
 
-fn as_error(refusal: &Refusal, request_id: &str) -> ErrorData {
+pub(super) fn as_error(refusal: &Refusal, request_id: &str) -> ErrorData {
     let code = match refusal.code {
         Code::InvalidArguments => ErrorCode::INVALID_PARAMS,
         Code::ToolFailed | Code::TimedOut | Code::OutputRefused => ErrorCode::INTERNAL_ERROR,

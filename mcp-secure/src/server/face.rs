@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::identity::{AuthError, Authenticated, Authenticator};
-use crate::pipeline::{Answer, Incoming, ServerInfo, Transport};
+use crate::pipeline::{Answer, Incoming, Refusal, ServerInfo, Transport};
 use crate::tool::ToolSpec;
 
 /// One of the lists a client can ask for.
@@ -35,6 +35,10 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Answer> + Send + 'static
 pub(crate) trait Face: Send + Sync + 'static {
     /// Takes one call through every stage. Dropping the future never drops a body that may change something.
     fn call(self: Arc<Self>, incoming: Incoming) -> Answering;
+
+    /// Whether `caller` may ask for a list now: lists count against the account's quota, as calls do. What is refused comes
+    /// with the id of its record.
+    fn may_list(&self, caller: &Authenticated) -> Result<(), (Arc<str>, Box<Refusal>)>;
 
     /// What `caller` could be permitted to use.
     fn shown(&self, caller: &Authenticated, which: Catalogue) -> Vec<Shown>;

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use super::face::{Answering, Catalogue, Face, Shown};
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::identity::{AuthError, Authenticated, Authenticator};
-use crate::pipeline::{Gate, Incoming, Served, ServerInfo, Transport};
+use crate::pipeline::{Gate, Incoming, Refusal, Served, ServerInfo, Transport};
 use crate::tool::spec::Kind;
 
 impl Face for Gate {
     fn call(self: Arc<Self>, incoming: Incoming) -> Answering {
         Box::pin(async move { Self::call(&self, incoming).await })
+    }
+
+    fn may_list(&self, caller: &Authenticated) -> Result<(), (Arc<str>, Box<Refusal>)> {
+        Self::may_list(self, caller)
     }
 
     fn shown(&self, caller: &Authenticated, which: Catalogue) -> Vec<Shown> {

@@ -94,6 +94,7 @@ impl Handler {
         which: Catalogue,
     ) -> Result<Vec<Shown>, ErrorData> {
         let caller = self.caller(context)?;
+        self.face.may_list(&caller).map_err(|(id, refusal)| answer::as_error(&refusal, &id))?;
         Ok(list::in_order(self.face.shown(&caller, which)))
     }
 
@@ -142,6 +143,14 @@ impl Handler {
             }
             Err(error) => ServerJsonRpcMessage::error(error, Some(id)),
         }
+    }
+
+    /// The lists that there are, which all may change.
+    fn lists(&self) -> SubscriptionFilter {
+        let mut lists = SubscriptionFilter::builder().tools_list_changed().build();
+        lists.prompts_list_changed = Some(self.face.declares(Catalogue::Prompts));
+        lists.resources_list_changed = Some(self.face.declares(Catalogue::Resources));
+        lists
     }
 
     fn incoming(
@@ -234,10 +243,14 @@ fn server_config(face: &dyn Face) -> ServerConfig {
     let mut capabilities =
         ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build();
     if face.declares(Catalogue::Resources) {
-        capabilities.resources = Some(rmcp::model::ResourcesCapability::default());
+        let mut resources = rmcp::model::ResourcesCapability::default();
+        resources.list_changed = Some(true);
+        capabilities.resources = Some(resources);
     }
     if face.declares(Catalogue::Prompts) {
-        capabilities.prompts = Some(rmcp::model::PromptsCapability::default());
+        let mut prompts = rmcp::model::PromptsCapability::default();
+        prompts.list_changed = Some(true);
+        capabilities.prompts = Some(prompts);
     }
     let mut config = ServerConfig::new(capabilities);
     config.server_info = Implementation::new(info.name.clone(), info.version.clone());
@@ -348,12 +361,12 @@ impl ServerHandler for Handler {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if !self.told.swap(true, Ordering::Relaxed) {
-            changes::tell(context.peer, self.face.changes());
+            changes::tell(context.peer, self.lists(), self.face.changes());
         }
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
+        Some(self.lists())
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {

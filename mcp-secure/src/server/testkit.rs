@@ -174,6 +174,10 @@ impl Face for Stub {
         })
     }
 
+    fn may_list(&self, _: &Authenticated) -> Result<(), (Arc<str>, Box<crate::pipeline::Refusal>)> {
+        Ok(())
+    }
+
     fn shown(&self, caller: &Authenticated, which: Catalogue) -> Vec<Shown> {
         if caller.roles.is_empty() {
             return vec![];
