@@ -137,8 +137,10 @@ impl PolicyEngine {
         if let Some(answer) = key.as_ref().and_then(|key| self.memo.get(key)) {
             return Ok(answer);
         }
-        let (request, entities) = self.prepare(action, &asker, q, &action.reads)?;
-        let policies = other.unwrap_or(&asker.policies);
+        // Another set may read more than the action's own does.
+        let (policies, reads) =
+            other.map_or((&asker.policies, &action.reads), |other| (other, &Reads::ALL));
+        let (request, entities) = self.prepare(action, &asker, q, reads)?;
         let response = self.authorizer.is_authorized(&request, policies, &entities);
         let answer = judge(&response, action.public);
         if let (Some(key), false) = (key, answer.is_error()) {
