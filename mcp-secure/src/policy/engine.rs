@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::action::{Action, ResourceShape, permits, relevant};
 use super::entities::{Types, datetime, requester, uid};
 use super::known::{Asker, Known};
+use super::memo::{Key, Memo};
 use super::reads::Reads;
 use super::settled::Split;
 use super::shape::{Mismatch, Record};
@@ -28,6 +29,7 @@ pub struct PolicyEngine {
     types: Types,
     /// By tool, then by act.
     actions: HashMap<String, [Option<Action>; 4]>,
+    memo: Memo,
     version: Digest,
     schema: Value,
     warnings: Vec<PolicyFault>,
@@ -62,6 +64,7 @@ impl PolicyEngine {
             authorizer,
             types,
             actions,
+            memo: Memo::default(),
             version,
             schema: schema.json,
             warnings,
@@ -130,10 +133,20 @@ impl PolicyEngine {
             return Ok(Answer::Deny(DenyReason::OtherTenant));
         }
         let asker = action.known.get(q.principal, || self.asker(action, q.principal))?;
-        let (request, entities) = self.prepare(action, &asker, q, &action.reads)?;
-        let policies = other.unwrap_or(&asker.policies);
+        let key = if other.is_none() { Key::of(action, &asker, q)? } else { None };
+        if let Some(answer) = key.as_ref().and_then(|key| self.memo.get(key)) {
+            return Ok(answer);
+        }
+        // Another set may read more than the action's own does.
+        let (policies, reads) =
+            other.map_or((&asker.policies, &action.reads), |other| (other, &Reads::ALL));
+        let (request, entities) = self.prepare(action, &asker, q, reads)?;
         let response = self.authorizer.is_authorized(&request, policies, &entities);
-        Ok(judge(&response, action.public))
+        let answer = judge(&response, action.public);
+        if let (Some(key), false) = (key, answer.is_error()) {
+            self.memo.keep(key, &answer);
+        }
+        Ok(answer)
     }
 
     fn prepare(
@@ -166,7 +179,7 @@ impl PolicyEngine {
         let left =
             action.split.as_ref().and_then(|s| s.left_for(&self.authorizer, &request, &entities));
         let policies = left.unwrap_or_else(|| action.policies.clone());
-        Ok(Asker { uid, entities, policies })
+        Ok(Asker::new(uid, entities, policies))
     }
 
     fn resource(
@@ -199,6 +212,11 @@ impl PolicyEngine {
         self.answer(self.ask(question, Some(all)))
     }
 
+    /// How many answers are kept.
+    pub(super) fn answers_kept(&self) -> usize {
+        self.memo.len()
+    }
+
     /// How many policies are asked about an act.
     pub(super) fn asked_for(&self, act: Act, tool: &str) -> usize {
         self.action(act, tool).map_or(0, |action| action.policies.num_of_policies())
@@ -221,9 +239,17 @@ impl PolicyEngine {
     }
 }
 
-enum Answer {
+/// What came of a question.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
     Permit(Vec<String>),
     Deny(DenyReason),
+}
+
+impl Answer {
+    const fn is_error(&self) -> bool {
+        matches!(self, Self::Deny(DenyReason::Error(_)))
+    }
 }
 
 fn judge(response: &Response, public: bool) -> Answer {

@@ -1,6 +1,7 @@
 //! Who has asked about an action before, as Cedar compares them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cedar_policy::{Entities, EntityUid, PolicySet};
@@ -14,10 +15,19 @@ const MOST: usize = 256;
 /// A principal and the action it asks about, joined with everything they are in.
 #[derive(Debug)]
 pub(super) struct Asker {
+    /// No other asker of this process has it, before or after.
+    pub(super) number: u64,
     pub(super) uid: EntityUid,
     pub(super) entities: Entities,
     /// What is left of the action's policies for this principal.
     pub(super) policies: PolicySet,
+}
+
+impl Asker {
+    pub(super) fn new(uid: EntityUid, entities: Entities, policies: PolicySet) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), uid, entities, policies }
+    }
 }
 
 /// The principals that asked last. Expressing one costs more than all the rest of a question.

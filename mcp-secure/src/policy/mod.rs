@@ -20,6 +20,7 @@ mod facts;
 mod fault;
 mod known;
 mod load;
+mod memo;
 mod reads;
 mod schema;
 mod settled;

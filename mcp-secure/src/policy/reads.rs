@@ -10,6 +10,8 @@ use serde_json::Value;
 pub(super) struct Reads {
     context: Fields,
     resource: Fields,
+    /// Whether it matters which resource it is, and not only what it holds.
+    identity: bool,
 }
 
 /// The attributes of one variable.
@@ -21,17 +23,25 @@ enum Fields {
 }
 
 impl Reads {
-    pub(super) const ALL: Self = Self { context: Fields::All, resource: Fields::All };
+    pub(super) const ALL: Self =
+        Self { context: Fields::All, resource: Fields::All, identity: true };
 
     pub(super) fn of(policies: &PolicySet) -> Self {
         let mut reads = Self {
             context: Fields::These(BTreeSet::new()),
             resource: Fields::These(BTreeSet::new()),
+            identity: false,
         };
         for policy in policies.policies() {
             match policy.to_json() {
-                Ok(Value::Object(parts)) if parts.contains_key("conditions") => {
-                    parts.get("conditions").into_iter().for_each(|c| reads.follow(c));
+                Ok(Value::Object(parts)) => {
+                    let (Some(scope), Some(conditions)) =
+                        (parts.get("resource"), parts.get("conditions"))
+                    else {
+                        return Self::ALL;
+                    };
+                    reads.identity |= !any_of_a_type(scope);
+                    reads.follow(conditions);
                 }
                 _ => return Self::ALL,
             }
@@ -45,6 +55,10 @@ impl Reads {
 
     pub(super) fn resource(&self, field: &str) -> bool {
         self.resource.has(field)
+    }
+
+    pub(super) const fn identity(&self) -> bool {
+        self.identity || matches!(self.resource, Fields::All)
     }
 
     /// Cedar's JSON form: `{".": {"left": {"Var": "context"}, "attr": "args"}}`, and `has` likewise. A variable that
@@ -62,6 +76,10 @@ impl Reads {
                     }
                     if let ("Var", Value::String(variable)) = (name.as_str(), inner) {
                         self.of_variable(variable, None);
+                    }
+                    // An entity by its name may be the very resource, and whatever is asked of it is asked of that.
+                    if name == "__entity" && !is_group(inner) {
+                        self.of_variable("resource", None);
                     }
                     self.follow(inner);
                 }
@@ -84,6 +102,21 @@ impl Reads {
             (Some(_), Fields::All) => {}
         }
     }
+}
+
+/// Whether a resource scope takes any resource, or any of a type. Those with `==` or `in` tell resources apart.
+fn any_of_a_type(scope: &Value) -> bool {
+    match scope.get("op").and_then(Value::as_str) {
+        Some("All") => true,
+        Some("is") => scope.get("in").is_none(),
+        _ => false,
+    }
+}
+
+/// Whether it is of our own types that are never a resource.
+fn is_group(entity: &Value) -> bool {
+    let of_type = entity.get("type").and_then(Value::as_str);
+    matches!(of_type, Some("Role" | "Scope" | "Action" | "User"))
 }
 
 impl Fields {

@@ -65,7 +65,7 @@ impl Shape {
         value: &Value,
         name: &str,
     ) -> Result<RestrictedExpression, Mismatch> {
-        let mismatch = || Mismatch(format!("`{name}` is not of the type its schema says"));
+        let mismatch = || Self::mismatch(name);
         match (self, value) {
             (Self::Bool, Value::Bool(b)) => Ok(RestrictedExpression::new_bool(*b)),
             (Self::Long, Value::Number(n)) => {
@@ -82,6 +82,12 @@ impl Shape {
             }
             _ => Err(mismatch()),
         }
+    }
+}
+
+impl Shape {
+    pub(super) fn mismatch(name: &str) -> Mismatch {
+        Mismatch(format!("`{name}` is not of the type its schema says"))
     }
 }
 

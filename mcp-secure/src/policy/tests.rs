@@ -3,6 +3,7 @@
 mod building;
 mod deciding;
 mod index;
+mod memo;
 
 use serde_json::{Map, Value, json};
 

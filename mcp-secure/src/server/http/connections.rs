@@ -1,20 +1,18 @@
 //! Taking connections: bounded in number, in header size and in the time their requests may take to arrive.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::Front;
 use super::peers::Peer;
 use super::settings::HttpSettings;
 
@@ -38,7 +36,7 @@ impl Connections {
 /// Takes connections until `shutdown`; those that are open by then finish the request they are at.
 pub(super) async fn accept(
     listener: &TcpListener,
-    router: Router,
+    front: Arc<Front>,
     settings: &HttpSettings,
     shutdown: &CancellationToken,
 ) -> Connections {
@@ -57,10 +55,10 @@ pub(super) async fn accept(
             taken = take(listener, &room) => taken,
         };
         let Some((stream, peer, place)) = stream else { continue };
-        let inner = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            inner.call(request)
+        let front = Arc::clone(&front);
+        let service = service_fn(move |request| {
+            let front = Arc::clone(&front);
+            async move { Ok::<_, Infallible>(front.answer(peer, request).await) }
         });
         let connection = http.serve_connection(TokioIo::new(stream), service);
         let shutdown = shutdown.clone();

@@ -1,14 +1,13 @@
 //! The one way in for `/mcp`: who calls, how much they send, and what leaves when the protocol was not reached.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use rmcp::transport::streamable_http_server::StreamableHttpService;
 
 use super::peers::{Peer, Peers};
@@ -59,10 +58,7 @@ impl Door {
         }
     }
 
-    pub(super) async fn enter(&self, request: Request) -> Response {
-        // Every connection says who is at its other end; where it does not, all share one place.
-        let peer =
-            request.extensions().get().copied().unwrap_or(Peer(Ipv4Addr::UNSPECIFIED.into()));
+    pub(super) async fn enter(&self, peer: Peer, request: Request<Incoming>) -> Response {
         if let Err(wait) = self.peers.admit(peer) {
             self.counted(peer);
             return replies::too_many_requests(wait);
@@ -88,7 +84,7 @@ impl Door {
         parts.headers.remove(header::COOKIE);
         let visit = Visit::of(&caller);
         parts.extensions.insert(Caller(caller));
-        let request = Request::from_parts(parts, Body::from(body.clone()));
+        let request = Request::from_parts(parts, Full::new(body.clone()));
         // rmcp's future holds room for every kind of request. Boxed here, it is moved once.
         let response = visit.scope(Box::pin(self.service.handle(request))).await;
         if visit.met_the_limit() {
@@ -124,7 +120,7 @@ impl Door {
         self.face.authenticator().authenticate(&Credentials::from_authorization(header)?)
     }
 
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Box<Response>> {
+    async fn read(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Box<Response>> {
         let declared =
             headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         if declared.is_some_and(|bytes: usize| bytes > self.max_body_bytes) {

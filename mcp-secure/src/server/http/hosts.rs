@@ -1,15 +1,10 @@
 //! Which names this server answers to, and which web pages may talk to it. Checked before anything else, on every path.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
-use axum::middleware::Next;
-use axum::response::Response;
 
-use super::replies;
 use super::settings::HttpSettings;
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -50,7 +45,7 @@ impl Hosts {
     }
 
     /// Whether the request names this server, and no page of another site sent it.
-    fn admits(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
+    pub(super) fn admits(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), &'static str> {
         let host = only(headers, &header::HOST)?.ok_or("the `Host` header is missing")?;
         let host: Authority = host.parse().map_err(|_| "the `Host` header is not allowed")?;
         let addressed = uri.authority().is_none_or(|authority| self.knows(authority));
@@ -99,14 +94,6 @@ fn with_port(origin: &str) -> String {
         (false, "http") => format!("{origin}:80"),
         (false, "https") => format!("{origin}:443"),
         _ => origin.to_owned(),
-    }
-}
-
-/// Lets only known hosts and origins in.
-pub(super) async fn only_known(hosts: Arc<Hosts>, request: Request, next: Next) -> Response {
-    match hosts.admits(request.uri(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(why) => replies::forbidden(why),
     }
 }
 

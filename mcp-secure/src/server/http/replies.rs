@@ -24,6 +24,13 @@ pub(super) fn healthy() -> Response {
     reply(StatusCode::OK, &json!({"status": "ok"}))
 }
 
+/// For what can only be read.
+pub(super) fn only_read() -> Response {
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use `GET`");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
 pub(super) fn not_found() -> Response {
     error(StatusCode::NOT_FOUND, "not_found", "there is nothing here; MCP is at `/mcp`")
 }
