@@ -42,7 +42,8 @@ pub(super) async fn commit(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, Fault
     }
     if let Some(holder) = holder {
         tx.execute(
-            "UPDATE mcp_secure.runs SET key = NULL, key_window = NULL, answer = NULL WHERE fence = $1",
+            "UPDATE mcp_secure.runs SET lent_key = CASE WHEN state = 'in_doubt' THEN key END, key = NULL,
+                key_window = CASE WHEN state = 'in_doubt' THEN key_window END, answer = NULL WHERE fence = $1",
             &[(&holder.fence, INT)],
         )
         .await?;
@@ -169,6 +170,14 @@ pub(super) async fn finish(tx: &Tx<'_>, ended: &End, again: bool) -> Result<Fini
 /// Writes the end into a row that is held, and gives back what it frees.
 async fn write_end(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> {
     let settled = end.settled(row.key_window, tx.now)?;
+    let gives_back = settled.frees && row.key_window.is_some();
+    let freed: Option<Vec<u8>> = if gives_back {
+        let sql = "SELECT key FROM mcp_secure.runs WHERE fence = $1";
+        let rows = tx.query(sql, &[(&row.fence, INT)]).await?;
+        rows.first().map(|row| get(row, 0)).transpose()?.flatten()
+    } else {
+        None
+    };
     let changed = tx
         .execute(
             "UPDATE mcp_secure.runs SET state = $1, finished = $2, outcome = $3, answer = $4, key_until = $5,
@@ -197,6 +206,37 @@ async fn write_end(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> 
         tx.execute(
             "UPDATE mcp_secure.runs SET taken_by = NULL WHERE run_id = $1 AND taken_by = $2",
             &[(&target, TEXT), (&row.run_id, TEXT)],
+        )
+        .await?;
+    }
+    if gives_back {
+        give_key_back(tx, row.fence, freed).await?;
+    }
+    Ok(())
+}
+
+/// A run that had no effect says nothing of the doubt that its key was taken from: the key goes back to the run in doubt,
+/// or to one that a person found done since.
+async fn give_key_back(tx: &Tx<'_>, fence: i64, key: Option<Vec<u8>>) -> Result<(), Fault> {
+    tx.execute("UPDATE mcp_secure.runs SET lent_key = NULL WHERE fence = $1", &[(&fence, INT)])
+        .await?;
+    let Some(key) = key else { return Ok(()) };
+    // All are held before one is chosen: a person may be resolving one of them.
+    let rows = tx
+        .query(
+            "SELECT fence, state FROM mcp_secure.runs WHERE lent_key = $1 AND state IN ('in_doubt', 'done')
+             ORDER BY fence FOR UPDATE",
+            &[(&key, BYTES)],
+        )
+        .await?;
+    let mut lent = Vec::new();
+    for row in &rows {
+        lent.push((get::<String>(row, 1)? == "in_doubt", get::<i64>(row, 0)?));
+    }
+    if let Some((_, fence)) = lent.into_iter().max() {
+        tx.execute(
+            "UPDATE mcp_secure.runs SET key = lent_key, lent_key = NULL WHERE fence = $1",
+            &[(&fence, INT)],
         )
         .await?;
     }

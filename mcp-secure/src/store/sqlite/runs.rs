@@ -49,7 +49,8 @@ pub(super) fn commit(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, StoreError>
     if let Some(holder) = holder {
         tx.conn
             .prepare_cached(
-                "UPDATE runs SET key = NULL, key_window = NULL, answer = NULL WHERE fence = ?1",
+                "UPDATE runs SET lent_key = CASE WHEN state = 'in_doubt' THEN key END, key = NULL,
+                    key_window = CASE WHEN state = 'in_doubt' THEN key_window END, answer = NULL WHERE fence = ?1",
             )?
             .execute([holder.fence])?;
     }
@@ -189,6 +190,10 @@ struct Holds {
 
 fn write_end(tx: &Tx<'_>, run: &Holds, end: &Ended, from: &str) -> Result<(), StoreError> {
     let settled = end.settled(run.key_window, tx.now)?;
+    let freed = match run.key_window.filter(|_| settled.frees) {
+        Some(_) => rows::first(tx.conn, "SELECT key FROM runs WHERE fence = ?1", [run.fence])?,
+        None => None,
+    };
     let changed = tx
         .conn
         .prepare_cached(
@@ -217,6 +222,25 @@ fn write_end(tx: &Tx<'_>, run: &Holds, end: &Ended, from: &str) -> Result<(), St
         tx.conn
             .prepare_cached("UPDATE runs SET taken_by = NULL WHERE run_id = ?1 AND taken_by = ?2")?
             .execute([target, &run.run_id])?;
+    }
+    if settled.frees && run.key_window.is_some() {
+        give_key_back(tx, run.fence, freed)?;
+    }
+    Ok(())
+}
+
+/// A run that had no effect says nothing of the doubt that its key was taken from: the key goes back to the run in doubt,
+/// or to one that a person found done since.
+fn give_key_back(tx: &Tx<'_>, fence: i64, key: Option<Vec<u8>>) -> Result<(), StoreError> {
+    tx.conn.prepare_cached("UPDATE runs SET lent_key = NULL WHERE fence = ?1")?.execute([fence])?;
+    if let Some(key) = key {
+        tx.conn
+            .prepare_cached(
+                "UPDATE runs SET key = lent_key, lent_key = NULL WHERE fence = (SELECT fence FROM runs
+                    WHERE lent_key = ?1 AND state IN ('in_doubt', 'done')
+                    ORDER BY state = 'in_doubt' DESC, fence DESC LIMIT 1)",
+            )?
+            .execute([key])?;
     }
     Ok(())
 }
