@@ -8,7 +8,7 @@ use super::rows::{INT, get, run_row};
 use crate::canon::Digest;
 use crate::store::judge::{Ended, Settled};
 use crate::store::row::{Call, RUN_COLUMNS, RunRow, millis};
-use crate::store::{Committed, Fence, Finished, KeyRecord, NewRun, RunId, RunResult};
+use crate::store::{Committed, Fence, Finished, KeyRecord, NewRun, RunId, RunResult, StoreError};
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::types::{ToSql, Type};
 
@@ -195,8 +195,11 @@ async fn write_ends(tx: &Tx<'_>, fences: &[i64], ends: &[Settled]) -> Result<Vec
     rows.iter().map(|row| get(row, 0)).collect()
 }
 
-/// Who holds each key.
-pub(super) async fn keys(tx: &Tx<'_>, keys: &[Digest]) -> Result<Vec<Option<KeyRecord>>, Fault> {
+/// Who holds a key, where its row can be read.
+type Holder = Result<Option<KeyRecord>, StoreError>;
+
+/// Who holds each key. A row that cannot be read is the fault of its own key alone.
+pub(super) async fn keys(tx: &Tx<'_>, keys: &[Digest]) -> Result<Vec<Holder>, Fault> {
     let wanted: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
     let sql = format!(
         "SELECT {RUN_COLUMNS}, key FROM mcp_secure.runs WHERE key = ANY($1) AND (key_until IS NULL OR key_until > $2)"
@@ -208,5 +211,5 @@ pub(super) async fn keys(tx: &Tx<'_>, keys: &[Digest]) -> Result<Vec<Option<KeyR
         found.insert(get(&row, 18)?, run_row(&row)?);
     }
     let of = |key: &Digest| found.get(key.as_bytes().as_slice()).map(RunRow::key).transpose();
-    Ok(keys.iter().map(of).collect::<Result<_, _>>()?)
+    Ok(keys.iter().map(of).collect())
 }
