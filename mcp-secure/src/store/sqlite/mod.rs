@@ -45,9 +45,12 @@ impl Sqlite {
     pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
         let writer = open::writer(path)?;
         let reader = open::reader(path)?;
+        let (again, reads_again) = (path.to_owned(), path.to_owned());
+        let again = Box::new(move || open::writer_again(&again));
+        let reads_again = Box::new(move || open::reader(&reads_again));
         Ok(Self {
-            write: Worker::writer(writer, clock.clone())?,
-            read: Worker::reader(reader, clock)?,
+            write: Worker::writer(writer, again, clock.clone())?,
+            read: Worker::reader(reader, reads_again, clock)?,
         })
     }
 
@@ -61,6 +64,17 @@ impl Sqlite {
     #[cfg(test)]
     pub(super) async fn sabotage(&self, sql: &'static str) -> Result<(), StoreError> {
         self.write.run(move |tx| Ok(tx.conn.execute_batch(sql)?)).await
+    }
+
+    /// Panics where the next operation will run, after it has written something.
+    #[cfg(test)]
+    pub(super) async fn panic(&self) -> Result<(), StoreError> {
+        self.write
+            .run(|tx| {
+                tx.conn.execute_batch("INSERT INTO meta VALUES (hex(randomblob(8)), 1)")?;
+                std::panic::resume_unwind(Box::new("a defect"))
+            })
+            .await
     }
 }
 

@@ -140,6 +140,30 @@ async fn an_operation_that_fails_takes_no_other_down_with_it() {
     assert_eq!(desk.number("SELECT count(*) FROM meta"), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_that_panics_takes_nothing_down_with_it() {
+    let desk = Desk::sqlite();
+    let file = desk.file();
+    let store: Shared = file.clone();
+    let tasks: Vec<_> = (0..60)
+        .map(|n| {
+            let (file, store) = (Arc::clone(&file), Arc::clone(&store));
+            tokio::spawn(async move {
+                if n % 3 == 0 {
+                    assert!(matches!(file.panic().await, Err(StoreError::Internal(_))));
+                } else {
+                    ask(&store, NewApproval { max_pending: 1000, ..refund(n) }).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(store.approvals(ApprovalFilter::default(), 100).await.unwrap().len(), 40);
+    assert_eq!(desk.number("SELECT count(*) FROM meta"), 1);
+}
+
 #[tokio::test]
 async fn a_store_that_another_process_holds_for_ever_is_busy() {
     let desk = Desk::sqlite();
