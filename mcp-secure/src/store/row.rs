@@ -273,6 +273,14 @@ impl RunRow {
         })
     }
 
+    /// Says that a sweep had to leave the row as it is. Each sweep says so again, until somebody has repaired it.
+    pub(super) fn unreadable(&self, why: &str) {
+        tracing::error!(
+            run = %self.run_id, fence = self.fence, why,
+            "a run whose lease lapsed can not be read, and stays `running`"
+        );
+    }
+
     /// Who holds this row's key.
     pub(super) fn key(&self) -> Result<KeyRecord, StoreError> {
         let state = match self.state()? {
@@ -297,6 +305,11 @@ impl RunRow {
         let bytes = self.key_arguments.as_deref().and_then(|b| <[u8; 32]>::try_from(b).ok());
         bytes.map(Digest::from_bytes).ok_or_else(|| damaged("a key has no arguments"))
     }
+}
+
+/// Says that a sweep had to leave a request as it is.
+pub(super) fn unreadable_approval(id: &str, why: &str) {
+    tracing::error!(approval = id, why, "a request for approval that ran out can not be read");
 }
 
 pub(super) fn run_id(text: &str) -> Result<RunId, StoreError> {

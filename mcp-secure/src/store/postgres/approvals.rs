@@ -8,7 +8,7 @@ use crate::approval::{
 };
 use crate::canon::Digest;
 use crate::store::judge::Ended;
-use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown};
+use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown, unreadable_approval};
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use tokio_postgres::types::Type;
 
@@ -215,15 +215,24 @@ async fn repeat_answer(tx: &Tx<'_>, id: &str, answer: Option<String>) -> Result<
 }
 
 pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
-    let due = rows::select(
-        tx,
-        "state IN ('pending', 'approved') AND expires <= $1 ORDER BY id LIMIT $2",
-        &[(&tx.now.millis(), INT), (&SWEEP, INT)],
-        Lock::Hold,
-    )
-    .await?;
-    for seen in due {
-        step(tx, seen, Event::Expire).await?;
+    let due = tx
+        .query(
+            "SELECT id FROM mcp_secure.approvals WHERE state IN ('pending', 'approved') AND expires <= $1
+             ORDER BY id LIMIT $2 FOR UPDATE",
+            &[(&tx.now.millis(), INT), (&SWEEP, INT)],
+        )
+        .await?;
+    for row in &due {
+        let id: String = get(row, 0)?;
+        match rows::select(tx, "id = $1", &[(&id, TEXT)], Lock::Hold).await {
+            Ok(found) => {
+                for seen in found {
+                    step(tx, seen, Event::Expire).await?;
+                }
+            }
+            Err(Fault::Final(StoreError::Corrupt(why))) => unreadable_approval(&id, &why),
+            Err(fault) => return Err(fault),
+        }
     }
     let untold = tx
         .query(

@@ -7,7 +7,7 @@ use super::pool::Tx;
 use super::rows::{self, BYTES, FLAG, INT, Lock, TEXT, get};
 use crate::approval::{Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
-use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, millis};
+use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis};
 use crate::store::{
     CommitRefused, Committed, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, Resolution,
     Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
@@ -285,15 +285,37 @@ pub(super) async fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, Fault> {
     .await?;
     let mut lapsed = Vec::new();
     for row in &found {
-        let why = "the run's lease lapsed without an outcome".to_owned();
-        let end = Ended::of(row.id()?, RunResult::Unknown { why });
-        write_end(tx, row, &end).await?;
-        if let Some(id) = &row.approval {
-            approvals::ended(tx, id, &end).await?;
+        match lapse(tx, row).await {
+            Ok(told) => {
+                doubt(tx, row, &told).await?;
+                lapsed.push(told);
+            }
+            Err(Fault::Final(StoreError::Corrupt(why))) => row.unreadable(&why),
+            Err(fault) => return Err(fault),
         }
-        lapsed.push(row.lapsed()?);
     }
     Ok(lapsed)
+}
+
+/// What there is to tell of a lapsed run. Only reads: a row that cannot be read is left as it is.
+async fn lapse(tx: &Tx<'_>, row: &RunRow) -> Result<LapsedRun, Fault> {
+    let told = row.lapsed()?;
+    if let Some(id) = &told.approval {
+        let found = rows::load(tx, id, Lock::Hold).await?;
+        found.ok_or_else(|| damaged("a run's approval is gone"))?;
+    }
+    Ok(told)
+}
+
+/// Puts a lapsed run in doubt.
+async fn doubt(tx: &Tx<'_>, row: &RunRow, told: &LapsedRun) -> Result<(), Fault> {
+    let why = "the run's lease lapsed without an outcome".to_owned();
+    let end = Ended::of(told.run_id, RunResult::Unknown { why });
+    write_end(tx, row, &end).await?;
+    if let Some(id) = &row.approval {
+        approvals::ended(tx, id, &end).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn by_id(tx: &Tx<'_>, id: &RunId) -> Result<Option<RunRecord>, Fault> {

@@ -6,7 +6,7 @@ use crate::approval::{
 };
 use crate::canon::Digest;
 use crate::store::judge::Ended;
-use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown};
+use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown, unreadable_approval};
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use rusqlite::params;
 
@@ -190,7 +190,14 @@ pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
     let now = tx.now.millis();
     ids(tx, "SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires <= ?1 LIMIT ?2", now)?
         .iter()
-        .try_for_each(|id| expire(tx, id))?;
+        .try_for_each(|id| match expire(tx, id) {
+            // Nothing was written: the rest go on.
+            Err(StoreError::Corrupt(why)) => {
+                unreadable_approval(id, &why);
+                Ok(())
+            }
+            done => done,
+        })?;
     let untold = ids(
         tx,
         "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND ?1 > 0 LIMIT ?2",

@@ -3,7 +3,7 @@ use super::{approvals, rows};
 use crate::approval::{Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::canon::Digest;
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
-use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, millis};
+use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis};
 use crate::store::{
     CommitRefused, Committed, Fence, Finished, KeyRecord, LapsedRun, Moved, NewRun, Renewed,
     Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
@@ -288,25 +288,45 @@ pub(super) fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, StoreError> {
         "state = 'running' AND lease_until <= ?1 ORDER BY fence LIMIT ?2",
         [tx.now.millis(), SWEEP],
     )?;
-    found
-        .iter()
-        .map(|row| {
-            let why = "the run's lease lapsed without an outcome".to_owned();
-            let end = Ended::of(row.id()?, RunResult::Unknown { why });
-            let holds = Holds {
-                fence: row.fence,
-                run_id: row.run_id.clone(),
-                approval: None,
-                compensates: None,
-                key_window: None,
-            };
-            write_end(tx, &holds, &end, "running")?;
-            if let Some(id) = &row.approval {
-                approvals::ended(tx, id, &end)?;
+    let mut lapsed = Vec::new();
+    for row in &found {
+        match lapse(tx, row) {
+            Ok(told) => {
+                doubt(tx, row, &told)?;
+                lapsed.push(told);
             }
-            row.lapsed()
-        })
-        .collect()
+            Err(StoreError::Corrupt(why)) => row.unreadable(&why),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(lapsed)
+}
+
+/// What there is to tell of a lapsed run. Only reads: a row that cannot be read is left as it is.
+fn lapse(tx: &Tx<'_>, row: &RunRow) -> Result<LapsedRun, StoreError> {
+    let told = row.lapsed()?;
+    if let Some(id) = &told.approval {
+        rows::load(tx.conn, id)?.ok_or_else(|| damaged("a run's approval is gone"))?;
+    }
+    Ok(told)
+}
+
+/// Puts a lapsed run in doubt.
+fn doubt(tx: &Tx<'_>, row: &RunRow, told: &LapsedRun) -> Result<(), StoreError> {
+    let why = "the run's lease lapsed without an outcome".to_owned();
+    let end = Ended::of(told.run_id, RunResult::Unknown { why });
+    let holds = Holds {
+        fence: row.fence,
+        run_id: row.run_id.clone(),
+        approval: None,
+        compensates: None,
+        key_window: None,
+    };
+    write_end(tx, &holds, &end, "running")?;
+    if let Some(id) = &row.approval {
+        approvals::ended(tx, id, &end)?;
+    }
+    Ok(())
 }
 
 pub(super) fn by_id(tx: &Tx<'_>, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
