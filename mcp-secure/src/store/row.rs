@@ -14,6 +14,15 @@ pub(super) const MAX_LISTED: u32 = 1000;
 /// How many rows one sweep takes, so that it never holds others up for long.
 pub(super) const SWEEP: i64 = 500;
 
+/// How long whoever was told of a change that nobody asked for has to say that it is on record, in milliseconds. Then
+/// it is told again.
+const TOLD_AGAIN: i64 = 30_000;
+
+/// When what is told at `now` is told again.
+pub(super) fn told_again(now: Timestamp) -> i64 {
+    now.plus_millis(TOLD_AGAIN).millis()
+}
+
 /// What never changes about a request, as the `request` column holds it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -277,7 +286,7 @@ impl RunRow {
     pub(super) fn unreadable(&self, why: &str) {
         tracing::error!(
             run = %self.run_id, fence = self.fence, why,
-            "a run whose lease lapsed can not be read, and stays `running`"
+            "a run whose lease lapsed can not be read, and is left as it is"
         );
     }
 

@@ -8,7 +8,9 @@ use crate::approval::{
 };
 use crate::canon::Digest;
 use crate::store::judge::Ended;
-use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown, unreadable_approval};
+use crate::store::row::{
+    MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
+};
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use tokio_postgres::types::Type;
 
@@ -236,15 +238,26 @@ pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
     }
     let untold = tx
         .query(
-            "SELECT id FROM mcp_secure.approvals WHERE state = 'expired' AND told = false ORDER BY id LIMIT $1 FOR UPDATE",
-            &[(&SWEEP, INT)],
+            "SELECT id FROM mcp_secure.approvals
+             WHERE state = 'expired' AND told = false AND coalesce(tell_at, 0) <= $1 ORDER BY id LIMIT $2 FOR UPDATE",
+            &[(&tx.now.millis(), INT), (&SWEEP, INT)],
         )
         .await?;
-    let untold = untold.iter().map(|row| get(row, 0)).collect::<Result<Vec<String>, _>>()?;
-    if !untold.is_empty() {
+    let (mut told, mut ids) = (Vec::new(), Vec::new());
+    for row in &untold {
+        let id: String = get(row, 0)?;
+        match id.parse() {
+            Ok(parsed) => {
+                told.push(parsed);
+                ids.push(id);
+            }
+            Err(_) => unreadable_approval(&id, "an approval has no id"),
+        }
+    }
+    if !ids.is_empty() {
         tx.execute(
-            "UPDATE mcp_secure.approvals SET told = true WHERE id = ANY($1)",
-            &[(&untold, Type::TEXT_ARRAY)],
+            "UPDATE mcp_secure.approvals SET tell_at = $1 WHERE id = ANY($2)",
+            &[(&told_again(tx.now), INT), (&ids, Type::TEXT_ARRAY)],
         )
         .await?;
     }
@@ -254,6 +267,5 @@ pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
         &[(&since, INT)],
     )
     .await?;
-    let ids = untold.iter().map(|id| id.parse().map_err(|_| damaged("an approval has no id")));
-    Ok(ids.collect::<Result<_, _>>()?)
+    Ok(told)
 }

@@ -169,6 +169,10 @@ impl Store for Postgres {
         writing!(self, |tx| runs::recover(tx))
     }
 
+    fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
+        writing!(self, |tx| runs::told(tx, &runs, &approvals))
+    }
+
     fn run(&self, id: &RunId) -> StoreFuture<'_, Option<RunRecord>> {
         let id = *id;
         reading!(self, |tx| runs::by_id(tx, &id))

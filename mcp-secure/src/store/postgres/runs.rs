@@ -5,13 +5,14 @@ use super::batch::End;
 use super::fault::Fault;
 use super::pool::Tx;
 use super::rows::{self, BYTES, FLAG, INT, Lock, TEXT, get};
-use crate::approval::{Event, Party, TransitionRefused, VoteRefused, may_resolve};
+use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
-use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis};
+use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis, told_again};
 use crate::store::{
     CommitRefused, Committed, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, Resolution,
     Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
 };
+use tokio_postgres::types::Type;
 
 /// Everything is looked at and held before anything is written: a refusal changes nothing.
 pub(super) async fn commit(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, Fault> {
@@ -276,25 +277,58 @@ pub(super) async fn resolve(
 }
 
 pub(super) async fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, Fault> {
+    let due = [(&tx.now.millis() as _, INT), (&SWEEP as _, INT)];
     let found = rows::runs(
         tx,
-        "state = 'running' AND lease_until <= $1 ORDER BY fence LIMIT $2",
-        &[(&tx.now.millis(), INT), (&SWEEP, INT)],
+        "(tell_at <= $1 OR (state = 'running' AND lease_until <= $1)) ORDER BY fence LIMIT $2",
+        &due,
         Lock::Hold,
     )
     .await?;
     let mut lapsed = Vec::new();
+    let mut fences = Vec::new();
     for row in &found {
         match lapse(tx, row).await {
             Ok(told) => {
-                doubt(tx, row, &told).await?;
+                if row.state == "running" {
+                    doubt(tx, row, &told).await?;
+                }
+                fences.push(row.fence);
                 lapsed.push(told);
             }
             Err(Fault::Final(StoreError::Corrupt(why))) => row.unreadable(&why),
             Err(fault) => return Err(fault),
         }
     }
+    if !fences.is_empty() {
+        tx.execute(
+            "UPDATE mcp_secure.runs SET tell_at = $1 WHERE fence = ANY($2)",
+            &[(&told_again(tx.now), INT), (&fences, Type::INT8_ARRAY)],
+        )
+        .await?;
+    }
     Ok(lapsed)
+}
+
+/// Takes down that the audit holds what was told.
+pub(super) async fn told(
+    tx: &Tx<'_>,
+    runs: &[RunId],
+    approvals: &[ApprovalId],
+) -> Result<(), Fault> {
+    let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+    tx.execute(
+        "UPDATE mcp_secure.runs SET tell_at = NULL WHERE run_id = ANY($1)",
+        &[(&runs, Type::TEXT_ARRAY)],
+    )
+    .await?;
+    let approvals: Vec<String> = approvals.iter().map(ToString::to_string).collect();
+    tx.execute(
+        "UPDATE mcp_secure.approvals SET told = true, tell_at = NULL WHERE id = ANY($1)",
+        &[(&approvals, Type::TEXT_ARRAY)],
+    )
+    .await?;
+    Ok(())
 }
 
 /// What there is to tell of a lapsed run. Only reads: a row that cannot be read is left as it is.

@@ -90,7 +90,7 @@ pub(super) async fn drop_rows(tx: &Tx<'_>) -> Result<bool, Fault> {
     let runs = tx
         .execute(
             "DELETE FROM mcp_secure.runs WHERE fence IN (SELECT fence FROM mcp_secure.runs
-                WHERE keep_until <= $1 ORDER BY fence LIMIT $2 FOR UPDATE SKIP LOCKED)",
+                WHERE keep_until <= $1 AND tell_at IS NULL ORDER BY fence LIMIT $2 FOR UPDATE SKIP LOCKED)",
             &[(&tx.now.millis(), INT), (&DROPPED, INT)],
         )
         .await?;

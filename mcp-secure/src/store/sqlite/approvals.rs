@@ -6,7 +6,9 @@ use crate::approval::{
 };
 use crate::canon::Digest;
 use crate::store::judge::Ended;
-use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown, unreadable_approval};
+use crate::store::row::{
+    MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
+};
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use rusqlite::params;
 
@@ -200,14 +202,22 @@ pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
         })?;
     let untold = ids(
         tx,
-        "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND ?1 > 0 LIMIT ?2",
+        "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND coalesce(tell_at, 0) <= ?1 LIMIT ?2",
         now,
     )?;
+    let mut told = Vec::new();
     for id in &untold {
-        tx.conn.prepare_cached("UPDATE approvals SET told = 1 WHERE id = ?1")?.execute([id])?;
+        let Ok(parsed) = id.parse() else {
+            unreadable_approval(id, "an approval has no id");
+            continue;
+        };
+        tx.conn
+            .prepare_cached("UPDATE approvals SET tell_at = ?1 WHERE id = ?2")?
+            .execute(params![told_again(tx.now), id])?;
+        told.push(parsed);
     }
     tidy(tx)?;
-    untold.iter().map(|id| id.parse().map_err(|_| damaged("an approval has no id"))).collect()
+    Ok(told)
 }
 
 /// Drops answers that no longer repeat, and buckets that are full again.
@@ -231,7 +241,8 @@ pub(super) fn drop_runs(tx: &Tx<'_>) -> Result<bool, StoreError> {
     let dropped = tx
         .conn
         .prepare_cached(
-            "DELETE FROM runs WHERE fence IN (SELECT fence FROM runs WHERE keep_until <= ?1 LIMIT ?2)",
+            "DELETE FROM runs WHERE fence IN (SELECT fence FROM runs
+                WHERE keep_until <= ?1 AND tell_at IS NULL LIMIT ?2)",
         )?
         .execute([tx.now.millis(), DROPPED])?;
     Ok(i64::try_from(dropped).unwrap_or(0) < DROPPED)

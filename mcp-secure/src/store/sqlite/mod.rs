@@ -163,6 +163,10 @@ impl Store for Sqlite {
         Box::pin(self.write.run(runs::recover))
     }
 
+    fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
+        Box::pin(self.write.run(move |tx| runs::told(tx, &runs, &approvals)))
+    }
+
     fn idempotent(&self, key: &Digest) -> StoreFuture<'_, Option<KeyRecord>> {
         let key = *key;
         Box::pin(self.read.run(move |tx| runs::idempotent(tx, &key)))

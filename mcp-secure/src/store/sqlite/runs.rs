@@ -1,9 +1,9 @@
 use super::worker::Tx;
 use super::{approvals, rows};
-use crate::approval::{Event, Party, TransitionRefused, VoteRefused, may_resolve};
+use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::canon::Digest;
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
-use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis};
+use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis, told_again};
 use crate::store::{
     CommitRefused, Committed, Fence, Finished, KeyRecord, LapsedRun, Moved, NewRun, Renewed,
     Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
@@ -283,16 +283,25 @@ pub(super) fn resolve(
 }
 
 pub(super) fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, StoreError> {
+    let due = [tx.now.millis(), SWEEP];
+    let untold = rows::runs(tx.conn, "tell_at <= ?1 ORDER BY fence LIMIT ?2", due)?;
     let found = rows::runs(
         tx.conn,
         "state = 'running' AND lease_until <= ?1 ORDER BY fence LIMIT ?2",
-        [tx.now.millis(), SWEEP],
+        due,
     )?;
     let mut lapsed = Vec::new();
-    for row in &found {
+    for (row, begins) in
+        untold.iter().map(|row| (row, false)).chain(found.iter().map(|row| (row, true)))
+    {
         match lapse(tx, row) {
             Ok(told) => {
-                doubt(tx, row, &told)?;
+                if begins {
+                    doubt(tx, row, &told)?;
+                }
+                tx.conn
+                    .prepare_cached("UPDATE runs SET tell_at = ?1 WHERE fence = ?2")?
+                    .execute([told_again(tx.now), row.fence])?;
                 lapsed.push(told);
             }
             Err(StoreError::Corrupt(why)) => row.unreadable(&why),
@@ -300,6 +309,25 @@ pub(super) fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, StoreError> {
         }
     }
     Ok(lapsed)
+}
+
+/// Takes down that the audit holds what was told.
+pub(super) fn told(
+    tx: &Tx<'_>,
+    runs: &[RunId],
+    approvals: &[ApprovalId],
+) -> Result<(), StoreError> {
+    for run in runs {
+        tx.conn
+            .prepare_cached("UPDATE runs SET tell_at = NULL WHERE run_id = ?1")?
+            .execute([run.to_string()])?;
+    }
+    for id in approvals {
+        tx.conn
+            .prepare_cached("UPDATE approvals SET told = 1, tell_at = NULL WHERE id = ?1")?
+            .execute([id.to_string()])?;
+    }
+    Ok(())
 }
 
 /// What there is to tell of a lapsed run. Only reads: a row that cannot be read is left as it is.
