@@ -106,6 +106,8 @@ pub struct ApprovalFilter {
     pub tenant: Option<String>,
     /// Only those that stand so at the store's time.
     pub state: Option<StateKind>,
+    /// Only those asked for before this time.
+    pub before: Option<Timestamp>,
 }
 
 /// The store. One page, so that a second implementation can be held against it.
@@ -134,6 +136,10 @@ pub trait Store: Send + Sync {
 
     /// Makes an approved request useless, since what would run is no longer what people approved.
     fn void_approval(&self, id: &ApprovalId, why: &str) -> StoreFuture<'_, Moved>;
+
+    /// Makes those of these requests useless that wait (`withdrawn`) or are approved and not used (`void`), in one
+    /// transaction, and returns them.
+    fn void_approvals(&self, ids: Vec<ApprovalId>, why: &str) -> StoreFuture<'_, Vec<Approval>>;
 
     /// Ends the doubt about an approved run, as [`resolve_run`](Self::resolve_run) does.
     fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved>;

@@ -7,7 +7,8 @@ use crate::approval::{
     VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
-use crate::store::judge::Ended;
+use crate::clock::Timestamp;
+use crate::store::judge::{Ended, voiding};
 use crate::store::row::{
     MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
 };
@@ -96,7 +97,7 @@ pub(super) async fn list(
     // `expired` is judged by the time, written down or not.
     let found = rows::select(
         tx,
-        "($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR $2 =
+        "($1::text IS NULL OR tenant = $1) AND ($5::bigint IS NULL OR created < $5) AND ($2::text IS NULL OR $2 =
             CASE WHEN state IN ('pending', 'approved') AND expires <= $3 THEN 'expired' ELSE state END)
          ORDER BY created DESC, id LIMIT $4",
         &[
@@ -104,6 +105,7 @@ pub(super) async fn list(
             (&filter.state.map(StateKind::as_str), TEXT),
             (&tx.now.millis(), INT),
             (&i64::from(limit.min(MAX_LISTED)), INT),
+            (&filter.before.map(Timestamp::millis), INT),
         ],
         Lock::None,
     )
@@ -148,6 +150,22 @@ pub(super) async fn void(tx: &Tx<'_>, id: &ApprovalId, why: &str) -> Result<Move
         Some(seen) => step(tx, seen, Event::Void { why: why.to_owned() }).await,
         None => Ok(Moved::NotFound),
     }
+}
+
+pub(super) async fn void_all(
+    tx: &Tx<'_>,
+    ids: &[ApprovalId],
+    why: &str,
+) -> Result<Vec<Approval>, Fault> {
+    let mut gone = Vec::new();
+    for id in ids {
+        let Some(seen) = rows::load(tx, id, Lock::Hold).await? else { continue };
+        let event = voiding(&seen, why);
+        if let Moved::To(approval) = step(tx, seen, event).await? {
+            gone.push(approval);
+        }
+    }
+    Ok(gone)
 }
 
 pub(super) async fn resolve(

@@ -5,7 +5,8 @@ use crate::approval::{
     VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
-use crate::store::judge::Ended;
+use crate::clock::Timestamp;
+use crate::store::judge::{Ended, voiding};
 use crate::store::row::{
     MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
 };
@@ -83,10 +84,11 @@ pub(super) fn list(
     // `expired` is judged by the time, written down or not.
     let found = rows::select(
         tx.conn,
-        "(?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR ?2 =
+        "(?1 IS NULL OR tenant = ?1) AND (?5 IS NULL OR created < ?5) AND (?2 IS NULL OR ?2 =
             CASE WHEN state IN ('pending', 'approved') AND expires <= ?3 THEN 'expired' ELSE state END)
          ORDER BY created DESC, id LIMIT ?4",
-        params![filter.tenant, filter.state.map(StateKind::as_str), tx.now.millis(), limit.min(MAX_LISTED)],
+        params![filter.tenant, filter.state.map(StateKind::as_str), tx.now.millis(), limit.min(MAX_LISTED),
+            filter.before.map(Timestamp::millis)],
     )?;
     Ok(found.into_iter().map(|approval| shown(approval, tx.now)).collect())
 }
@@ -128,6 +130,22 @@ pub(super) fn void(tx: &Tx<'_>, id: &ApprovalId, why: String) -> Result<Moved, S
         Some(seen) => step(tx, seen, Event::Void { why }),
         None => Ok(Moved::NotFound),
     }
+}
+
+pub(super) fn void_all(
+    tx: &Tx<'_>,
+    ids: &[ApprovalId],
+    why: &str,
+) -> Result<Vec<Approval>, StoreError> {
+    let mut gone = Vec::new();
+    for id in ids {
+        let Some(seen) = rows::load(tx.conn, id)? else { continue };
+        let event = voiding(&seen, why);
+        if let Moved::To(approval) = step(tx, seen, event)? {
+            gone.push(approval);
+        }
+    }
+    Ok(gone)
 }
 
 pub(super) fn resolve(

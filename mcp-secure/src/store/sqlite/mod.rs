@@ -122,6 +122,11 @@ impl Store for Sqlite {
         Box::pin(self.write.run(move |tx| approvals::void(tx, &id, why)))
     }
 
+    fn void_approvals(&self, ids: Vec<ApprovalId>, why: &str) -> StoreFuture<'_, Vec<Approval>> {
+        let why = why.to_owned();
+        Box::pin(self.write.run(move |tx| approvals::void_all(tx, &ids, &why)))
+    }
+
     fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved> {
         let id = *id;
         Box::pin(self.write.run(move |tx| approvals::resolve(tx, &id, found, &by)))
