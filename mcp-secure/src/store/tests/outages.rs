@@ -289,7 +289,7 @@ async fn an_operation_that_has_to_wait_keeps_nobody_else_waiting() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         tokio::join!(timed(begins(keyed("b", "a"))), timed(ends(&plain)))
     };
-    let (a, b, c, d, e) = tokio::join!(
+    let (slow_begin, with_it, slow_end, slow, after) = tokio::join!(
         timed(begins(run_of(&slow[0]))),
         timed(begins(keyed("a", "a"))),
         timed(ends(&held[0])),
@@ -297,10 +297,12 @@ async fn an_operation_that_has_to_wait_keeps_nobody_else_waiting() {
         others
     );
     let soon = Duration::from_millis(700);
-    for (what, took) in [("with it", b), ("begin after it", e.0), ("end after it", e.1)] {
+    for (what, took) in
+        [("with it", with_it), ("begin after it", after.0), ("end after it", after.1)]
+    {
         assert!(took < soon, "{what}: {took:?}");
     }
-    for waited in [a, c, d.0, d.1] {
+    for waited in [slow_begin, slow_end, slow.0, slow.1] {
         assert!(waited > soon, "nobody was held up: {waited:?}");
     }
     holder.join().unwrap();
