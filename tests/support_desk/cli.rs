@@ -188,3 +188,30 @@ fn what_the_demo_tells_a_newcomer_to_do_works() {
     followed.succeeded();
     assert!(followed.stdout.contains("refund_id"), "{followed:#?}");
 }
+
+#[test]
+fn only_who_may_decide_voids_what_stands() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let message = call(1, "request_refund", refund_arguments());
+    let asked = mcp(&desk.token("alice"), &message).send(server.address).result();
+    let id = structured(&asked)["approval_id"].as_str().unwrap().to_owned();
+    let void = |person: &str, which: &[&str]| {
+        let line = ["approvals", "void", "--as", person, "--reason", "x", "--format", "json"];
+        desk.run(&[&line[..], which].concat())
+    };
+    let stands = || {
+        desk.run(&["approvals", "show", &id, "--as", "bob", "--format", "json"]).json()["state"]
+            .clone()
+    };
+    void("bob", &[]).exited_with(2);
+    // She asked, and may not decide; another tenant's lead has none; nothing is as old as that.
+    let refused = void("alice", &["--all"]);
+    refused.exited_with(1);
+    assert!(refused.stderr.contains("still stands"), "{refused:#?}");
+    assert_eq!(void("erin", &["--all"]).json(), json!({"voided": [], "left": []}));
+    assert_eq!(void("bob", &["--before", "1h"]).json()["voided"], json!([]));
+    assert_eq!(stands(), json!("pending"));
+    void("bob", &["--before", "0s"]).succeeded();
+    assert_eq!(stands(), json!("withdrawn"));
+}

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::approval::{Approval, ApprovalId, StateKind, Verdict};
 use crate::canon::Digest;
 use crate::catalog::StartFault;
+use crate::clock::Timestamp;
 use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
 use crate::manifest::Manifest;
-use crate::pipeline::{Answer, ServerInfo};
+use crate::pipeline::{Answer, ServerInfo, Voided};
 use crate::server::{Face, HttpSettings};
 use crate::store::{Resolution, RunId, RunRecord, RunState, StoreSource, Switch, SwitchScope};
 use crate::tool::BoxFuture;
@@ -95,6 +96,14 @@ pub(crate) trait Opened: Send + Sync {
         verdict: Verdict,
         reason: Option<String>,
     ) -> BoxFuture<'a, Result<Approval, String>>;
+
+    /// Makes every request useless that stands and that `who` may decide, and records it.
+    fn void<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        before: Option<Timestamp>,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Voided, String>>;
 
     /// The runs that `who` may see, newest first.
     fn runs<'a>(

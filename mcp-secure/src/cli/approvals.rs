@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::args::{Approvals, Decide};
+use super::args::{Approvals, Decide, Void};
 use super::desk::Desk;
 use super::output::Output;
-use super::{Context, Failure};
+use super::{Context, Failure, span};
 use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
 use crate::canon::Digest;
+use crate::clock::Clock;
+use crate::pipeline::DecideRefused;
 
 pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Failure> {
     match command {
@@ -17,6 +19,7 @@ pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Fai
         Approvals::Show { id, person } => show(context, &id, &person).await,
         Approvals::Approve(args) => decide(context, args, Verdict::Approve).await,
         Approvals::Deny(args) => decide(context, args, Verdict::Deny).await,
+        Approvals::Void(args) => void(context, args).await,
     }
 }
 
@@ -120,6 +123,34 @@ async fn decide_at(
         .decide(desk.who.clone(), id, digest, verdict, reason)
         .await
         .map_err(Failure::because)
+}
+
+async fn void(context: &Context, args: Void) -> Result<(), Failure> {
+    let json = context.output.wants_json()?;
+    let now = Clock::system().now();
+    let before = args.before.map(|text| span::since(&text, now)).transpose();
+    let before = before.map_err(Failure::Usage)?;
+    let desk = Desk::open(context, &args.person).await?;
+    let made = desk.opened.void(&desk.who, before, &args.reason).await.map_err(Failure::because);
+    desk.opened.close().await;
+    let made = made?;
+    if json {
+        let left = made.left.iter().map(|(id, why)| json!({"id": id, "why": why.to_string()}));
+        Output::json(&json!({
+            "voided": made.gone.iter().map(view).collect::<Vec<_>>(), "left": left.collect::<Vec<_>>(),
+        }))?;
+    } else {
+        let row = |approval: &Approval| {
+            [approval.id.to_string(), approval.state.kind().to_string(), approval.tool.clone()]
+        };
+        let rows: Vec<_> = made.gone.iter().map(row).collect();
+        context.output.table(["id", "state", "tool"], &rows)?;
+    }
+    if made.left.is_empty() {
+        return Ok(());
+    }
+    let stands = |(id, why): &(ApprovalId, DecideRefused)| format!("{id} still stands: {why}");
+    Err(Failure::all(&made.left.iter().map(stands).collect::<Vec<_>>()))
 }
 
 fn parse_digest(text: &str) -> Result<Digest, Failure> {

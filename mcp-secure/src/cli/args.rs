@@ -148,6 +148,25 @@ pub(super) enum Approvals {
     Approve(Decide),
     /// Do not let it run.
     Deny(Decide),
+    /// Make every request of your tenant useless that waits, or is approved and not used yet.
+    Void(Void),
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true))]
+pub(super) struct Void {
+    /// All of them.
+    #[arg(long, group = "which")]
+    pub(super) all: bool,
+    /// Those asked for before a time (RFC 3339), or longer ago than a span (`15m`, `2d`).
+    #[arg(long, group = "which", value_name = "WHEN")]
+    pub(super) before: Option<String>,
+    /// Who decides.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(super) person: String,
+    /// Why, for the record and for who asked.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
 }
 
 #[derive(Debug, Args)]

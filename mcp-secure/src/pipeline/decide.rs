@@ -50,7 +50,8 @@ impl Gate {
         state: Option<StateKind>,
         limit: u32,
     ) -> Result<Vec<Approval>, StoreError> {
-        let filter = ApprovalFilter { tenant: Some(who.principal().tenant.clone()), state };
+        let filter =
+            ApprovalFilter { tenant: Some(who.principal().tenant.clone()), state, before: None };
         let mut found = self.store.approvals(filter, limit).await?;
         found.retain(|approval| self.shows(who.principal(), approval));
         Ok(found)
@@ -138,7 +139,7 @@ impl Gate {
         }
     }
 
-    async fn may_decide(
+    pub(super) async fn may_decide(
         &self,
         who: &Principal,
         tool: &Served,
@@ -214,7 +215,7 @@ fn decision(who: &Principal, approval: &Approval, digest: Digest, verdict: Verdi
     record
 }
 
-fn refused_code(refused: &DecideRefused) -> String {
+pub(super) fn refused_code(refused: &DecideRefused) -> String {
     match refused {
         DecideRefused::NotFound => "not_found",
         DecideRefused::Vote(_) => "vote_refused",

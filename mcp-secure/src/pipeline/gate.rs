@@ -5,7 +5,7 @@ use tokio_util::task::TaskTracker;
 
 use super::switches::Switches;
 use super::table::{Served, Table};
-use crate::audit::{Audit, Record};
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, Authenticator};
 use crate::limit::{Flood, Leases, Local, Quota};
@@ -91,8 +91,6 @@ pub(crate) struct Gate {
     pub(super) switches: Switches,
     /// The tasks of calls that may write.
     pub(super) running: TaskTracker,
-    /// Records of lost runs that could not be written yet. The store tells of each run once.
-    pub(super) untold: tokio::sync::Mutex<Vec<Record>>,
 }
 
 impl Gate {
@@ -113,7 +111,6 @@ impl Gate {
             switches: Switches::new(),
             settings,
             running: TaskTracker::new(),
-            untold: tokio::sync::Mutex::default(),
         })
     }
 

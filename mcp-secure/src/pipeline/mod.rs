@@ -50,6 +50,7 @@ mod table;
 mod upkeep;
 #[cfg(feature = "server")]
 mod validate;
+mod void;
 mod witness;
 
 #[cfg(feature = "bench-internals")]
@@ -75,6 +76,7 @@ pub use resolve::ResolveRefused;
 pub(crate) use switches::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
 #[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};
+pub(crate) use void::Voided;
 pub(crate) use witness::Clearance;
 pub use witness::Cleared;
 

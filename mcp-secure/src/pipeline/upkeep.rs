@@ -6,22 +6,31 @@ use std::time::Duration;
 use super::gate::Gate;
 use super::switches::READ_EVERY;
 use crate::approval::ApprovalId;
-use crate::audit::{ApprovalNote, Event, Executed, OutcomeNote, Record, Who};
+use crate::audit::{ApprovalNote, AuditError, Event, Executed, OutcomeNote, Record, Who};
 use crate::store::LapsedRun;
 
 impl Gate {
     /// Puts lost runs in doubt and records each; once at start-up and then by the timer.
     pub(crate) async fn recover(&self) -> Result<usize, String> {
         let (lapsed, expired) = (self.store.recover().await, self.store.expire_due().await);
-        // The store tells of each once, so whatever it told is kept until it is on record.
-        let mut untold = self.untold.lock().await;
-        untold.extend(lapsed.iter().flatten().map(lost));
-        untold.extend(expired.iter().flatten().map(ran_out));
-        while let Some(record) = untold.last() {
-            self.audit.durable(record.clone()).await.map_err(|error| error.to_string())?;
-            untold.pop();
+        let (mut runs, mut approvals) = (Vec::new(), Vec::new());
+        let written = async {
+            for run in lapsed.iter().flatten() {
+                self.audit.durable(lost(run)).await?;
+                runs.push(run.run_id);
+            }
+            for id in expired.iter().flatten() {
+                self.audit.durable(ran_out(id)).await?;
+                approvals.push(*id);
+            }
+            Ok::<_, AuditError>(())
         }
-        drop(untold);
+        .await;
+        // The store tells of what is not on record again, this process or another.
+        if !runs.is_empty() || !approvals.is_empty() {
+            self.store.told(runs, approvals).await.map_err(|error| error.to_string())?;
+        }
+        written.map_err(|error| error.to_string())?;
         let lapsed = lapsed.map_err(|error| error.to_string())?;
         expired.map_err(|error| error.to_string())?;
         Ok(lapsed.len())

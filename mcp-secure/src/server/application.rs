@@ -12,13 +12,13 @@ use crate::audit::{Event, Options, Record};
 use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::cli::{App, CheckReport, Opened, Opening};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::identity::{
     Authenticated, Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator,
     LocalIssuer,
 };
 use crate::manifest::Manifest;
-use crate::pipeline::{Answer, Gate, ServerInfo};
+use crate::pipeline::{Answer, Gate, ServerInfo, Voided};
 use crate::store::{Resolution, RunId, RunRecord, RunState, StoreSource, Switch, SwitchScope};
 use crate::tool::{BoxFuture, State};
 
@@ -189,6 +189,15 @@ impl Opened for OpenedServer {
             let made = self.0.decide(&decider, id, digest, verdict, reason).await;
             made.map(|made| made.approval).map_err(|refused| refused.to_string())
         })
+    }
+
+    fn void<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        before: Option<Timestamp>,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Voided, String>> {
+        Box::pin(self.0.void_standing(who, before, reason))
     }
 
     fn runs<'a>(

@@ -1,7 +1,7 @@
 //! What both databases decide alike: pure functions over what was read, so that the rules exist once.
 
 use super::row::{Late, Outcome, RunRow, json, millis};
-use crate::approval::{ANSWER_REPEATS_MS, Approval, Event, Party};
+use crate::approval::{ANSWER_REPEATS_MS, Approval, Event, Party, State};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::store::{
@@ -32,6 +32,14 @@ pub(super) fn fits(
 
 fn same_account(a: &Party, b: &Party) -> bool {
     a.tenant == b.tenant && a.issuer == b.issuer && a.subject == b.subject
+}
+
+/// What makes a request useless, as it stands.
+pub(super) fn voiding(approval: &Approval, why: &str) -> Event {
+    match approval.state {
+        State::Pending => Event::Withdraw,
+        _ => Event::Void { why: why.to_owned() },
+    }
 }
 
 /// Whether `caller` may take the key away from the run that holds it.

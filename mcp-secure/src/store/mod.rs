@@ -106,6 +106,8 @@ pub struct ApprovalFilter {
     pub tenant: Option<String>,
     /// Only those that stand so at the store's time.
     pub state: Option<StateKind>,
+    /// Only those asked for before this time.
+    pub before: Option<Timestamp>,
 }
 
 /// The store. One page, so that a second implementation can be held against it.
@@ -135,11 +137,15 @@ pub trait Store: Send + Sync {
     /// Makes an approved request useless, since what would run is no longer what people approved.
     fn void_approval(&self, id: &ApprovalId, why: &str) -> StoreFuture<'_, Moved>;
 
+    /// Makes those of these requests useless that wait (`withdrawn`) or are approved and not used (`void`), in one
+    /// transaction, and returns them.
+    fn void_approvals(&self, ids: Vec<ApprovalId>, why: &str) -> StoreFuture<'_, Vec<Approval>>;
+
     /// Ends the doubt about an approved run, as [`resolve_run`](Self::resolve_run) does.
     fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved>;
 
-    /// Writes down what ran out, drops what nobody needs any more, and returns each expired request once, over all
-    /// processes, for the audit.
+    /// Writes down what ran out, drops what nobody needs any more, and returns the expired requests for the audit: each to
+    /// one process, and to another half a minute later unless the first says that it is [`told`](Self::told).
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>>;
 
     /// Who holds an idempotency key. A key whose window is over is nobody's; a run or a doubt holds it for ever.
@@ -156,8 +162,12 @@ pub trait Store: Send + Sync {
     fn finish_run(&self, run: &RunId, fence: Fence, result: RunResult)
     -> StoreFuture<'_, Finished>;
 
-    /// Puts runs in doubt whose lease lapsed without an outcome, and returns each once, over all processes.
+    /// Puts runs in doubt whose lease lapsed without an outcome, and returns them as [`expire_due`](Self::expire_due) does.
     fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>>;
+
+    /// Says that the audit holds what [`recover`](Self::recover) and [`expire_due`](Self::expire_due) returned. Until then
+    /// it is returned again: an answer can be lost, and so can whoever got it.
+    fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()>;
 
     /// The run called `id`, while its row is kept: a day, while it can be rolled back, while its key answers, and for
     /// ever in doubt.

@@ -14,6 +14,15 @@ pub(super) const MAX_LISTED: u32 = 1000;
 /// How many rows one sweep takes, so that it never holds others up for long.
 pub(super) const SWEEP: i64 = 500;
 
+/// How long whoever was told of a change that nobody asked for has to say that it is on record, in milliseconds. Then
+/// it is told again.
+const TOLD_AGAIN: i64 = 30_000;
+
+/// When what is told at `now` is told again.
+pub(super) fn told_again(now: Timestamp) -> i64 {
+    now.plus_millis(TOLD_AGAIN).millis()
+}
+
 /// What never changes about a request, as the `request` column holds it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -273,6 +282,14 @@ impl RunRow {
         })
     }
 
+    /// Says that a sweep had to leave the row as it is. Each sweep says so again, until somebody has repaired it.
+    pub(super) fn unreadable(&self, why: &str) {
+        tracing::error!(
+            run = %self.run_id, fence = self.fence, why,
+            "a run whose lease lapsed can not be read, and is left as it is"
+        );
+    }
+
     /// Who holds this row's key.
     pub(super) fn key(&self) -> Result<KeyRecord, StoreError> {
         let state = match self.state()? {
@@ -297,6 +314,11 @@ impl RunRow {
         let bytes = self.key_arguments.as_deref().and_then(|b| <[u8; 32]>::try_from(b).ok());
         bytes.map(Digest::from_bytes).ok_or_else(|| damaged("a key has no arguments"))
     }
+}
+
+/// Says that a sweep had to leave a request as it is.
+pub(super) fn unreadable_approval(id: &str, why: &str) {
+    tracing::error!(approval = id, why, "a request for approval that ran out can not be read");
 }
 
 pub(super) fn run_id(text: &str) -> Result<RunId, StoreError> {

@@ -7,8 +7,11 @@ use crate::approval::{
     VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
-use crate::store::judge::Ended;
-use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown};
+use crate::clock::Timestamp;
+use crate::store::judge::{Ended, voiding};
+use crate::store::row::{
+    MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
+};
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use tokio_postgres::types::Type;
 
@@ -94,7 +97,7 @@ pub(super) async fn list(
     // `expired` is judged by the time, written down or not.
     let found = rows::select(
         tx,
-        "($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR $2 =
+        "($1::text IS NULL OR tenant = $1) AND ($5::bigint IS NULL OR created < $5) AND ($2::text IS NULL OR $2 =
             CASE WHEN state IN ('pending', 'approved') AND expires <= $3 THEN 'expired' ELSE state END)
          ORDER BY created DESC, id LIMIT $4",
         &[
@@ -102,6 +105,7 @@ pub(super) async fn list(
             (&filter.state.map(StateKind::as_str), TEXT),
             (&tx.now.millis(), INT),
             (&i64::from(limit.min(MAX_LISTED)), INT),
+            (&filter.before.map(Timestamp::millis), INT),
         ],
         Lock::None,
     )
@@ -146,6 +150,22 @@ pub(super) async fn void(tx: &Tx<'_>, id: &ApprovalId, why: &str) -> Result<Move
         Some(seen) => step(tx, seen, Event::Void { why: why.to_owned() }).await,
         None => Ok(Moved::NotFound),
     }
+}
+
+pub(super) async fn void_all(
+    tx: &Tx<'_>,
+    ids: &[ApprovalId],
+    why: &str,
+) -> Result<Vec<Approval>, Fault> {
+    let mut gone = Vec::new();
+    for id in ids {
+        let Some(seen) = rows::load(tx, id, Lock::Hold).await? else { continue };
+        let event = voiding(&seen, why);
+        if let Moved::To(approval) = step(tx, seen, event).await? {
+            gone.push(approval);
+        }
+    }
+    Ok(gone)
 }
 
 pub(super) async fn resolve(
@@ -215,27 +235,47 @@ async fn repeat_answer(tx: &Tx<'_>, id: &str, answer: Option<String>) -> Result<
 }
 
 pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
-    let due = rows::select(
-        tx,
-        "state IN ('pending', 'approved') AND expires <= $1 ORDER BY id LIMIT $2",
-        &[(&tx.now.millis(), INT), (&SWEEP, INT)],
-        Lock::Hold,
-    )
-    .await?;
-    for seen in due {
-        step(tx, seen, Event::Expire).await?;
+    let due = tx
+        .query(
+            "SELECT id FROM mcp_secure.approvals WHERE state IN ('pending', 'approved') AND expires <= $1
+             ORDER BY id LIMIT $2 FOR UPDATE",
+            &[(&tx.now.millis(), INT), (&SWEEP, INT)],
+        )
+        .await?;
+    for row in &due {
+        let id: String = get(row, 0)?;
+        match rows::select(tx, "id = $1", &[(&id, TEXT)], Lock::Hold).await {
+            Ok(found) => {
+                for seen in found {
+                    step(tx, seen, Event::Expire).await?;
+                }
+            }
+            Err(Fault::Final(StoreError::Corrupt(why))) => unreadable_approval(&id, &why),
+            Err(fault) => return Err(fault),
+        }
     }
     let untold = tx
         .query(
-            "SELECT id FROM mcp_secure.approvals WHERE state = 'expired' AND told = false ORDER BY id LIMIT $1 FOR UPDATE",
-            &[(&SWEEP, INT)],
+            "SELECT id FROM mcp_secure.approvals
+             WHERE state = 'expired' AND told = false AND coalesce(tell_at, 0) <= $1 ORDER BY id LIMIT $2 FOR UPDATE",
+            &[(&tx.now.millis(), INT), (&SWEEP, INT)],
         )
         .await?;
-    let untold = untold.iter().map(|row| get(row, 0)).collect::<Result<Vec<String>, _>>()?;
-    if !untold.is_empty() {
+    let (mut told, mut ids) = (Vec::new(), Vec::new());
+    for row in &untold {
+        let id: String = get(row, 0)?;
+        match id.parse() {
+            Ok(parsed) => {
+                told.push(parsed);
+                ids.push(id);
+            }
+            Err(_) => unreadable_approval(&id, "an approval has no id"),
+        }
+    }
+    if !ids.is_empty() {
         tx.execute(
-            "UPDATE mcp_secure.approvals SET told = true WHERE id = ANY($1)",
-            &[(&untold, Type::TEXT_ARRAY)],
+            "UPDATE mcp_secure.approvals SET tell_at = $1 WHERE id = ANY($2)",
+            &[(&told_again(tx.now), INT), (&ids, Type::TEXT_ARRAY)],
         )
         .await?;
     }
@@ -245,6 +285,5 @@ pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
         &[(&since, INT)],
     )
     .await?;
-    let ids = untold.iter().map(|id| id.parse().map_err(|_| damaged("an approval has no id")));
-    Ok(ids.collect::<Result<_, _>>()?)
+    Ok(told)
 }

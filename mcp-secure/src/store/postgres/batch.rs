@@ -8,7 +8,7 @@ use super::rows::{INT, get, run_row};
 use crate::canon::Digest;
 use crate::store::judge::{Ended, Settled};
 use crate::store::row::{Call, RUN_COLUMNS, RunRow, millis};
-use crate::store::{Committed, Fence, Finished, KeyRecord, NewRun, RunId, RunResult};
+use crate::store::{Committed, Fence, Finished, KeyRecord, NewRun, RunId, RunResult, StoreError};
 use std::collections::{HashMap, HashSet};
 use tokio_postgres::types::{ToSql, Type};
 
@@ -116,6 +116,7 @@ pub(super) async fn finish(tx: &Tx<'_>, ends: &[End]) -> Result<Vec<Option<Finis
             settled.push(Ended::of(end.run, end.result.clone()).settled(*window, tx.now)?);
         }
     }
+    leave_out_lent(tx, &mut fences, &mut settled, &plain).await?;
     let done = write_ends(tx, &fences, &settled).await?;
     let mut done: HashSet<i64> = done.into_iter().collect();
     Ok(ends
@@ -126,6 +127,37 @@ pub(super) async fn finish(tx: &Tx<'_>, ends: &[End]) -> Result<Vec<Option<Finis
             (mine && done.remove(&fence)).then_some(Finished::Recorded)
         })
         .collect())
+}
+
+/// Leaves out the runs whose key goes back to a run in doubt. Asked only where a key comes free.
+async fn leave_out_lent(
+    tx: &Tx<'_>,
+    fences: &mut Vec<i64>,
+    settled: &mut Vec<Settled>,
+    plain: &HashMap<i64, (String, Option<i64>)>,
+) -> Result<(), Fault> {
+    let frees_key = |fence: &i64, end: &Settled| {
+        end.frees && plain.get(fence).is_some_and(|(_, window)| window.is_some())
+    };
+    let pairs = fences.iter().zip(settled.iter());
+    let freed: Vec<i64> = pairs.filter(|(f, e)| frees_key(f, e)).map(|(f, _)| *f).collect();
+    if freed.is_empty() {
+        return Ok(());
+    }
+    let rows = tx
+        .query(
+            "SELECT r.fence FROM mcp_secure.runs AS r WHERE r.fence = ANY($1)
+                AND EXISTS (SELECT 1 FROM mcp_secure.runs AS d WHERE d.lent_key = r.key)",
+            &[(&freed, Type::INT8_ARRAY)],
+        )
+        .await?;
+    let lent: HashSet<i64> = rows.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
+    if !lent.is_empty() {
+        let pairs = fences.drain(..).zip(settled.drain(..));
+        let kept: Vec<_> = pairs.filter(|(fence, _)| !lent.contains(fence)).collect();
+        (*fences, *settled) = kept.into_iter().unzip();
+    }
+    Ok(())
 }
 
 /// Answers which rows were still running, and are over now.
@@ -163,8 +195,11 @@ async fn write_ends(tx: &Tx<'_>, fences: &[i64], ends: &[Settled]) -> Result<Vec
     rows.iter().map(|row| get(row, 0)).collect()
 }
 
-/// Who holds each key.
-pub(super) async fn keys(tx: &Tx<'_>, keys: &[Digest]) -> Result<Vec<Option<KeyRecord>>, Fault> {
+/// Who holds a key, where its row can be read.
+type Holder = Result<Option<KeyRecord>, StoreError>;
+
+/// Who holds each key. A row that cannot be read is the fault of its own key alone.
+pub(super) async fn keys(tx: &Tx<'_>, keys: &[Digest]) -> Result<Vec<Holder>, Fault> {
     let wanted: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
     let sql = format!(
         "SELECT {RUN_COLUMNS}, key FROM mcp_secure.runs WHERE key = ANY($1) AND (key_until IS NULL OR key_until > $2)"
@@ -176,5 +211,5 @@ pub(super) async fn keys(tx: &Tx<'_>, keys: &[Digest]) -> Result<Vec<Option<KeyR
         found.insert(get(&row, 18)?, run_row(&row)?);
     }
     let of = |key: &Digest| found.get(key.as_bytes().as_slice()).map(RunRow::key).transpose();
-    Ok(keys.iter().map(of).collect::<Result<_, _>>()?)
+    Ok(keys.iter().map(of).collect())
 }

@@ -126,6 +126,17 @@ impl Store for Postgres {
         writing!(self, |tx| approvals::void(tx, &id, &why))
     }
 
+    fn void_approvals(
+        &self,
+        mut ids: Vec<ApprovalId>,
+        why: &str,
+    ) -> StoreFuture<'_, Vec<Approval>> {
+        // In one order everywhere, so that nobody waits for each other.
+        ids.sort_unstable_by_key(ToString::to_string);
+        let why = why.to_owned();
+        writing!(self, |tx| approvals::void_all(tx, &ids, &why))
+    }
+
     fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved> {
         let id = *id;
         writing!(self, |tx| approvals::resolve(tx, &id, found, &by))
@@ -167,6 +178,10 @@ impl Store for Postgres {
 
     fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>> {
         writing!(self, |tx| runs::recover(tx))
+    }
+
+    fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
+        writing!(self, |tx| runs::told(tx, &runs, &approvals))
     }
 
     fn run(&self, id: &RunId) -> StoreFuture<'_, Option<RunRecord>> {

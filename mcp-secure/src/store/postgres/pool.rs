@@ -26,6 +26,8 @@ pub(super) struct Pool {
     connector: Option<tls::Connector>,
     idle: Mutex<Vec<Client>>,
     permits: Semaphore,
+    /// What is done one by one may take most connections, so that some are left for groups.
+    alone: Semaphore,
     /// The latest time anybody here has seen.
     latest: AtomicI64,
     pace: Pace,
@@ -75,6 +77,7 @@ impl Pool {
         let connector = if options.tls()? { Some(tls::connector()?) } else { None };
         Ok(Self {
             permits: Semaphore::new(options.connections),
+            alone: Semaphore::new((options.connections * 3 / 4).max(1)),
             idle: Mutex::new(Vec::new()),
             latest: AtomicI64::new(0),
             pace: Pace::default(),
@@ -106,6 +109,14 @@ impl Pool {
         }
         let client = self.connect().await?;
         Ok(Lent { pool: self, client, _permit: permit })
+    }
+
+    /// Held by whoever is about to borrow a connection for a single operation of what is usually done in groups.
+    pub(super) async fn alone(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Fault> {
+        let permit = timeout(self.options.timeout, self.alone.acquire()).await;
+        let permit =
+            permit.map_err(|_| StoreError::Unavailable("every connection is in use".to_owned()))?;
+        Ok(permit.map_err(|_| StoreError::Closed)?)
     }
 
     async fn connect(&self) -> Result<Client, Fault> {

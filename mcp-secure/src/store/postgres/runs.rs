@@ -5,13 +5,14 @@ use super::batch::End;
 use super::fault::Fault;
 use super::pool::Tx;
 use super::rows::{self, BYTES, FLAG, INT, Lock, TEXT, get};
-use crate::approval::{Event, Party, TransitionRefused, VoteRefused, may_resolve};
+use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
-use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, millis};
+use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis, told_again};
 use crate::store::{
     CommitRefused, Committed, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, Resolution,
     Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
 };
+use tokio_postgres::types::Type;
 
 /// Everything is looked at and held before anything is written: a refusal changes nothing.
 pub(super) async fn commit(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, Fault> {
@@ -42,7 +43,8 @@ pub(super) async fn commit(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, Fault
     }
     if let Some(holder) = holder {
         tx.execute(
-            "UPDATE mcp_secure.runs SET key = NULL, key_window = NULL, answer = NULL WHERE fence = $1",
+            "UPDATE mcp_secure.runs SET lent_key = CASE WHEN state = 'in_doubt' THEN key END, key = NULL,
+                key_window = CASE WHEN state = 'in_doubt' THEN key_window END, answer = NULL WHERE fence = $1",
             &[(&holder.fence, INT)],
         )
         .await?;
@@ -169,6 +171,14 @@ pub(super) async fn finish(tx: &Tx<'_>, ended: &End, again: bool) -> Result<Fini
 /// Writes the end into a row that is held, and gives back what it frees.
 async fn write_end(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> {
     let settled = end.settled(row.key_window, tx.now)?;
+    let gives_back = settled.frees && row.key_window.is_some();
+    let freed: Option<Vec<u8>> = if gives_back {
+        let sql = "SELECT key FROM mcp_secure.runs WHERE fence = $1";
+        let rows = tx.query(sql, &[(&row.fence, INT)]).await?;
+        rows.first().map(|row| get(row, 0)).transpose()?.flatten()
+    } else {
+        None
+    };
     let changed = tx
         .execute(
             "UPDATE mcp_secure.runs SET state = $1, finished = $2, outcome = $3, answer = $4, key_until = $5,
@@ -197,6 +207,37 @@ async fn write_end(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> 
         tx.execute(
             "UPDATE mcp_secure.runs SET taken_by = NULL WHERE run_id = $1 AND taken_by = $2",
             &[(&target, TEXT), (&row.run_id, TEXT)],
+        )
+        .await?;
+    }
+    if gives_back {
+        give_key_back(tx, row.fence, freed).await?;
+    }
+    Ok(())
+}
+
+/// A run that had no effect says nothing of the doubt that its key was taken from: the key goes back to the run in doubt,
+/// or to one that a person found done since.
+async fn give_key_back(tx: &Tx<'_>, fence: i64, key: Option<Vec<u8>>) -> Result<(), Fault> {
+    tx.execute("UPDATE mcp_secure.runs SET lent_key = NULL WHERE fence = $1", &[(&fence, INT)])
+        .await?;
+    let Some(key) = key else { return Ok(()) };
+    // All are held before one is chosen: a person may be resolving one of them.
+    let rows = tx
+        .query(
+            "SELECT fence, state FROM mcp_secure.runs WHERE lent_key = $1 AND state IN ('in_doubt', 'done')
+             ORDER BY fence FOR UPDATE",
+            &[(&key, BYTES)],
+        )
+        .await?;
+    let mut lent = Vec::new();
+    for row in &rows {
+        lent.push((get::<String>(row, 1)? == "in_doubt", get::<i64>(row, 0)?));
+    }
+    if let Some((_, fence)) = lent.into_iter().max() {
+        tx.execute(
+            "UPDATE mcp_secure.runs SET key = lent_key, lent_key = NULL WHERE fence = $1",
+            &[(&fence, INT)],
         )
         .await?;
     }
@@ -236,24 +277,79 @@ pub(super) async fn resolve(
 }
 
 pub(super) async fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, Fault> {
+    let due = [(&tx.now.millis() as _, INT), (&SWEEP as _, INT)];
     let found = rows::runs(
         tx,
-        "state = 'running' AND lease_until <= $1 ORDER BY fence LIMIT $2",
-        &[(&tx.now.millis(), INT), (&SWEEP, INT)],
+        "(tell_at <= $1 OR (state = 'running' AND lease_until <= $1)) ORDER BY fence LIMIT $2",
+        &due,
         Lock::Hold,
     )
     .await?;
     let mut lapsed = Vec::new();
+    let mut fences = Vec::new();
     for row in &found {
-        let why = "the run's lease lapsed without an outcome".to_owned();
-        let end = Ended::of(row.id()?, RunResult::Unknown { why });
-        write_end(tx, row, &end).await?;
-        if let Some(id) = &row.approval {
-            approvals::ended(tx, id, &end).await?;
+        match lapse(tx, row).await {
+            Ok(told) => {
+                if row.state == "running" {
+                    doubt(tx, row, &told).await?;
+                }
+                fences.push(row.fence);
+                lapsed.push(told);
+            }
+            Err(Fault::Final(StoreError::Corrupt(why))) => row.unreadable(&why),
+            Err(fault) => return Err(fault),
         }
-        lapsed.push(row.lapsed()?);
+    }
+    if !fences.is_empty() {
+        tx.execute(
+            "UPDATE mcp_secure.runs SET tell_at = $1 WHERE fence = ANY($2)",
+            &[(&told_again(tx.now), INT), (&fences, Type::INT8_ARRAY)],
+        )
+        .await?;
     }
     Ok(lapsed)
+}
+
+/// Takes down that the audit holds what was told.
+pub(super) async fn told(
+    tx: &Tx<'_>,
+    runs: &[RunId],
+    approvals: &[ApprovalId],
+) -> Result<(), Fault> {
+    let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+    tx.execute(
+        "UPDATE mcp_secure.runs SET tell_at = NULL WHERE run_id = ANY($1)",
+        &[(&runs, Type::TEXT_ARRAY)],
+    )
+    .await?;
+    let approvals: Vec<String> = approvals.iter().map(ToString::to_string).collect();
+    tx.execute(
+        "UPDATE mcp_secure.approvals SET told = true, tell_at = NULL WHERE id = ANY($1)",
+        &[(&approvals, Type::TEXT_ARRAY)],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What there is to tell of a lapsed run. Only reads: a row that cannot be read is left as it is.
+async fn lapse(tx: &Tx<'_>, row: &RunRow) -> Result<LapsedRun, Fault> {
+    let told = row.lapsed()?;
+    if let Some(id) = &told.approval {
+        let found = rows::load(tx, id, Lock::Hold).await?;
+        found.ok_or_else(|| damaged("a run's approval is gone"))?;
+    }
+    Ok(told)
+}
+
+/// Puts a lapsed run in doubt.
+async fn doubt(tx: &Tx<'_>, row: &RunRow, told: &LapsedRun) -> Result<(), Fault> {
+    let why = "the run's lease lapsed without an outcome".to_owned();
+    let end = Ended::of(told.run_id, RunResult::Unknown { why });
+    write_end(tx, row, &end).await?;
+    if let Some(id) = &row.approval {
+        approvals::ended(tx, id, &end).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn by_id(tx: &Tx<'_>, id: &RunId) -> Result<Option<RunRecord>, Fault> {

@@ -77,6 +77,12 @@ CREATE TABLE mcp_secure.buckets (bucket BYTEA PRIMARY KEY, filled BIGINT NOT NUL
 CREATE INDEX buckets_by_time ON mcp_secure.buckets (filled);
 
 CREATE TABLE mcp_secure.switches (scope TEXT PRIMARY KEY, since BIGINT NOT NULL, by TEXT NOT NULL, reason TEXT);
+", "
+ALTER TABLE mcp_secure.runs ADD COLUMN lent_key BYTEA;
+CREATE INDEX runs_by_lent_key ON mcp_secure.runs (lent_key) WHERE lent_key IS NOT NULL;
+ALTER TABLE mcp_secure.runs ADD COLUMN tell_at BIGINT;
+CREATE INDEX runs_to_tell ON mcp_secure.runs (tell_at) WHERE tell_at IS NOT NULL;
+ALTER TABLE mcp_secure.approvals ADD COLUMN tell_at BIGINT;
 "];
 
 /// Held for as long as one replica changes the schema: "mcps" in ASCII.

@@ -19,16 +19,12 @@ pub(super) async fn lease(
 ) -> Result<Leased, Fault> {
     let now = tx.now.millis().saturating_mul(1000);
     let bucket: &[u8] = bucket.as_bytes();
-    // The row is made first, so that there is always one to hold: two replicas that find none would both begin anew.
-    tx.execute(
-        "INSERT INTO mcp_secure.buckets (bucket, filled) VALUES ($1, $2) ON CONFLICT (bucket) DO NOTHING",
-        &[(&bucket, BYTES), (&now, INT)],
-    )
-    .await?;
+    // Made or held in one statement: between two, the row could be dropped, and what was taken would be forgotten.
     let rows = tx
         .query(
-            "SELECT filled FROM mcp_secure.buckets WHERE bucket = $1 FOR UPDATE",
-            &[(&bucket, BYTES)],
+            "INSERT INTO mcp_secure.buckets (bucket, filled) VALUES ($1, $2)
+             ON CONFLICT (bucket) DO UPDATE SET filled = buckets.filled RETURNING filled",
+            &[(&bucket, BYTES), (&now, INT)],
         )
         .await?;
     let filled = rows.first().map(|row| get(row, 0)).transpose()?;
@@ -94,7 +90,7 @@ pub(super) async fn drop_rows(tx: &Tx<'_>) -> Result<bool, Fault> {
     let runs = tx
         .execute(
             "DELETE FROM mcp_secure.runs WHERE fence IN (SELECT fence FROM mcp_secure.runs
-                WHERE keep_until <= $1 ORDER BY fence LIMIT $2 FOR UPDATE SKIP LOCKED)",
+                WHERE keep_until <= $1 AND tell_at IS NULL ORDER BY fence LIMIT $2 FOR UPDATE SKIP LOCKED)",
             &[(&tx.now.millis(), INT), (&DROPPED, INT)],
         )
         .await?;

@@ -2,6 +2,7 @@
 
 use super::batch::{self, End};
 use super::fault::Fault;
+use super::gather::Waiter;
 use super::pool::{Pool, Tx};
 use super::rows::{self, Lock};
 use super::runs;
@@ -10,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::store::{
     CommitRefused, Committed, Fence, Finished, KeyRecord, NewRun, RunState, StoreError,
 };
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,11 +122,10 @@ pub(super) async fn carried_out<T: Send + 'static>(
 /// What an attempt at a group came to.
 type Group<T> = Result<Vec<Option<T>>, Fault>;
 
-/// Begins runs: the plain ones together, the rest one by one.
-pub(super) async fn begin_all(
-    pool: Arc<Pool>,
-    runs: Vec<NewRun>,
-) -> Vec<Result<Committed, StoreError>> {
+/// Begins runs: the plain ones together. The rest are begun one by one, and neither these nor the next group wait for
+/// them.
+pub(super) async fn begin_all(pool: Arc<Pool>, group: Vec<(NewRun, Waiter<Committed>)>) {
+    let (runs, waiters): (Vec<_>, Vec<_>) = group.into_iter().unzip();
     let together: Group<Committed> = if runs.iter().any(batch::is_plain) {
         attempt!(pool, |tx| batch::commit(tx, &runs))
     } else {
@@ -132,24 +133,30 @@ pub(super) async fn begin_all(
     };
     let lost = matches!(together, Err(Fault::Lost(_)));
     let together = together.unwrap_or_else(|_| runs.iter().map(|_| None).collect());
-    let answers = runs.iter().zip(together).map(async |(run, done)| {
+    for ((run, waiter), done) in runs.into_iter().zip(waiters).zip(together) {
         if let Some(committed) = done {
-            return Ok(committed);
+            waiter.answer(Ok(committed));
+            continue;
         }
-        begin_one(&pool, run, lost && batch::is_plain(run)).await
-    });
-    futures_util::future::join_all(answers).await
+        let pool = Arc::clone(&pool);
+        tokio::spawn(async move {
+            let lost = lost && batch::is_plain(&run);
+            waiter.answer(begin_one(&pool, &run, lost).await);
+        });
+    }
 }
 
 /// Begins one run. `lost`: an attempt whose answer was lost may have begun it.
 async fn begin_one(pool: &Pool, run: &NewRun, mut lost: bool) -> Result<Committed, StoreError> {
     let mut attempt = 0;
     loop {
+        let alone = pool.alone().await.map_err(Fault::into_error)?;
         let once = if lost {
             attempt!(pool, |tx| told(tx, run))
         } else {
             attempt!(pool, |tx| runs::commit(tx, run))
         };
+        drop(alone);
         match once {
             Ok(answer) => return Ok(answer),
             // Never made again blindly: from now on the row is what counts.
@@ -176,27 +183,38 @@ async fn told(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, Fault> {
     Ok(Committed::Running { fence: Fence(row.fence), lease_until })
 }
 
-/// Writes down ends: those of plain runs together, the rest one by one.
-pub(super) async fn end_all(pool: Arc<Pool>, ends: Vec<End>) -> Vec<Result<Finished, StoreError>> {
+/// Writes down ends: those of plain runs together, the rest without keeping anybody else waiting.
+pub(super) async fn end_all(pool: Arc<Pool>, group: Vec<(End, Waiter<Finished>)>) {
+    let (ends, waiters): (Vec<_>, Vec<_>) = group.into_iter().unzip();
     let together: Group<Finished> = attempt!(pool, |tx| batch::finish(tx, &ends));
     let lost = matches!(together, Err(Fault::Lost(_)));
     let together = together.unwrap_or_else(|_| ends.iter().map(|_| None).collect());
-    // In the order they came: two ends of one run are told apart by it.
-    let mut answers = Vec::with_capacity(ends.len());
-    for (end, done) in ends.iter().zip(together) {
-        answers.push(match done {
-            Some(finished) => Ok(finished),
-            None => end_one(&pool, end, lost).await,
+    let mut rest: HashMap<Fence, Vec<(End, Waiter<Finished>)>> = HashMap::new();
+    for ((end, waiter), done) in ends.into_iter().zip(waiters).zip(together) {
+        match done {
+            Some(finished) => waiter.answer(Ok(finished)),
+            None => rest.entry(end.fence).or_default().push((end, waiter)),
+        }
+    }
+    for ends in rest.into_values() {
+        let pool = Arc::clone(&pool);
+        tokio::spawn(async move {
+            // In the order they came: two ends of one run are told apart by it.
+            for (end, waiter) in ends {
+                waiter.answer(end_one(&pool, &end, lost).await);
+            }
         });
     }
-    answers
 }
 
 /// Writes down one end. It is safe to repeat: an outcome that is there already is recognised.
 async fn end_one(pool: &Pool, end: &End, mut lost: bool) -> Result<Finished, StoreError> {
     let mut attempt = 0;
     loop {
-        match attempt!(pool, |tx| runs::finish(tx, end, lost)) {
+        let alone = pool.alone().await.map_err(Fault::into_error)?;
+        let once = attempt!(pool, |tx| runs::finish(tx, end, lost));
+        drop(alone);
+        match once {
             Ok(answer) => return Ok(answer),
             Err(fault) => {
                 lost = lost || matches!(fault, Fault::Lost(_));
@@ -208,19 +226,20 @@ async fn end_one(pool: &Pool, end: &End, mut lost: bool) -> Result<Finished, Sto
 }
 
 /// Looks keys up, together.
-pub(super) async fn keys_of_all(
-    pool: Arc<Pool>,
-    keys: Vec<Digest>,
-) -> Vec<Result<Option<KeyRecord>, StoreError>> {
+pub(super) async fn keys_of_all(pool: Arc<Pool>, group: Vec<(Digest, Waiter<Option<KeyRecord>>)>) {
+    let (keys, waiters): (Vec<_>, Vec<_>) = group.into_iter().unzip();
     let mut attempt = 0;
-    loop {
+    let found = loop {
         let fault = match attempt!(pool, |tx| batch::keys(tx, &keys)) {
-            Ok(found) => return found.into_iter().map(Ok).collect(),
+            Ok(found) => break found,
             Err(fault) => fault.repeatable(),
         };
         if let Err(error) = pause(attempt, fault).await {
-            return keys.iter().map(|_| Err(error.clone())).collect();
+            break keys.iter().map(|_| Err(error.clone())).collect();
         }
         attempt += 1;
+    };
+    for (waiter, found) in waiters.into_iter().zip(found) {
+        waiter.answer(found);
     }
 }

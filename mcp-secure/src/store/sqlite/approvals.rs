@@ -5,8 +5,11 @@ use crate::approval::{
     VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
-use crate::store::judge::Ended;
-use crate::store::row::{MAX_LISTED, RunRow, SWEEP, damaged, shown};
+use crate::clock::Timestamp;
+use crate::store::judge::{Ended, voiding};
+use crate::store::row::{
+    MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
+};
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use rusqlite::params;
 
@@ -81,10 +84,11 @@ pub(super) fn list(
     // `expired` is judged by the time, written down or not.
     let found = rows::select(
         tx.conn,
-        "(?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR ?2 =
+        "(?1 IS NULL OR tenant = ?1) AND (?5 IS NULL OR created < ?5) AND (?2 IS NULL OR ?2 =
             CASE WHEN state IN ('pending', 'approved') AND expires <= ?3 THEN 'expired' ELSE state END)
          ORDER BY created DESC, id LIMIT ?4",
-        params![filter.tenant, filter.state.map(StateKind::as_str), tx.now.millis(), limit.min(MAX_LISTED)],
+        params![filter.tenant, filter.state.map(StateKind::as_str), tx.now.millis(), limit.min(MAX_LISTED),
+            filter.before.map(Timestamp::millis)],
     )?;
     Ok(found.into_iter().map(|approval| shown(approval, tx.now)).collect())
 }
@@ -126,6 +130,22 @@ pub(super) fn void(tx: &Tx<'_>, id: &ApprovalId, why: String) -> Result<Moved, S
         Some(seen) => step(tx, seen, Event::Void { why }),
         None => Ok(Moved::NotFound),
     }
+}
+
+pub(super) fn void_all(
+    tx: &Tx<'_>,
+    ids: &[ApprovalId],
+    why: &str,
+) -> Result<Vec<Approval>, StoreError> {
+    let mut gone = Vec::new();
+    for id in ids {
+        let Some(seen) = rows::load(tx.conn, id)? else { continue };
+        let event = voiding(&seen, why);
+        if let Moved::To(approval) = step(tx, seen, event)? {
+            gone.push(approval);
+        }
+    }
+    Ok(gone)
 }
 
 pub(super) fn resolve(
@@ -190,17 +210,32 @@ pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
     let now = tx.now.millis();
     ids(tx, "SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires <= ?1 LIMIT ?2", now)?
         .iter()
-        .try_for_each(|id| expire(tx, id))?;
+        .try_for_each(|id| match expire(tx, id) {
+            // Nothing was written: the rest go on.
+            Err(StoreError::Corrupt(why)) => {
+                unreadable_approval(id, &why);
+                Ok(())
+            }
+            done => done,
+        })?;
     let untold = ids(
         tx,
-        "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND ?1 > 0 LIMIT ?2",
+        "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND coalesce(tell_at, 0) <= ?1 LIMIT ?2",
         now,
     )?;
+    let mut told = Vec::new();
     for id in &untold {
-        tx.conn.prepare_cached("UPDATE approvals SET told = 1 WHERE id = ?1")?.execute([id])?;
+        let Ok(parsed) = id.parse() else {
+            unreadable_approval(id, "an approval has no id");
+            continue;
+        };
+        tx.conn
+            .prepare_cached("UPDATE approvals SET tell_at = ?1 WHERE id = ?2")?
+            .execute(params![told_again(tx.now), id])?;
+        told.push(parsed);
     }
     tidy(tx)?;
-    untold.iter().map(|id| id.parse().map_err(|_| damaged("an approval has no id"))).collect()
+    Ok(told)
 }
 
 /// Drops answers that no longer repeat, and buckets that are full again.
@@ -224,7 +259,8 @@ pub(super) fn drop_runs(tx: &Tx<'_>) -> Result<bool, StoreError> {
     let dropped = tx
         .conn
         .prepare_cached(
-            "DELETE FROM runs WHERE fence IN (SELECT fence FROM runs WHERE keep_until <= ?1 LIMIT ?2)",
+            "DELETE FROM runs WHERE fence IN (SELECT fence FROM runs
+                WHERE keep_until <= ?1 AND tell_at IS NULL LIMIT ?2)",
         )?
         .execute([tx.now.millis(), DROPPED])?;
     Ok(i64::try_from(dropped).unwrap_or(0) < DROPPED)

@@ -45,9 +45,12 @@ impl Sqlite {
     pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
         let writer = open::writer(path)?;
         let reader = open::reader(path)?;
+        let (again, reads_again) = (path.to_owned(), path.to_owned());
+        let again = Box::new(move || open::writer_again(&again));
+        let reads_again = Box::new(move || open::reader(&reads_again));
         Ok(Self {
-            write: Worker::writer(writer, clock.clone())?,
-            read: Worker::reader(reader, clock)?,
+            write: Worker::writer(writer, again, clock.clone())?,
+            read: Worker::reader(reader, reads_again, clock)?,
         })
     }
 
@@ -61,6 +64,17 @@ impl Sqlite {
     #[cfg(test)]
     pub(super) async fn sabotage(&self, sql: &'static str) -> Result<(), StoreError> {
         self.write.run(move |tx| Ok(tx.conn.execute_batch(sql)?)).await
+    }
+
+    /// Panics where the next operation will run, after it has written something.
+    #[cfg(test)]
+    pub(super) async fn panic(&self) -> Result<(), StoreError> {
+        self.write
+            .run(|tx| {
+                tx.conn.execute_batch("INSERT INTO meta VALUES (hex(randomblob(8)), 1)")?;
+                std::panic::resume_unwind(Box::new("a defect"))
+            })
+            .await
     }
 }
 
@@ -108,6 +122,11 @@ impl Store for Sqlite {
         Box::pin(self.write.run(move |tx| approvals::void(tx, &id, why)))
     }
 
+    fn void_approvals(&self, ids: Vec<ApprovalId>, why: &str) -> StoreFuture<'_, Vec<Approval>> {
+        let why = why.to_owned();
+        Box::pin(self.write.run(move |tx| approvals::void_all(tx, &ids, &why)))
+    }
+
     fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved> {
         let id = *id;
         Box::pin(self.write.run(move |tx| approvals::resolve(tx, &id, found, &by)))
@@ -147,6 +166,10 @@ impl Store for Sqlite {
 
     fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>> {
         Box::pin(self.write.run(runs::recover))
+    }
+
+    fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
+        Box::pin(self.write.run(move |tx| runs::told(tx, &runs, &approvals)))
     }
 
     fn idempotent(&self, key: &Digest) -> StoreFuture<'_, Option<KeyRecord>> {

@@ -13,8 +13,17 @@ const WAL_PAUSE: Duration = Duration::from_millis(20);
 /// Opens the file for writing, creating it if need be, and refuses what is damaged or unknown.
 pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     own_file(path).map_err(|e| StoreError::Open { path: path.to_owned(), why: e.to_string() })?;
-    let mut conn = connect(path)?;
+    let conn = connect(path)?;
     check_integrity(&conn)?;
+    prepared(conn)
+}
+
+/// Opens the file for writing once more. It was found sound when it was opened first.
+pub(super) fn writer_again(path: &Path) -> Result<Connection, StoreError> {
+    prepared(connect(path)?)
+}
+
+fn prepared(mut conn: Connection) -> Result<Connection, StoreError> {
     switch_to_wal(&conn)?;
     // FULL: a commit is on the disk before anybody hears of it.
     conn.execute_batch(

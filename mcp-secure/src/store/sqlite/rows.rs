@@ -123,7 +123,11 @@ pub(super) fn first<T: rusqlite::types::FromSql>(
     sql: &str,
     values: impl Params,
 ) -> Result<Option<T>, StoreError> {
-    Ok(conn.prepare_cached(sql)?.query_row(values, |r| r.get(0)).optional()?)
+    Ok(conn
+        .prepare_cached(sql)?
+        .query_row(values, |r| r.get::<_, Option<T>>(0))
+        .optional()?
+        .flatten())
 }
 
 /// The runs that `rest` (a `WHERE` clause and what follows) selects.

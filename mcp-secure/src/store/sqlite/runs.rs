@@ -1,9 +1,9 @@
 use super::worker::Tx;
 use super::{approvals, rows};
-use crate::approval::{Event, Party, TransitionRefused, VoteRefused, may_resolve};
+use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::canon::Digest;
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
-use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, millis};
+use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis, told_again};
 use crate::store::{
     CommitRefused, Committed, Fence, Finished, KeyRecord, LapsedRun, Moved, NewRun, Renewed,
     Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
@@ -49,7 +49,8 @@ pub(super) fn commit(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, StoreError>
     if let Some(holder) = holder {
         tx.conn
             .prepare_cached(
-                "UPDATE runs SET key = NULL, key_window = NULL, answer = NULL WHERE fence = ?1",
+                "UPDATE runs SET lent_key = CASE WHEN state = 'in_doubt' THEN key END, key = NULL,
+                    key_window = CASE WHEN state = 'in_doubt' THEN key_window END, answer = NULL WHERE fence = ?1",
             )?
             .execute([holder.fence])?;
     }
@@ -189,6 +190,10 @@ struct Holds {
 
 fn write_end(tx: &Tx<'_>, run: &Holds, end: &Ended, from: &str) -> Result<(), StoreError> {
     let settled = end.settled(run.key_window, tx.now)?;
+    let freed = match run.key_window.filter(|_| settled.frees) {
+        Some(_) => rows::first(tx.conn, "SELECT key FROM runs WHERE fence = ?1", [run.fence])?,
+        None => None,
+    };
     let changed = tx
         .conn
         .prepare_cached(
@@ -217,6 +222,25 @@ fn write_end(tx: &Tx<'_>, run: &Holds, end: &Ended, from: &str) -> Result<(), St
         tx.conn
             .prepare_cached("UPDATE runs SET taken_by = NULL WHERE run_id = ?1 AND taken_by = ?2")?
             .execute([target, &run.run_id])?;
+    }
+    if settled.frees && run.key_window.is_some() {
+        give_key_back(tx, run.fence, freed)?;
+    }
+    Ok(())
+}
+
+/// A run that had no effect says nothing of the doubt that its key was taken from: the key goes back to the run in doubt,
+/// or to one that a person found done since.
+fn give_key_back(tx: &Tx<'_>, fence: i64, key: Option<Vec<u8>>) -> Result<(), StoreError> {
+    tx.conn.prepare_cached("UPDATE runs SET lent_key = NULL WHERE fence = ?1")?.execute([fence])?;
+    if let Some(key) = key {
+        tx.conn
+            .prepare_cached(
+                "UPDATE runs SET key = lent_key, lent_key = NULL WHERE fence = (SELECT fence FROM runs
+                    WHERE lent_key = ?1 AND state IN ('in_doubt', 'done')
+                    ORDER BY state = 'in_doubt' DESC, fence DESC LIMIT 1)",
+            )?
+            .execute([key])?;
     }
     Ok(())
 }
@@ -259,30 +283,78 @@ pub(super) fn resolve(
 }
 
 pub(super) fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, StoreError> {
+    let due = [tx.now.millis(), SWEEP];
+    let untold = rows::runs(tx.conn, "tell_at <= ?1 ORDER BY fence LIMIT ?2", due)?;
     let found = rows::runs(
         tx.conn,
         "state = 'running' AND lease_until <= ?1 ORDER BY fence LIMIT ?2",
-        [tx.now.millis(), SWEEP],
+        due,
     )?;
-    found
-        .iter()
-        .map(|row| {
-            let why = "the run's lease lapsed without an outcome".to_owned();
-            let end = Ended::of(row.id()?, RunResult::Unknown { why });
-            let holds = Holds {
-                fence: row.fence,
-                run_id: row.run_id.clone(),
-                approval: None,
-                compensates: None,
-                key_window: None,
-            };
-            write_end(tx, &holds, &end, "running")?;
-            if let Some(id) = &row.approval {
-                approvals::ended(tx, id, &end)?;
+    let mut lapsed = Vec::new();
+    for (row, begins) in
+        untold.iter().map(|row| (row, false)).chain(found.iter().map(|row| (row, true)))
+    {
+        match lapse(tx, row) {
+            Ok(told) => {
+                if begins {
+                    doubt(tx, row, &told)?;
+                }
+                tx.conn
+                    .prepare_cached("UPDATE runs SET tell_at = ?1 WHERE fence = ?2")?
+                    .execute([told_again(tx.now), row.fence])?;
+                lapsed.push(told);
             }
-            row.lapsed()
-        })
-        .collect()
+            Err(StoreError::Corrupt(why)) => row.unreadable(&why),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(lapsed)
+}
+
+/// Takes down that the audit holds what was told.
+pub(super) fn told(
+    tx: &Tx<'_>,
+    runs: &[RunId],
+    approvals: &[ApprovalId],
+) -> Result<(), StoreError> {
+    for run in runs {
+        tx.conn
+            .prepare_cached("UPDATE runs SET tell_at = NULL WHERE run_id = ?1")?
+            .execute([run.to_string()])?;
+    }
+    for id in approvals {
+        tx.conn
+            .prepare_cached("UPDATE approvals SET told = 1, tell_at = NULL WHERE id = ?1")?
+            .execute([id.to_string()])?;
+    }
+    Ok(())
+}
+
+/// What there is to tell of a lapsed run. Only reads: a row that cannot be read is left as it is.
+fn lapse(tx: &Tx<'_>, row: &RunRow) -> Result<LapsedRun, StoreError> {
+    let told = row.lapsed()?;
+    if let Some(id) = &told.approval {
+        rows::load(tx.conn, id)?.ok_or_else(|| damaged("a run's approval is gone"))?;
+    }
+    Ok(told)
+}
+
+/// Puts a lapsed run in doubt.
+fn doubt(tx: &Tx<'_>, row: &RunRow, told: &LapsedRun) -> Result<(), StoreError> {
+    let why = "the run's lease lapsed without an outcome".to_owned();
+    let end = Ended::of(told.run_id, RunResult::Unknown { why });
+    let holds = Holds {
+        fence: row.fence,
+        run_id: row.run_id.clone(),
+        approval: None,
+        compensates: None,
+        key_window: None,
+    };
+    write_end(tx, &holds, &end, "running")?;
+    if let Some(id) = &row.approval {
+        approvals::ended(tx, id, &end)?;
+    }
+    Ok(())
 }
 
 pub(super) fn by_id(tx: &Tx<'_>, id: &RunId) -> Result<Option<RunRecord>, StoreError> {

@@ -7,9 +7,11 @@ const APPLICATION_ID: i64 = 0x6d63_7073;
 /// One entry per version, applied in order and never edited once released.
 ///
 /// What never changes about a row is one JSON text; what is searched or compared-and-set has a column of its own.
-/// `told` says that the audit has been told of a change nobody asked for, `heard` that the requester has been told that
+/// `told` says that the audit has been told of a change nobody asked for; while it has not, `tell_at` is when the next
+/// process is to tell it (a run has nothing to tell where that is null). `heard` that the requester has been told that
 /// the request ran out. A run holds its key in its own row, so that a call costs one row to begin and one change to
 /// end: `key` and `key_window` are null once it holds none; `key_until` and `keep_until` are null while it holds for ever.
+/// `lent_key` is the key of a run in doubt while another run of the same call has it.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta (key, value) VALUES ('time', 0);
@@ -87,6 +89,12 @@ CREATE INDEX buckets_by_time ON buckets (filled);
 
 CREATE TABLE switches (scope TEXT PRIMARY KEY, since INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT)
     STRICT, WITHOUT ROWID;
+", "
+ALTER TABLE runs ADD COLUMN lent_key BLOB;
+CREATE INDEX runs_by_lent_key ON runs (lent_key) WHERE lent_key IS NOT NULL;
+ALTER TABLE runs ADD COLUMN tell_at INTEGER;
+CREATE INDEX runs_to_tell ON runs (tell_at) WHERE tell_at IS NOT NULL;
+ALTER TABLE approvals ADD COLUMN tell_at INTEGER;
 "];
 
 /// Brings the file to the present version, or refuses it.

@@ -2,6 +2,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::store::StoreError;
 use crate::store::pace::Pace;
 use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -26,11 +27,16 @@ pub(super) struct Worker {
 
 impl Worker {
     /// The one thread of this process that writes.
-    pub(super) fn writer(conn: Connection, clock: Clock) -> Result<Self, StoreError> {
+    pub(super) fn writer(
+        conn: Connection,
+        reopen: Reopen,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let timer = Timer { clock, pace: Pace::default() };
+        let mut held = Held { conn: Some(conn), reopen };
         Self::spawn("mcp-store-write", move |jobs, commits| {
             each_group(&jobs, |group| {
-                let committed = write_group(&conn, &timer, group);
+                let committed = held.with(|conn| write_group(conn, &timer, group));
                 if committed.is_ok() {
                     commits.fetch_add(1, Ordering::Relaxed);
                 }
@@ -42,10 +48,15 @@ impl Worker {
     /// A thread that only reads. In WAL mode it neither waits for writers nor holds them up.
     ///
     /// A group is taken before its snapshot, so each read sees what was acknowledged when it was asked for.
-    pub(super) fn reader(conn: Connection, clock: Clock) -> Result<Self, StoreError> {
+    pub(super) fn reader(
+        conn: Connection,
+        reopen: Reopen,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let timer = Timer { clock, pace: Pace::default() };
+        let mut held = Held { conn: Some(conn), reopen };
         Self::spawn("mcp-store-read", move |jobs, _| {
-            each_group(&jobs, |group| read_group(&conn, &timer, group));
+            each_group(&jobs, |group| held.with(|conn| read_group(conn, &timer, group)));
         })
     }
 
@@ -94,6 +105,43 @@ impl Drop for Worker {
     }
 }
 
+/// Opens the same file again.
+pub(super) type Reopen = Box<dyn FnMut() -> Result<Connection, StoreError> + Send>;
+
+/// The thread's connection. One that can not get out of a transaction is closed, which takes the transaction back and
+/// lets other processes go on, and another is opened.
+struct Held {
+    conn: Option<Connection>,
+    reopen: Reopen,
+}
+
+impl Held {
+    /// Does a group's work outside of any older transaction, or not at all.
+    fn with(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.drop_stuck();
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => (self.reopen)()?,
+        };
+        let done = work(&conn);
+        self.conn = Some(conn);
+        self.drop_stuck();
+        done
+    }
+
+    fn drop_stuck(&mut self) {
+        if self.conn.as_ref().is_some_and(|conn| !conn.is_autocommit()) {
+            tracing::error!(
+                "a transaction of the store could not be taken back; its file is opened again"
+            );
+            self.conn = None;
+        }
+    }
+}
+
 /// An operation without its types.
 trait Job: Send {
     /// Runs it once. False means that its savepoint has to be rolled back.
@@ -114,7 +162,13 @@ where
     F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send,
 {
     fn attempt(&mut self, tx: &Tx<'_>) -> bool {
-        let result = self.work.take().map_or(Err(StoreError::Closed), |work| work(tx));
+        let result = self.work.take().map_or(Err(StoreError::Closed), |work| {
+            // A defect in one operation takes back what that one did, and the thread serves on.
+            catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| {
+                tracing::error!("an operation of the store panicked");
+                Err(StoreError::Internal("the operation panicked".to_owned()))
+            })
+        });
         let fine = result.is_ok();
         self.result = Some(result);
         fine
@@ -160,7 +214,8 @@ fn write_group(
         Ok(())
     });
     if done.is_err() && !conn.is_autocommit() {
-        conn.execute_batch("ROLLBACK")?;
+        // Where it fails the connection is given up.
+        let _ = conn.execute_batch("ROLLBACK");
     }
     done
 }
@@ -200,7 +255,8 @@ fn read_group(
         }
     });
     if !conn.is_autocommit() {
-        conn.prepare_cached("ROLLBACK")?.execute([])?;
+        // Where it fails the connection is given up.
+        let _ = conn.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
     }
     done
 }
@@ -239,4 +295,43 @@ fn written_time(conn: &Connection) -> Result<Timestamp, StoreError> {
         .prepare_cached("SELECT value FROM meta WHERE key = 'time'")?
         .query_row([], |r| r.get(0))?;
     Ok(Timestamp::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &std::path::Path) -> Connection {
+        let conn = Connection::open(path).unwrap();
+        conn.execute_batch(
+            "PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value);
+             INSERT OR IGNORE INTO meta VALUES ('time', 0)",
+        )
+        .unwrap();
+        conn
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_stuck_in_a_transaction_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let stuck = open(&path);
+        stuck.execute_batch("BEGIN IMMEDIATE; INSERT INTO meta VALUES ('lost', 1)").unwrap();
+        let mut gone = true;
+        let again = path.clone();
+        let reopen: Reopen = Box::new(move || {
+            if std::mem::take(&mut gone) { Err(StoreError::ReadOnly) } else { Ok(open(&again)) }
+        });
+        let worker = Worker::writer(stuck, reopen, Clock::system()).unwrap();
+        // While it cannot be replaced nothing is done, and another process has the file.
+        let refused = worker.run(|_| Ok(())).await;
+        assert_eq!(refused, Err(StoreError::ReadOnly));
+        open(&path).execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
+        let count = worker
+            .run(|tx| {
+                Ok(tx.conn.query_row("SELECT count(*) FROM meta", [], |r| r.get::<_, i64>(0))?)
+            })
+            .await;
+        assert_eq!((count, worker.commits()), (Ok(1), 1));
+    }
 }

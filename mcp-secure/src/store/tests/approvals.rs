@@ -16,6 +16,7 @@ cases! {
     an_approval_that_is_not_used_in_time_expires_too,
     only_the_requester_withdraws_and_only_what_is_pending,
     a_void_approval_never_runs,
+    only_what_stands_is_voided_and_all_of_it_at_once,
     b26_an_id_alone_reads_nobodys_answer,
     a_done_answer_repeats_for_a_day_and_is_then_forgotten,
     lists_are_by_tenant_and_by_the_state_as_it_is_now,
@@ -232,6 +233,31 @@ async fn a_void_approval_never_runs(desk: Desk) {
     assert_eq!(store.void_approval(&ApprovalId::random(), "x").await.unwrap(), Moved::NotFound);
 }
 
+async fn only_what_stands_is_voided_and_all_of_it_at_once(desk: Desk) {
+    let store = desk.open().await;
+    let (waiting, agreed) = (ask(&store, refund(1)).await, approved(&store, refund(2)).await);
+    let (used, kept) = (approved(&store, refund(3)).await, approved(&store, refund(4)).await);
+    let run = start(&store, run_of(&used)).await;
+    let ids = vec![used.id, waiting.id, agreed.id, ApprovalId::random()];
+    let gone = store.void_approvals(ids.clone(), "an old copy").await.unwrap();
+    let mut gone: Vec<_> = gone.iter().map(|a| (a.id, a.state.kind())).collect();
+    gone.sort_by_key(|(id, _)| *id == agreed.id);
+    assert_eq!(gone, [(waiting.id, StateKind::Withdrawn), (agreed.id, StateKind::Void)]);
+    assert_eq!(store.void_approvals(ids, "again").await.unwrap(), []);
+    for (asked, kind) in [
+        (&waiting, StateKind::Withdrawn),
+        (&agreed, StateKind::Void),
+        (&used, StateKind::Running),
+        (&kept, StateKind::Approved),
+    ] {
+        assert_eq!(kind_of(&store, &asked.id).await, kind);
+    }
+    let void = Committed::Refused(CommitRefused::ApprovalNotApproved(StateKind::Void));
+    assert_eq!(store.commit_run(run_of(&agreed)).await.unwrap(), void);
+    assert_eq!(end(&store, &run, done(None)).await, Finished::Recorded);
+    ask(&store, refund(2)).await;
+}
+
 async fn b26_an_id_alone_reads_nobodys_answer(desk: Desk) {
     let store = desk.open().await;
     let asked = approved(&store, refund(1)).await;
@@ -273,7 +299,7 @@ async fn lists_are_by_tenant_and_by_the_state_as_it_is_now(desk: Desk) {
     foreign.requester.tenant = "globex".to_owned();
     let foreign = ask(&store, foreign).await;
     let list = async |tenant: Option<&str>, state, limit| {
-        let filter = ApprovalFilter { tenant: tenant.map(str::to_owned), state };
+        let filter = ApprovalFilter { tenant: tenant.map(str::to_owned), state, before: None };
         let found = store.approvals(filter, limit).await.unwrap();
         found.into_iter().map(|a| a.id).collect::<Vec<_>>()
     };
@@ -283,4 +309,7 @@ async fn lists_are_by_tenant_and_by_the_state_as_it_is_now(desk: Desk) {
     assert_eq!(list(Some("globex"), None, 10).await, [foreign.id]);
     assert_eq!(list(None, None, 2).await.len(), 2);
     assert_eq!(list(None, Some(StateKind::Denied), 10).await, []);
+    let before = Some(long.created);
+    let earlier = store.approvals(ApprovalFilter { before, ..Default::default() }, 10).await;
+    assert_eq!(earlier.unwrap().iter().map(|a| a.id).collect::<Vec<_>>(), [short.id]);
 }

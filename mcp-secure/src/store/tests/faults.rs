@@ -75,7 +75,7 @@ fn a_file_of_a_newer_release_is_refused() {
         .execute_batch("PRAGMA user_version = 99")
         .unwrap();
     let refused = Sqlite::open(&desk.path(), desk.clock.clone()).unwrap_err();
-    assert_eq!(refused, StoreError::Version { found: 99, known: 2 });
+    assert_eq!(refused, StoreError::Version { found: 99, known: 3 });
 }
 
 #[test]
@@ -127,6 +127,30 @@ async fn an_operation_that_fails_takes_no_other_down_with_it() {
                     // The first half succeeds and has to be taken back.
                     let halves = "INSERT INTO meta VALUES (hex(randomblob(8)), 1); UPDATE meta SET value = 'none'";
                     assert!(file.sabotage(halves).await.is_err());
+                } else {
+                    ask(&store, NewApproval { max_pending: 1000, ..refund(n) }).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(store.approvals(ApprovalFilter::default(), 100).await.unwrap().len(), 40);
+    assert_eq!(desk.number("SELECT count(*) FROM meta"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_that_panics_takes_nothing_down_with_it() {
+    let desk = Desk::sqlite();
+    let file = desk.file();
+    let store: Shared = file.clone();
+    let tasks: Vec<_> = (0..60)
+        .map(|n| {
+            let (file, store) = (Arc::clone(&file), Arc::clone(&store));
+            tokio::spawn(async move {
+                if n % 3 == 0 {
+                    assert!(matches!(file.panic().await, Err(StoreError::Internal(_))));
                 } else {
                     ask(&store, NewApproval { max_pending: 1000, ..refund(n) }).await;
                 }

@@ -8,6 +8,8 @@ cases! {
     a_refused_commit_keeps_no_key,
     a_doubt_holds_its_key_past_every_window,
     only_the_same_call_of_a_rerunnable_tool_runs_again_after_a_doubt,
+    a_rerun_without_effect_gives_the_key_back_to_the_doubt,
+    a_key_goes_back_along_every_doubt_until_people_have_resolved_them_all,
     a_lapsed_lease_holds_its_key_until_it_is_looked_into,
     a_key_and_an_approval_are_taken_together_or_not_at_all,
     a_row_whose_key_still_answers_is_kept,
@@ -113,6 +115,58 @@ async fn only_the_same_call_of_a_rerunnable_tool_runs_again_after_a_doubt(desk: 
         store.resolve_run(&first.0, Resolution::Done, party("bob", "cli")).await.unwrap();
     assert!(matches!(resolved, Resolved::To(run) if run.state == RunState::Done));
     assert_eq!(key_of(&store, "k").await, Some(KeyState::Ended { answer: Some(json!(2)) }));
+}
+
+async fn a_rerun_without_effect_gives_the_key_back_to_the_doubt(desk: Desk) {
+    let store = desk.open().await;
+    let first = start(&store, keyed("k", "a")).await;
+    end(&store, &first, unknown()).await;
+    for _ in 0..2 {
+        let again = start(&store, rerunnable("k", "a")).await;
+        end(&store, &again, no_effect()).await;
+        let holder = store.idempotent(&Digest::of_bytes(b"k")).await.unwrap().unwrap();
+        assert_eq!((holder.run, holder.state), (first.0, KeyState::InDoubt));
+        assert_eq!(holder.arguments, Digest::of_bytes(b"a"));
+    }
+    desk.clock.advance_millis(1000 * 24 * HOUR);
+    store.expire_due().await.unwrap();
+    let colleague = NewRun { caller: party("carol", "agent"), ..rerunnable("k", "a") };
+    for refused in [keyed("k", "a"), keyed("k", "b"), rerunnable("k", "b"), colleague] {
+        assert_eq!(store.commit_run(refused).await.unwrap(), taken());
+    }
+    // What a person found repeats for the window that the key was taken with.
+    store.resolve_run(&first.0, Resolution::Done, party("bob", "cli")).await.unwrap();
+    assert_eq!(key_of(&store, "k").await, Some(KeyState::Ended { answer: None }));
+    desk.clock.advance_millis(1_000);
+    start(&store, keyed("k", "b")).await;
+}
+
+async fn a_key_goes_back_along_every_doubt_until_people_have_resolved_them_all(desk: Desk) {
+    let store = desk.open().await;
+    let holder = async || store.idempotent(&Digest::of_bytes(b"k")).await.unwrap().map(|k| k.run);
+    let resolve = async |run: &(RunId, Fence), found| {
+        let resolved = store.resolve_run(&run.0, found, party("bob", "cli")).await.unwrap();
+        assert!(matches!(resolved, Resolved::To(_)), "{resolved:?}");
+    };
+    let mut doubts = Vec::new();
+    for _ in 0..4 {
+        let run = start(&store, rerunnable("k", "a")).await;
+        end(&store, &run, unknown()).await;
+        doubts.push(run);
+    }
+    // One that never had an effect, while it does not have the key, is passed over.
+    resolve(&doubts[2], Resolution::NotDone).await;
+    assert_eq!(holder().await, Some(doubts[3].0));
+    resolve(&doubts[3], Resolution::NotDone).await;
+    assert_eq!(holder().await, Some(doubts[1].0));
+    // One that was found done answers once no doubt is left.
+    resolve(&doubts[0], Resolution::Done).await;
+    resolve(&doubts[1], Resolution::NotDone).await;
+    assert_eq!(key_of(&store, "k").await, Some(KeyState::Ended { answer: None }));
+    assert_eq!(holder().await, Some(doubts[0].0));
+    desk.clock.advance_millis(1_000);
+    assert_eq!(holder().await, None);
+    start(&store, keyed("k", "b")).await;
 }
 
 async fn a_lapsed_lease_holds_its_key_until_it_is_looked_into(desk: Desk) {

@@ -125,6 +125,17 @@ impl Desk {
         rusqlite::Connection::open(self.path()).unwrap().query_row(sql, [], |r| r.get(0)).unwrap()
     }
 
+    /// Changes rows behind the store's back.
+    pub(super) fn change(&self, sql: &str) {
+        #[cfg(feature = "postgres")]
+        if let Some((database, _)) = &self.server {
+            let sql = format!("SET search_path = mcp_secure; {sql}");
+            Server::shared().sql(database, &sql);
+            return;
+        }
+        rusqlite::Connection::open(self.path()).unwrap().execute_batch(sql).unwrap();
+    }
+
     /// The file, to break it.
     pub(super) fn file(&self) -> Arc<Sqlite> {
         Arc::new(Sqlite::open(&self.path(), self.clock.clone()).unwrap())

@@ -214,7 +214,7 @@ async fn the_tables_are_made_once_and_a_newer_release_is_refused() {
     }
     server.sql(&database, "UPDATE mcp_secure.meta SET value = 99 WHERE key = 'version'");
     let refused = Postgres::open(&options(server, &database)).await.map(drop);
-    assert_eq!(refused, Err(StoreError::Version { found: 99, known: 1 }));
+    assert_eq!(refused, Err(StoreError::Version { found: 99, known: 2 }));
     let sloppy = server.database();
     server.sql(&sloppy, &format!("ALTER DATABASE {sloppy} SET synchronous_commit = off"));
     let refused = Postgres::open(&options(server, &sloppy)).await.map(drop);
@@ -237,4 +237,89 @@ async fn no_password_is_shown_and_none_travels_in_the_open() {
         Postgres::open(&PostgresOptions::new(nobody).unwrap()).await.map(drop).unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
     assert!(!format!("{refused} {refused:?}").contains("hunter2"));
+}
+
+/// Somebody else holds these rows for a second and a half.
+fn hold(database: &str, rows: &str) -> std::thread::JoinHandle<String> {
+    let (database, rows) = (database.to_owned(), rows.to_owned());
+    std::thread::spawn(move || {
+        let sql = format!(
+            "BEGIN; SELECT count(*) FROM (SELECT 1 FROM mcp_secure.{rows} FOR UPDATE) AS held; \
+             SELECT pg_sleep(1.5); COMMIT"
+        );
+        Server::shared().sql(&database, &sql)
+    })
+}
+
+// On one thread, operations that are handed in together are in one group.
+#[tokio::test]
+async fn an_operation_that_has_to_wait_keeps_nobody_else_waiting() {
+    let server = Server::shared();
+    let database = server.database();
+    let store = open(server, &database).await;
+    let (mut slow, mut held) = (Vec::new(), Vec::new());
+    for cents in 0..4 {
+        slow.push(approved(&store, refund(cents)).await);
+    }
+    for asked in slow.split_off(2) {
+        held.push(start(&store, run_of(&asked)).await);
+    }
+    let plain = start(&store, keyed("plain", "a")).await;
+    let holder = hold(&database, "approvals");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = std::time::Instant::now();
+    let timed = async |work: StoreFuture<'_, bool>| {
+        assert_eq!(work.await, Ok(true));
+        begun.elapsed()
+    };
+    let begins = |run: NewRun| -> StoreFuture<'_, bool> {
+        let committed = store.commit_run(run);
+        Box::pin(async { Ok(matches!(committed.await?, Committed::Running { .. })) })
+    };
+    let ends = |run: &(RunId, Fence)| -> StoreFuture<'_, bool> {
+        let finished = store.finish_run(&run.0, run.1, done(None));
+        Box::pin(async { Ok(finished.await? == Finished::Recorded) })
+    };
+    // As many groups with a slow member as may be on their way at once, and then others.
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::join!(timed(begins(run_of(&slow[1]))), timed(ends(&held[1])))
+    };
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::join!(timed(begins(keyed("b", "a"))), timed(ends(&plain)))
+    };
+    let (slow_begin, with_it, slow_end, slow, after) = tokio::join!(
+        timed(begins(run_of(&slow[0]))),
+        timed(begins(keyed("a", "a"))),
+        timed(ends(&held[0])),
+        later,
+        others
+    );
+    let soon = Duration::from_millis(700);
+    for (what, took) in
+        [("with it", with_it), ("begin after it", after.0), ("end after it", after.1)]
+    {
+        assert!(took < soon, "{what}: {took:?}");
+    }
+    for waited in [slow_begin, slow_end, slow.0, slow.1] {
+        assert!(waited > soon, "nobody was held up: {waited:?}");
+    }
+    holder.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_keeps_no_other_from_being_looked_up() {
+    let server = Server::shared();
+    let database = server.database();
+    let store = open(server, &database).await;
+    start(&store, keyed("k", "a")).await;
+    let broken = start(&store, keyed("broken", "a")).await;
+    let sql = format!("UPDATE mcp_secure.runs SET run = '{{' WHERE run_id = '{}'", broken.0);
+    server.sql(&database, &sql);
+    let of = |key: &str| Digest::of_bytes(key.as_bytes());
+    let (a, b) = (of("k"), of("broken"));
+    let (fine, damaged) = tokio::join!(store.idempotent(&a), store.idempotent(&b));
+    assert!(matches!(fine, Ok(Some(_))), "{fine:?}");
+    assert!(matches!(damaged, Err(StoreError::Corrupt(_))), "{damaged:?}");
 }

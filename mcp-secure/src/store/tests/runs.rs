@@ -9,7 +9,42 @@ cases! {
     a_crash_in_the_middle_is_in_doubt_and_reported_once,
     a_doubt_outlasts_every_window_and_its_late_outcome_settles_nothing,
     somebody_else_resolves_a_doubt_and_not_done_never_revives_it,
+    what_the_audit_does_not_hold_yet_is_told_again,
     rows_of_runs_that_ended_are_dropped_and_doubts_are_kept,
+    a_row_that_cannot_be_read_keeps_no_other_from_being_looked_into,
+}
+
+async fn a_row_that_cannot_be_read_keeps_no_other_from_being_looked_into(desk: Desk) {
+    let store = desk.open().await;
+    let held = [approved(&store, refund(1)).await, approved(&store, refund(2)).await];
+    let mut runs = Vec::new();
+    for run in [keyed("a", "a"), run_of(&held[0]), keyed("b", "a"), run_of(&held[1])] {
+        runs.push(start(&store, run).await.0);
+    }
+    let ran_out = [ask(&store, refund(3)).await, ask(&store, refund(4)).await];
+    // A run, the approval of a run, and a request.
+    desk.change(&format!("UPDATE runs SET run = '{{' || run WHERE run_id = '{}'", runs[0]));
+    for broken in [&held[0], &ran_out[0]] {
+        let sql =
+            format!("UPDATE approvals SET detail = '{{' || detail WHERE id = '{}'", broken.id);
+        desk.change(&sql);
+    }
+    desk.clock.advance_millis(25 * HOUR);
+    let recovered = async || {
+        let lapsed = store.recover().await.unwrap();
+        lapsed.iter().map(|l| l.run_id).collect::<Vec<_>>()
+    };
+    assert_eq!(recovered().await, [runs[2], runs[3]]);
+    assert_eq!(store.expire_due().await.unwrap(), [ran_out[1].id]);
+    assert_eq!(kind_of(&store, &held[1].id).await, StateKind::InDoubt);
+    // The others are left as they are, and every sweep comes by them again.
+    assert_eq!(recovered().await, []);
+    assert_eq!(store.expire_due().await.unwrap(), []);
+    assert_eq!(desk.number("SELECT count(*) FROM runs WHERE state = 'running'"), 2);
+    desk.change("UPDATE runs SET run = substr(run, 2) WHERE run LIKE '{{%'");
+    desk.change("UPDATE approvals SET detail = substr(detail, 2) WHERE detail LIKE '{{%'");
+    assert_eq!(recovered().await, [runs[0], runs[1]]);
+    assert_eq!(store.expire_due().await.unwrap(), [ran_out[0].id]);
 }
 
 async fn an_approval_runs_once_when_two_processes_race(desk: Desk) {
@@ -193,4 +228,32 @@ async fn rows_of_runs_that_ended_are_dropped_and_doubts_are_kept(desk: Desk) {
     // A dropped row gives its id free, and never its fence.
     let (_, fence) = start(&store, NewRun { run_id: over, approval: None, ..run_of(&asked) }).await;
     assert!(fence > last);
+}
+
+async fn what_the_audit_does_not_hold_yet_is_told_again(desk: Desk) {
+    let (a, b) = (desk.open().await, desk.open().await);
+    let ran_out = ask(&a, refund(1)).await.id;
+    let run = start(&a, keyed("k", "a")).await.0;
+    desk.clock.advance_millis(25 * HOUR);
+    let told = async |store: &Shared| {
+        let runs = store.recover().await.unwrap().iter().map(|l| l.run_id).collect::<Vec<_>>();
+        (runs, store.expire_due().await.unwrap())
+    };
+    // Whoever got the first two answers died with them.
+    for store in [&a, &b] {
+        assert_eq!(told(store).await, (vec![run], vec![ran_out]));
+        for other in [&a, &b] {
+            assert_eq!(told(other).await, (vec![], vec![]), "one at a time is to tell it");
+        }
+        desk.clock.advance_millis(30_000);
+    }
+    // A person may have been faster, and the row is kept for as long as it has something to tell.
+    a.resolve_run(&run, Resolution::NotDone, party("bob", "cli")).await.unwrap();
+    desk.clock.advance_millis(48 * HOUR);
+    assert_eq!(a.expire_due().await.unwrap(), [ran_out]);
+    assert_eq!(a.recover().await.unwrap().len(), 1);
+    b.told(vec![run], vec![ran_out]).await.unwrap();
+    desk.clock.advance_millis(30_000);
+    assert_eq!(told(&a).await, (vec![], vec![]));
+    assert_eq!(b.run(&run).await.unwrap(), None);
 }

@@ -4,6 +4,7 @@ cases! {
     a_bucket_grants_its_burst_and_then_its_rate,
     two_processes_never_take_more_than_the_bucket_holds,
     a_full_bucket_is_forgotten,
+    what_is_taken_while_full_buckets_are_dropped_is_not_forgotten,
     a_switch_is_seen_by_every_process_until_it_is_on_again,
 }
 
@@ -52,6 +53,28 @@ async fn a_full_bucket_is_forgotten(desk: Desk) {
     desk.clock.advance_millis(2_000);
     store.expire_due().await.unwrap();
     assert_eq!(desk.number("SELECT count(*) FROM buckets"), 0);
+}
+
+async fn what_is_taken_while_full_buckets_are_dropped_is_not_forgotten(desk: Desk) {
+    let (store, sweeper) = (desk.open().await, desk.open().await);
+    let rate = Rate { burst: 1, every_us: 1_000_000 };
+    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let sweeps = tokio::spawn({
+        let over = Arc::clone(&over);
+        async move {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                sweeper.expire_due().await.unwrap();
+            }
+        }
+    });
+    for n in 0..400 {
+        assert_eq!(store.lease(&bucket(), rate, 1).await.unwrap().granted, 1, "round {n}");
+        assert_eq!(store.lease(&bucket(), rate, 1).await.unwrap().granted, 0, "round {n}");
+        // Full again, so the sweep drops it, just when it is taken from.
+        desk.clock.advance_millis(1_000);
+    }
+    over.store(true, std::sync::atomic::Ordering::Relaxed);
+    sweeps.await.unwrap();
 }
 
 async fn a_switch_is_seen_by_every_process_until_it_is_on_again(desk: Desk) {

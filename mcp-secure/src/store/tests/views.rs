@@ -95,6 +95,7 @@ async fn a_doubt_that_is_resolved_moves_key_and_approval_along(desk: Desk) {
         let run = start(&store, NewRun { idempotency: key(&name), ..run_of(&asked) }).await;
         desk.clock.advance_millis(30_000);
         assert_eq!(store.recover().await.unwrap().len(), 1);
+        store.told(vec![run.0], vec![]).await.unwrap();
         if late {
             let rollback = Some(NewRollback { output: json!("r"), within_ms: 1_000 });
             let result = Digest::of_bytes(b"result");
