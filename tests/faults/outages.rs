@@ -11,7 +11,7 @@ use crate::desk::{Desk, Store};
 use crate::round::settle;
 
 /// Keeps calls in flight for `length`, and counts how they were answered.
-fn load(client: &mut Client, bills: &Bills, length: Duration) -> BTreeMap<String, u64> {
+pub(crate) fn load(client: &mut Client, bills: &Bills, length: Duration) -> BTreeMap<String, u64> {
     let until = Instant::now() + length;
     let mut heard: BTreeMap<String, u64> = BTreeMap::new();
     let mut flying = BTreeSet::new();
@@ -38,7 +38,7 @@ fn load(client: &mut Client, bills: &Bills, length: Duration) -> BTreeMap<String
     }
 }
 
-fn done(heard: &BTreeMap<String, u64>) -> u64 {
+pub(crate) fn done(heard: &BTreeMap<String, u64>) -> u64 {
     heard.get("done").copied().unwrap_or(0)
 }
 
@@ -68,7 +68,7 @@ fn refused_alone(heard: &BTreeMap<String, u64>) {
 fn a_database_that_crashes_under_load_is_refused_to_callers_and_comes_back_without_a_restart() {
     let server = Postgres::durable();
     let desk = Desk::on(Some(&server));
-    let (mut client, bills) = (desk.serve(), Bills::default());
+    let (mut client, bills) = (desk.serve(), Bills::small());
     assert!(done(&load(&mut client, &bills, Duration::from_secs(1))) > 0);
     for _ in 0..3 {
         let heard = std::thread::scope(|scope| {
@@ -90,6 +90,41 @@ fn a_database_that_crashes_under_load_is_refused_to_callers_and_comes_back_witho
 }
 
 #[test]
+fn b14_a_limit_that_a_database_does_not_count_lets_nothing_through() {
+    let server = Postgres::durable();
+    let desk = Desk::on(Some(&server));
+    let mut client = desk.serve();
+    let mut bill = 0;
+    let mut ask = |tool: &str| {
+        bill += 1;
+        client.ask_of(tool, bill)
+    };
+    assert_eq!(ask("look_up"), Answer::Done { replayed: false });
+    assert_eq!(ask("remind"), Answer::Done { replayed: false });
+    server.crash();
+    // What was counted ahead is used up, or is no longer good after a second.
+    std::thread::sleep(Duration::from_millis(1200));
+    for tool in ["look_up", "remind", "look_up", "remind"] {
+        let Answer::Refused { code, executed, .. } = ask(tool) else {
+            panic!("{tool} was let through, and nobody counted it");
+        };
+        assert_eq!(executed, false, "{tool}: {code}");
+        // A server that has not heard of its switches for three seconds takes all for off.
+        assert!(["audit_unavailable", "switched_off"].contains(&code.as_str()), "{tool}: {code}");
+    }
+    assert_eq!(desk.effects("reminded").len(), 1);
+    server.run();
+    let begun = Instant::now();
+    while ask("remind") != (Answer::Done { replayed: false }) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not work again");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(ask("look_up"), Answer::Done { replayed: false });
+    drop(client);
+    desk.run(&["audit", "verify"]);
+}
+
+#[test]
 fn connections_that_are_cut_under_load_cost_no_call_its_truth() {
     let server = Postgres::durable();
     let database = server.database();
@@ -98,7 +133,7 @@ fn connections_that_are_cut_under_load_cost_no_call_its_truth() {
          WHERE datname = '{database}') AS cut WHERE ended"
     );
     let desk = Desk::new(Store::Postgres { server: &server, database });
-    let (mut client, bills) = (desk.serve(), Bills::default());
+    let (mut client, bills) = (desk.serve(), Bills::small());
     assert!(done(&load(&mut client, &bills, Duration::from_secs(1))) > 0);
     let (heard, cuts) = std::thread::scope(|scope| {
         let cuts = scope.spawn(|| {
@@ -138,7 +173,7 @@ fn until_it_is_refused(client: &mut Client, bills: &Bills) -> BTreeMap<String, u
 fn a_database_whose_disk_is_full_is_refused_to_callers_and_works_again_once_there_is_room() {
     let server = Postgres::durable_with_a_small_log();
     let desk = Desk::on(Some(&server));
-    let (mut client, bills) = (desk.serve(), Bills::default());
+    let (mut client, bills) = (desk.serve(), Bills::small());
     assert!(done(&load(&mut client, &bills, Duration::from_secs(1))) > 0);
 
     // No table finds room any more. The server goes on, and says so.
