@@ -13,7 +13,12 @@ pub(crate) enum Answer {
     /// It was carried out; replayed where that was before.
     Done { replayed: bool },
     /// A structured refusal.
-    Refused { code: String, executed: Value, reason: String },
+    Refused { code: String, executed: Value, reason: String, approval: Option<String> },
+}
+
+/// Whether a lead has to approve a bill. People are slow, so most are small.
+pub(crate) const fn is_large(bill: u32) -> bool {
+    bill % 10 == 5
 }
 
 /// A server process and the pipe to it.
@@ -43,10 +48,15 @@ impl Client {
         Self { stdin: child.stdin.take(), child, lines }
     }
 
+    /// Asks for a bill to be paid, a large one by way of a person.
     pub(crate) fn pay(&mut self, bill: u32) -> Result<(), Gone> {
+        self.call(if is_large(bill) { "pay_large_bill" } else { "pay_bill" }, bill)
+    }
+
+    fn call(&mut self, tool: &str, bill: u32) -> Result<(), Gone> {
         let message = json!({
             "jsonrpc": "2.0", "id": bill, "method": "tools/call",
-            "params": {"name": "pay_bill", "arguments": {"bill": bill}, "_meta": {
+            "params": {"name": tool, "arguments": {"bill": bill}, "_meta": {
                 "io.modelcontextprotocol/protocolVersion": "2026-07-28",
                 "io.modelcontextprotocol/clientInfo": {"name": "faults", "version": "1"},
                 "io.modelcontextprotocol/clientCapabilities": {},
@@ -72,7 +82,8 @@ impl Client {
             assert!(structured["code"].is_string(), "no structured refusal: {message:#}");
             assert!(structured["request_id"].is_string(), "no request id: {message:#}");
             let executed = structured["executed"].clone();
-            Answer::Refused { code: text("code"), executed, reason: text("reason") }
+            let approval = structured["approval_id"].as_str().map(ToOwned::to_owned);
+            Answer::Refused { code: text("code"), executed, reason: text("reason"), approval }
         } else {
             assert_eq!(structured["bill"], json!(bill), "{message:#}");
             let marked = |(name, value): (&String, &Value)| {
@@ -87,6 +98,16 @@ impl Client {
     /// Asks until the answer to this bill is there.
     pub(crate) fn ask(&mut self, bill: u32) -> Answer {
         self.pay(bill).expect("a server that takes calls");
+        self.wait_for(bill)
+    }
+
+    /// Asks this tool about a bill that nobody else asks about, until the answer is there.
+    pub(crate) fn ask_of(&mut self, tool: &str, bill: u32) -> Answer {
+        self.call(tool, bill).expect("a server that takes calls");
+        self.wait_for(bill)
+    }
+
+    fn wait_for(&mut self, bill: u32) -> Answer {
         loop {
             match self.answer(Duration::from_secs(60)).expect("a server that answers") {
                 Some((of, answer)) if of == bill => return answer,

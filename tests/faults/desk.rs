@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use mcp_secure_test_postgres::Server as Postgres;
 use serde_json::Value;
@@ -77,9 +78,45 @@ impl<'a> Desk<'a> {
         Client::start(command)
     }
 
+    /// What a command did, well or not.
+    pub(crate) fn try_run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// A command that is killed after a while, if it has not ended by then. True where it had not.
+    pub(crate) fn killed(&self, arguments: &[&str], after: Duration) -> bool {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(after);
+        let lives = child.try_wait().unwrap().is_none();
+        drop(child.kill());
+        child.wait().unwrap();
+        lives
+    }
+
+    /// Sets the store's time ahead, as a process does whose clock is wrong.
+    pub(crate) fn step_ahead(&self, by: Duration) {
+        let millis = by.as_millis();
+        match &self.store {
+            Store::Sqlite => {
+                let store = rusqlite::Connection::open(self.data().join("mcp-secure.sqlite"));
+                let store = store.unwrap();
+                store.busy_timeout(Duration::from_secs(30)).unwrap();
+                let sql = format!("UPDATE meta SET value = value + {millis} WHERE key = 'time'");
+                assert_eq!(store.execute(&sql, ()).unwrap(), 1);
+            }
+            Store::Postgres { server, database } => {
+                let sql = format!(
+                    "UPDATE mcp_secure.meta SET value = value + {millis} WHERE key = 'time' RETURNING 1"
+                );
+                assert_eq!(server.sql(database, &sql), "1");
+            }
+        }
+    }
+
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        let output = self.command(arguments).output().unwrap();
+        let output = self.try_run(arguments);
         assert!(
             output.status.success(),
             "{arguments:?}: {}",
@@ -94,11 +131,12 @@ impl<'a> Desk<'a> {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// What really happened: the requests that paid each bill.
-    pub(crate) fn effects(&self) -> BTreeMap<u32, Vec<String>> {
+    /// What really happened of this kind: the requests that did it to each bill.
+    pub(crate) fn effects(&self, kind: &str) -> BTreeMap<u32, Vec<String>> {
         let ledger = rusqlite::Connection::open(self.data().join("ledger.sqlite")).unwrap();
-        let mut rows = ledger.prepare("SELECT bill, request_id FROM effects").unwrap();
-        let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let mut rows =
+            ledger.prepare("SELECT bill, request_id FROM effects WHERE kind = ?1").unwrap();
+        let rows = rows.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let mut effects: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         for row in rows {
             let (bill, request_id) = row.unwrap();

@@ -39,7 +39,10 @@ fn kill_again_and_again(store: &str, postgres: Option<&Postgres>) {
         "{store}: {rounds} rounds in {:.0?}, seed {seed}: {tally:?}; lost 0, twice 0",
         begun.elapsed()
     );
-    assert!(tally.kills >= kills.min(50), "too few kills in time: {tally:?}");
+    assert!(tally.kills >= kills, "too few kills in time, of {kills}: {tally:?}");
+    assert!(tally.approved > 0 && tally.taken_back > 0, "{tally:?}");
+    // A hundred servers may be dead before a slow machine has started many commands.
+    assert!(tally.commands_killed > 0 || number("MCP_SECURE_KILLS").is_none(), "{tally:?}");
     assert!(
         tally.in_doubt > 0 && tally.happened > 0 && tally.happened < tally.in_doubt,
         "{tally:?}"

@@ -6,7 +6,9 @@
 
 mod bills;
 mod client;
+mod clocks;
 mod desk;
 mod kills;
 mod outages;
+mod people;
 mod round;

@@ -1,8 +1,6 @@
 //! What becomes of calls while PostgreSQL is away. They are refused in a structured way, and nothing has to be restarted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mcp_secure_test_postgres::Server as Postgres;
@@ -13,7 +11,7 @@ use crate::desk::{Desk, Store};
 use crate::round::settle;
 
 /// Keeps calls in flight for `length`, and counts how they were answered.
-fn load(client: &mut Client, bills: &Bills, length: Duration) -> BTreeMap<String, u64> {
+pub(crate) fn load(client: &mut Client, bills: &Bills, length: Duration) -> BTreeMap<String, u64> {
     let until = Instant::now() + length;
     let mut heard: BTreeMap<String, u64> = BTreeMap::new();
     let mut flying = BTreeSet::new();
@@ -40,7 +38,7 @@ fn load(client: &mut Client, bills: &Bills, length: Duration) -> BTreeMap<String
     }
 }
 
-fn done(heard: &BTreeMap<String, u64>) -> u64 {
+pub(crate) fn done(heard: &BTreeMap<String, u64>) -> u64 {
     heard.get("done").copied().unwrap_or(0)
 }
 
@@ -70,7 +68,7 @@ fn refused_alone(heard: &BTreeMap<String, u64>) {
 fn a_database_that_crashes_under_load_is_refused_to_callers_and_comes_back_without_a_restart() {
     let server = Postgres::durable();
     let desk = Desk::on(Some(&server));
-    let (mut client, bills) = (desk.serve(), Bills::default());
+    let (mut client, bills) = (desk.serve(), Bills::small());
     assert!(done(&load(&mut client, &bills, Duration::from_secs(1))) > 0);
     for _ in 0..3 {
         let heard = std::thread::scope(|scope| {
@@ -92,84 +90,109 @@ fn a_database_that_crashes_under_load_is_refused_to_callers_and_comes_back_witho
 }
 
 #[test]
+fn b14_a_limit_that_a_database_does_not_count_lets_nothing_through() {
+    let server = Postgres::durable();
+    let desk = Desk::on(Some(&server));
+    let mut client = desk.serve();
+    let mut bill = 0;
+    let mut ask = |tool: &str| {
+        bill += 1;
+        client.ask_of(tool, bill)
+    };
+    assert_eq!(ask("look_up"), Answer::Done { replayed: false });
+    assert_eq!(ask("remind"), Answer::Done { replayed: false });
+    server.crash();
+    // What was counted ahead is used up, or is no longer good after a second.
+    std::thread::sleep(Duration::from_millis(1200));
+    for tool in ["look_up", "remind", "look_up", "remind"] {
+        let Answer::Refused { code, executed, .. } = ask(tool) else {
+            panic!("{tool} was let through, and nobody counted it");
+        };
+        assert_eq!(executed, false, "{tool}: {code}");
+        // A server that has not heard of its switches for three seconds takes all for off.
+        assert!(["audit_unavailable", "switched_off"].contains(&code.as_str()), "{tool}: {code}");
+    }
+    assert_eq!(desk.effects("reminded").len(), 1);
+    server.run();
+    let begun = Instant::now();
+    while ask("remind") != (Answer::Done { replayed: false }) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not work again");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(ask("look_up"), Answer::Done { replayed: false });
+    drop(client);
+    desk.run(&["audit", "verify"]);
+}
+
+#[test]
 fn connections_that_are_cut_under_load_cost_no_call_its_truth() {
     let server = Postgres::durable();
     let database = server.database();
     let cut = format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity \
+         WHERE datname = '{database}') AS cut WHERE ended"
     );
     let desk = Desk::new(Store::Postgres { server: &server, database });
-    let (mut client, bills) = (desk.serve(), Bills::default());
+    let (mut client, bills) = (desk.serve(), Bills::small());
     assert!(done(&load(&mut client, &bills, Duration::from_secs(1))) > 0);
-    let heard = std::thread::scope(|scope| {
-        scope.spawn(|| {
+    let (heard, cuts) = std::thread::scope(|scope| {
+        let cuts = scope.spawn(|| {
+            let mut cuts = Vec::new();
             for _ in 0..20 {
                 std::thread::sleep(Duration::from_millis(150));
-                server.sql("postgres", &cut);
+                cuts.push(server.sql("postgres", &cut).parse::<u32>().unwrap());
             }
+            cuts
         });
-        load(&mut client, &bills, Duration::from_secs(4))
+        let heard = load(&mut client, &bills, Duration::from_secs(4));
+        (heard, cuts.join().unwrap())
     });
-    println!("cut: {heard:?}");
+    println!("cut: {cuts:?}: {heard:?}");
+    // Connections were there to be cut, again and again: it came back each time.
+    assert!(cuts.iter().filter(|ended| **ended > 0).count() >= 10, "{cuts:?}: {heard:?}");
     assert!(done(&heard) > 0, "{heard:?}");
     until_it_works(&mut client, &bills);
     drop(client);
     println!("{:?}", settle(&desk, &bills));
 }
 
-/// A small disk of its own.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path) -> Option<Self> {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=96m,mode=0777", "none"]).arg(at);
-        mount.status().is_ok_and(|status| status.success()).then(|| Self(at.to_owned()))
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg(&self.0).status());
-    }
-}
-
-/// Needs the right to mount a file system, which a test that runs as an ordinary user has not; it then says so.
-#[test]
-fn a_database_whose_disk_is_full_is_refused_to_callers_and_works_again_once_there_is_room() {
-    let place = tempfile::tempdir().unwrap();
-    let Some(disk) = Disk::mount(place.path()) else {
-        println!("not run: a small file system can not be mounted here");
-        return;
-    };
-    let server = Postgres::durable_in(&disk.0);
-    let desk = Desk::on(Some(&server));
-    let (mut client, bills) = (desk.serve(), Bills::default());
-    assert!(done(&load(&mut client, &bills, Duration::from_secs(1))) > 0);
-    let filler = disk.0.join("filler");
-    // All that is left; what was set aside as log before may last for a while.
-    drop(
-        Command::new("dd")
-            .args(["if=/dev/zero", "bs=64k"])
-            .arg(format!("of={}", filler.display()))
-            .output(),
-    );
+/// Load until something is refused.
+fn until_it_is_refused(client: &mut Client, bills: &Bills) -> BTreeMap<String, u64> {
     let begun = Instant::now();
-    let heard = loop {
-        let heard = load(&mut client, &bills, Duration::from_secs(1));
+    loop {
+        let heard = load(client, bills, Duration::from_secs(1));
         if heard.keys().any(|word| word != "done") {
-            break heard;
+            println!("disk full after {:.0?}: {heard:?}", begun.elapsed());
+            return heard;
         }
         assert!(begun.elapsed() < Duration::from_secs(120), "the disk never fills: {heard:?}");
-    };
-    println!("disk full after {:.0?}: {heard:?}", begun.elapsed());
-    refused_alone(&heard);
-    std::fs::remove_file(&filler).unwrap();
-    // A PostgreSQL whose log finds no room ends itself; an operator starts it again.
-    if !server.answers() {
-        server.stop();
-        server.run();
     }
+}
+
+#[test]
+fn a_database_whose_disk_is_full_is_refused_to_callers_and_works_again_once_there_is_room() {
+    let server = Postgres::durable_with_a_small_log();
+    let desk = Desk::on(Some(&server));
+    let (mut client, bills) = (desk.serve(), Bills::small());
+    assert!(done(&load(&mut client, &bills, Duration::from_secs(1))) > 0);
+
+    // No table finds room any more. The server goes on, and says so.
+    server.limit_files(&(1 << 20).to_string());
+    refused_alone(&until_it_is_refused(&mut client, &bills));
+    assert!(server.answers());
+    server.limit_files("unlimited");
+    until_it_works(&mut client, &bills);
+
+    // Nor does its log: a PostgreSQL ends itself then, and an operator starts it again.
+    server.limit_files("1");
+    refused_alone(&until_it_is_refused(&mut client, &bills));
+    let begun = Instant::now();
+    while server.answers() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it goes on without a log");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    server.stop();
+    server.run();
     until_it_works(&mut client, &bills);
     drop(client);
     println!("{:?}", settle(&desk, &bills));

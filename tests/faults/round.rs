@@ -1,12 +1,13 @@
 //! One round: servers on one fresh store, killed again and again, and then what everybody knows is compared.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bills::Bills;
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Client, is_large};
 use crate::desk::Desk;
+use crate::people;
 
 /// Calls that one client keeps in flight.
 const IN_FLIGHT: usize = 4;
@@ -23,6 +24,9 @@ pub(crate) struct Tally {
     pub(crate) in_doubt: u64,
     pub(crate) happened: u64,
     pub(crate) resolved: u64,
+    pub(crate) approved: u64,
+    pub(crate) taken_back: u64,
+    pub(crate) commands_killed: u64,
 }
 
 impl Tally {
@@ -34,6 +38,9 @@ impl Tally {
         self.in_doubt += other.in_doubt;
         self.happened += other.happened;
         self.resolved += other.resolved;
+        self.approved += other.approved;
+        self.taken_back += other.taken_back;
+        self.commands_killed += other.commands_killed;
     }
 }
 
@@ -62,19 +69,27 @@ pub(crate) fn round(desk: &Desk<'_>, kills: u64, until: Instant, seed: u64) -> T
     let begun = Instant::now();
     let first = bills.next();
     bills.heard(first, &desk.serve().ask(first));
-    std::thread::scope(|scope| {
-        for server in 0..SERVERS {
-            let (bills, killed, early) = (&bills, &killed, &early);
-            scope.spawn(move || {
-                let mut dice = Dice::new(seed * SERVERS + server + 1);
-                while killed.fetch_add(1, Ordering::Relaxed) < kills && Instant::now() < until {
-                    if life(desk, bills, &mut dice) {
-                        early.fetch_add(1, Ordering::Relaxed);
+    let stop = AtomicBool::new(false);
+    let commands_killed = std::thread::scope(|scope| {
+        let servers: Vec<_> = (0..SERVERS)
+            .map(|server| {
+                let (bills, killed, early) = (&bills, &killed, &early);
+                scope.spawn(move || {
+                    let mut dice = Dice::new(seed * SERVERS + server + 1);
+                    while killed.fetch_add(1, Ordering::Relaxed) < kills && Instant::now() < until {
+                        if life(desk, bills, &mut dice) {
+                            early.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
-                }
-                killed.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
+                    killed.fetch_sub(1, Ordering::Relaxed);
+                })
+            })
+            .collect();
+        let people = scope.spawn(|| people::work(desk, &bills, Dice::new(!seed), &stop));
+        let ended: Vec<_> = servers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        stop.store(true, Ordering::Relaxed);
+        assert!(ended.iter().all(Result::is_ok), "see above");
+        people.join().unwrap()
     });
     let since = Instant::now();
     let mut tally = settle(desk, &bills);
@@ -82,6 +97,7 @@ pub(crate) fn round(desk: &Desk<'_>, kills: u64, until: Instant, seed: u64) -> T
     println!("  killing {killing:.1?}, looking {looking:.1?}, refusals {:?}", bills.refusals());
     tally.kills = killed.load(Ordering::Relaxed);
     tally.killed_at_start = early.load(Ordering::Relaxed);
+    tally.commands_killed = commands_killed;
     tally
 }
 
@@ -135,13 +151,19 @@ pub(crate) fn settle(desk: &Desk<'_>, bills: &Bills) -> Tally {
     let begun = Instant::now();
     while bills.left() > 0 {
         assert!(begun.elapsed() < Duration::from_secs(60), "never answered: {bills:?}");
+        people::approve(desk, bills);
         match bills.unanswered() {
             Some(bill) => bills.heard(bill, &client.ask(bill)),
             None => std::thread::sleep(Duration::from_millis(20)),
         }
     }
+    // A command that was killed holds its run for a while yet.
+    while desk.states().contains_key("running") {
+        assert!(begun.elapsed() < Duration::from_secs(90), "runs for ever: {:?}", desk.states());
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let (done, in_doubt) = (bills.done(), bills.in_doubt());
-    let effects = desk.effects();
+    let effects = desk.effects("paid");
     let twice: Vec<_> = effects.iter().filter(|(_, requests)| requests.len() > 1).collect();
     assert!(twice.is_empty(), "paid twice: {twice:?}");
     let lost: Vec<_> = done.iter().filter(|bill| !effects.contains_key(bill)).collect();
@@ -150,8 +172,9 @@ pub(crate) fn settle(desk: &Desk<'_>, bills: &Bills) -> Tally {
         effects.keys().filter(|b| !done.contains(b) && !in_doubt.contains(b)).collect();
     assert!(unasked.is_empty(), "paid, and nobody was told anything: {unasked:?}");
     let intents = desk.intents();
-    let unrecorded: Vec<_> =
-        effects.values().flatten().filter(|request| !intents.contains(*request)).collect();
+    let taken_back = desk.effects("taken back");
+    let requests = effects.values().chain(taken_back.values()).flatten();
+    let unrecorded: Vec<_> = requests.filter(|request| !intents.contains(*request)).collect();
     assert!(unrecorded.is_empty(), "happened unrecorded: {unrecorded:?}");
 
     let states = desk.states();
@@ -161,7 +184,8 @@ pub(crate) fn settle(desk: &Desk<'_>, bills: &Bills) -> Tally {
     assert_eq!(resolved, states.get("in_doubt").copied().unwrap_or(0));
     assert_eq!(desk.states().get("in_doubt"), None);
 
-    after(desk, &mut client, &done, &in_doubt);
+    let taken_back = people::take_the_rest_back(desk, bills);
+    after(desk, &mut client, bills);
     drop(client);
     desk.run(&["audit", "verify"]);
     let count = |bills: &BTreeSet<u32>| bills.len() as u64;
@@ -171,6 +195,8 @@ pub(crate) fn settle(desk: &Desk<'_>, bills: &Bills) -> Tally {
         in_doubt: states.get("in_doubt").copied().unwrap_or(0),
         happened,
         resolved,
+        approved: done.iter().filter(|bill| is_large(**bill)).count() as u64,
+        taken_back,
         ..Tally::default()
     }
 }
@@ -189,7 +215,9 @@ fn resolve(desk: &Desk<'_>) -> (u64, u64) {
             (text("id"), text("request_id"))
         })
         .collect();
-    let paid: BTreeSet<String> = desk.effects().into_values().flatten().collect();
+    let effects = [desk.effects("paid"), desk.effects("taken back")];
+    let paid: BTreeSet<String> =
+        effects.into_iter().flat_map(std::collections::BTreeMap::into_values).flatten().collect();
     let happened = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for share in runs.chunks(runs.len().div_ceil(2).max(1)) {
@@ -213,17 +241,25 @@ fn resolve(desk: &Desk<'_>) -> (u64, u64) {
 
 /// After all doubts are resolved: what is done stays done, what never happened can be asked for again, and in the end every
 /// bill is paid exactly once.
-fn after(desk: &Desk<'_>, client: &mut Client, done: &BTreeSet<u32>, in_doubt: &BTreeSet<u32>) {
-    let paid = desk.effects();
-    for bill in done {
+fn after(desk: &Desk<'_>, client: &mut Client, bills: &Bills) {
+    let (done, in_doubt) = (bills.done(), bills.in_doubt());
+    let paid = desk.effects("paid");
+    for bill in &done {
         // An answer that came though its end could not be written down was in doubt, and is resolved now.
         let answer = client.ask(*bill);
         let known = matches!(&answer, Answer::Done { replayed: true })
             || matches!(&answer, Answer::Refused { executed, .. } if *executed == true);
         assert!(known, "bill {bill}: {answer:?}");
     }
-    for bill in in_doubt {
-        match client.ask(*bill) {
+    for bill in &in_doubt {
+        let mut answer = client.ask(*bill);
+        if matches!(&answer, Answer::Refused { code, .. } if code == "approval_required") {
+            // The approval was used up by the run that never happened.
+            bills.heard(*bill, &answer);
+            people::approve(desk, bills);
+            answer = client.ask(*bill);
+        }
+        match answer {
             Answer::Done { replayed: false } => assert!(!paid.contains_key(bill), "bill {bill}"),
             Answer::Done { replayed: true } => {}
             Answer::Refused { executed, .. } if executed == true => {
@@ -232,8 +268,8 @@ fn after(desk: &Desk<'_>, client: &mut Client, done: &BTreeSet<u32>, in_doubt: &
             other @ Answer::Refused { .. } => panic!("bill {bill}: {other:?}"),
         }
     }
-    let effects = desk.effects();
-    for bill in done.union(in_doubt) {
+    let effects = desk.effects("paid");
+    for bill in done.union(&in_doubt) {
         assert_eq!(effects.get(bill).map(Vec::len), Some(1), "bill {bill}");
     }
 }

@@ -1,6 +1,6 @@
 //! The fleet as it is started, and calls through its proxy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ fn program() -> &'static PathBuf {
         // The packages and features of `scripts/test`, so that nothing is built twice.
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
-            .args(["--bin", "fleet"])
+            .args(["--features", "mcp-secure/postgres", "--bin", "fleet"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status()
             .unwrap();
@@ -193,20 +193,58 @@ impl Fleet {
         assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
     }
 
-    /// How often each order had an effect of this kind, as the application's own table has it.
-    pub(crate) fn all_effects(&self, kind: &str) -> BTreeMap<u32, u64> {
-        let sql = format!(
-            "SELECT substr(order_id, 5), count(*) FROM effects WHERE kind = '{kind}' GROUP BY 1"
-        );
+    /// What the application's own tables answer, a row a line.
+    fn sql(&self, sql: &str) -> String {
         let psql = r#". "$0"; exec psql "$FLEET_DATABASE" -X -A -t -c "$1""#;
         let output =
             Command::new("bash").args(["-c", psql]).arg(&self.shell).arg(sql).output().unwrap();
         assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// How often each order had an effect of this kind.
+    pub(crate) fn all_effects(&self, kind: &str) -> BTreeMap<u32, u64> {
+        let sql = format!(
+            "SELECT substr(order_id, 5), count(*) FROM effects WHERE kind = '{kind}' GROUP BY 1"
+        );
         let pair = |line: &str| {
             let (order, count) = line.split_once('|').unwrap();
             (order.parse().unwrap(), count.parse().unwrap())
         };
-        String::from_utf8(output.stdout).unwrap().lines().map(pair).collect()
+        self.sql(&sql).lines().map(pair).collect()
+    }
+
+    /// The requests that had an effect.
+    pub(crate) fn effective_requests(&self) -> BTreeSet<String> {
+        self.sql("SELECT request_id FROM effects").lines().map(ToOwned::to_owned).collect()
+    }
+
+    /// A request of a client of 2025, which knows no `_meta`, and what came of it: which server, its session, the result.
+    pub(crate) fn legacy(&self, message: &Value) -> (u32, Option<String>, Value) {
+        let message = message.to_string();
+        let request = format!(
+            "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             accept: application/json, text/event-stream\r\nmcp-protocol-version: 2025-11-25\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{message}",
+            self.address,
+            self.token,
+            message.len(),
+        );
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{text}");
+        let header = |name: &str| {
+            let named = |line: &str| Some(line.strip_prefix(name)?.trim().to_owned());
+            head.lines().find_map(named)
+        };
+        let start = body.rfind(r#"{"jsonrpc""#).unwrap_or_else(|| panic!("no message: {text}"));
+        let message: Value = serde_json::from_str(&body[start..=body.rfind('}').unwrap()]).unwrap();
+        let replica = header("x-replica:").expect("the server that answered").parse().unwrap();
+        (replica, header("mcp-session-id:"), message["result"].clone())
     }
 
     /// Tells it to end and waits until it has. How it ended, and what it kept its files in.

@@ -33,6 +33,26 @@ fn any_server_answers_any_call() {
 }
 
 #[test]
+fn a_client_of_2025_needs_no_session_and_so_no_server_of_its_own() {
+    let fleet = Fleet::shared();
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}});
+    let (first, session, welcome) = fleet.legacy(&hello);
+    assert_eq!(welcome["protocolVersion"], json!("2025-11-25"));
+    assert_eq!(session, None, "a session would be one server's");
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+        "name": "get_order", "arguments": {"order_id": "ord_1"}}});
+    let mut answered = BTreeSet::from([first]);
+    for _ in 0..5 {
+        let (replica, session, result) = fleet.legacy(&call);
+        assert_eq!(result["structuredContent"]["amount_cents"], json!(1001), "{result:#}");
+        assert_eq!(session, None);
+        answered.insert(replica);
+    }
+    assert_eq!(answered, BTreeSet::from([1, 2, 3]));
+}
+
+#[test]
 fn what_was_asked_of_one_and_decided_elsewhere_runs_on_another_and_is_taken_back_once() {
     let fleet = Fleet::shared();
     let refund = json!({"order_id": "ord_2", "amount_cents": 500});
@@ -143,6 +163,14 @@ fn a_server_that_is_killed_under_load_loses_no_acknowledged_call_and_does_none_t
     let lost: Vec<_> = known.keys().filter(lost).collect();
     assert!(lost.is_empty(), "acknowledged and never taken: {lost:?}");
     assert!(effects.keys().all(|number| known.contains_key(number)));
+    // Whatever happened is on record, by whichever server it was done.
+    let words = ["audit", "query", "--outcome", "intent", "--format", "json"];
+    let intents: Value = serde_json::from_str(&fleet.run(&words)).unwrap();
+    let request = |record: &Value| record["request_id"].as_str().unwrap().to_owned();
+    let intents: BTreeSet<String> = intents.as_array().unwrap().iter().map(request).collect();
+    let effective = fleet.effective_requests();
+    let unrecorded: Vec<_> = effective.difference(&intents).collect();
+    assert!(effective.len() > 50 && unrecorded.is_empty(), "happened unrecorded: {unrecorded:?}");
     // A server that was killed was started again, and is in turn.
     let back = Instant::now();
     let mut answered = BTreeSet::new();

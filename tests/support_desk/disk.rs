@@ -28,17 +28,62 @@ fn limit_files(server: &Server, limit: &str) {
     assert!(set.expect("`prlimit` runs").success(), "`prlimit` failed");
 }
 
-#[test]
-fn b18_a_full_disk_stops_what_cannot_be_recorded_and_nothing_is_lost() {
-    let desk = Desk::new();
-    // A write past the limit is to fail as on a full disk, and not to end the process by a signal.
-    let server = Server::start(|address| {
+/// A server for which a write past a limit fails as on a full disk, and does not end the process by a signal.
+fn unkilled_by_limits(desk: &Desk) -> Server {
+    Server::start(|address| {
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(program());
         command.env_remove("MCP_SECURE_DATA").arg("--data").arg(desk.data());
         command.args(["serve", "--http", address]);
         command
-    });
+    })
+}
+
+#[test]
+fn a_store_without_room_changes_nothing_spends_no_approval_and_leaves_reads_on_record() {
+    let desk = Desk::new();
+    let server = unkilled_by_limits(&desk);
+    let alice = desk.token("alice");
+    let asked = server.ask(&alice, "request_refund", &refund_arguments());
+    desk.approve(structured(&asked)["approval_id"].as_str().unwrap(), "bob");
+
+    // The store's log is by far the largest file, and the only one that finds no room beyond its size.
+    let log = desk.data().join("mcp-secure.sqlite-wal");
+    let size = |path: &Path| std::fs::metadata(path).unwrap().len();
+    let mut drafted = 0;
+    while size(&log) < largest(&desk.data().join("audit")) + 200_000 {
+        drafted += 1;
+        let draft = json!({
+            "customer_id": "cus_1001", "subject": format!("number {drafted}"),
+            "body": "text", "priority": "low",
+        });
+        let answer = server.ask(&alice, "create_support_ticket_draft", &draft);
+        assert!(structured(&answer)["draft_id"].is_string(), "{answer:#}");
+        assert!(drafted < 1000, "the store's log does not grow");
+    }
+    limit_files(&server, &format!("{}:unlimited", size(&log)));
+    for _ in 0..3 {
+        let refused = server.ask(&alice, "request_refund", &refund_arguments());
+        assert_eq!(refusal_code(&refused), "audit_unavailable", "{refused:#}");
+        assert_eq!(structured(&refused)["executed"], json!(false), "{refused:#}");
+        let customer = json!({"customer_id": "cus_1001"});
+        let read = server.ask(&alice, "get_account_health_summary", &customer);
+        assert_eq!(structured(&read)["health"], json!("good"), "{read:#}");
+    }
+    assert_eq!(desk.effects("refund.paid"), 0);
+
+    limit_files(&server, "unlimited:unlimited");
+    let paid = server.ask(&alice, "request_refund", &refund_arguments());
+    assert_eq!(structured(&paid)["status"], json!("refunded"), "{paid:#}");
+    assert_eq!(desk.effects("refund.paid"), 1);
+    desk.effects_are_on_record();
+    desk.audit_holds();
+}
+
+#[test]
+fn b18_a_full_disk_stops_what_cannot_be_recorded_and_nothing_is_lost() {
+    let desk = Desk::new();
+    let server = unkilled_by_limits(&desk);
     let alice = desk.token("alice");
     let asked = Cell::new(0);
     let ask = || {

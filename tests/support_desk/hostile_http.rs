@@ -325,7 +325,7 @@ fn other_methods_addresses_and_media_types_are_refused() {
 }
 
 #[test]
-fn a_session_of_one_person_is_of_no_use_to_another() {
+fn b26_a_session_of_one_person_is_of_no_use_to_another() {
     let desk = Desk::new();
     let server = desk.serve();
     let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
@@ -338,9 +338,7 @@ fn a_session_of_one_person_is_of_no_use_to_another() {
     };
     let opened = legacy(&desk.token("alice"), &initialize).send(server.address);
     assert_eq!(opened.status, 200, "{opened:#?}");
-    let Some(session) = opened.header("mcp-session-id") else {
-        return; // A server without sessions has none to steal.
-    };
+    let session = opened.header("mcp-session-id").expect("a session that could be stolen");
     let list = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}});
     let stolen = legacy(&desk.token("mallory"), &list)
         .header("mcp-session-id", session)

@@ -11,6 +11,7 @@ mod doubt;
 mod hostile_http;
 mod hostile_stdio;
 mod limits;
+mod private;
 mod processes;
 mod refusals;
 mod repeats;

@@ -21,7 +21,7 @@ fn reads(server: &Server, token: &str) -> Value {
 }
 
 #[test]
-fn while_the_store_can_not_be_written_nothing_changes_and_reads_go_on() {
+fn b14_while_the_store_can_not_be_written_nothing_changes_and_reads_go_on() {
     let desk = Desk::new();
     let server = desk.serve();
     let alice = desk.token("alice");

@@ -24,7 +24,12 @@ impl Pace {
             (Instant::now(), written)
         });
         let passed = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
-        written.max(from.saturating_add(passed))
+        let reached = from.saturating_add(passed);
+        if written > reached {
+            // Somebody was further ahead still. Time goes on from there, rather than stand until this one has come as far.
+            *ahead = Some((Instant::now(), written));
+        }
+        written.max(reached)
     }
 }
 
@@ -43,6 +48,10 @@ mod tests {
         let later = pace.now(1030, first);
         assert!(later >= 1_000_030, "{later}");
         assert!(pace.now(1031, later) >= later);
+        assert_eq!(pace.now(1032, 1_500_000), 1_500_000);
+        std::thread::sleep(Duration::from_millis(30));
+        let later = pace.now(1062, 1_500_000);
+        assert!(later >= 1_500_030, "time stands still after a second step: {later}");
         assert_eq!(pace.now(2_000_000, later), 2_000_000, "the clock has caught up");
     }
 }

@@ -34,19 +34,20 @@ impl Server {
     /// Starts one. It forgets on a crash of the machine, which is what makes it quick.
     #[must_use]
     pub fn start() -> Self {
-        Self::with(&std::env::temp_dir(), false)
+        Self::with(false, &[])
     }
 
     /// Starts one that waits for the disk, as a real one does.
     #[must_use]
     pub fn durable() -> Self {
-        Self::with(&std::env::temp_dir(), true)
+        Self::with(true, &[])
     }
 
-    /// The same with its folder below `place`, on a disk of the test's choice.
+    /// The same, with a log in files of one mebibyte: [`Server::limit_files`] can then stop tables from growing and leave
+    /// the log its room.
     #[must_use]
-    pub fn durable_in(place: &Path) -> Self {
-        Self::with(place, true)
+    pub fn durable_with_a_small_log() -> Self {
+        Self::with(true, &["--wal-segsize=1"])
     }
 
     /// The one that the tests of this process share. It ends with the process.
@@ -55,8 +56,8 @@ impl Server {
         SHARED.get_or_init(Self::start)
     }
 
-    fn with(place: &Path, durable: bool) -> Self {
-        let folder = tempfile::Builder::new().prefix("mcps-pg").tempdir_in(place).unwrap().keep();
+    fn with(durable: bool, cluster: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("mcps-pg").tempdir().unwrap().keep();
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
         if let Some((uid, gid)) = account() {
             chown(&folder, Some(uid), Some(gid)).unwrap();
@@ -70,8 +71,9 @@ impl Server {
                 "--encoding=UTF8",
                 "--locale=C",
                 "--no-sync",
-                "-D",
             ])
+            .args(cluster)
+            .arg("-D")
             .arg(server.folder.join("data"))
             .current_dir(&server.folder)
             .output()
@@ -95,11 +97,36 @@ impl Server {
         self.wait(|| self.answers());
     }
 
+    /// The size in bytes that no file of the running server may pass, or `unlimited`: what a full disk does to it, without
+    /// a disk to fill and without any right that a test may lack.
+    pub fn limit_files(&self, limit: &str) {
+        let Some(server) = self.pid() else { return };
+        // First the one that starts the others, which then begin with the limit.
+        for pid in std::iter::once(server).chain(children(server)) {
+            let set = as_user(Path::new("prlimit"))
+                .args(["--pid", &pid.to_string(), &format!("--fsize={limit}:unlimited")])
+                .output()
+                .expect("`prlimit` is missing, which these tests need; install `util-linux`");
+            let gone = !Path::new("/proc").join(pid.to_string()).exists();
+            assert!(
+                set.status.success() || gone,
+                "`prlimit` may not limit the database's files here, so a full disk can not be tested; allow the system call \
+                 `prlimit64` to this container: {}",
+                String::from_utf8_lossy(&set.stderr)
+            );
+        }
+    }
+
+    /// The process that starts all others.
+    fn pid(&self) -> Option<u32> {
+        let text = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?;
+        text.lines().next()?.parse().ok()
+    }
+
     /// Stops the server at once, as a crash would: nothing is said to its clients.
     pub fn crash(&self) {
-        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap().to_owned();
-        assert!(Command::new("kill").args(["-QUIT", &pid]).status().unwrap().success());
+        let pid = self.pid().expect("a server that runs");
+        assert!(Command::new("kill").args(["-QUIT", &pid.to_string()]).status().unwrap().success());
         self.stop();
     }
 
@@ -227,6 +254,18 @@ impl Drop for Server {
             drop(std::fs::remove_dir_all(&self.folder));
         }
     }
+}
+
+/// The processes that this one has started.
+fn children(of: u32) -> Vec<u32> {
+    let is_child = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name in brackets may hold anything; behind it come the state and the parent.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        parent == Some(of.to_string().as_str())
+    };
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_child).collect()
 }
 
 /// A pooler in transaction mode.

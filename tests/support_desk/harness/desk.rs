@@ -24,8 +24,10 @@ pub(crate) fn program() -> &'static Path {
         if let Some(other) = std::env::var_os("SUPPORT_DESK_PROGRAM") {
             return PathBuf::from(other);
         }
+        // The packages and features of `scripts/test`, so that nothing is built twice.
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "support-desk", "--bin", "support-desk"])
+            .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
+            .args(["--features", "mcp-secure/postgres", "--bin", "support-desk"])
             .current_dir(workspace())
             .status()
             .unwrap();
