@@ -133,7 +133,7 @@ async fn nothing_runs_while_the_store_cannot_write() {
 }
 
 #[tokio::test]
-async fn a_store_that_another_process_holds_refuses_in_time_and_loses_no_approval() {
+async fn b20_a_store_that_another_process_holds_refuses_in_time_and_loses_no_approval() {
     let bank = Fixture::new().await;
     let id = bank.asked().await;
     bank.server.decide("bob", &id, Verdict::Approve).await.unwrap();

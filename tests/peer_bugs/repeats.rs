@@ -267,6 +267,10 @@ async fn two_approved_requests_for_one_key_run_once() {
     );
     assert_eq!(bank.effects.all().len(), 1, "{one:?} {two:?}");
     assert!(one.ok != two.ok);
+    // The key is the winner's: the loser hears that, and that nothing of theirs ran.
+    let loser = if one.ok { &two } else { &one };
+    assert_eq!(loser.code(), Some("idempotency_conflict"), "{loser:?}");
+    assert_eq!(loser.structured["executed"], json!(false), "{loser:?}");
     tokio::time::sleep(Duration::from_millis(20)).await;
     let winner = if one.ok { "alice" } else { "bob" };
     assert!(bank.call(winner, "pay_bill_if_approved", arguments).await.replayed);

@@ -1,5 +1,6 @@
 //! Stage 8: commit to running. After this the body runs once, and its record says that it may.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -19,8 +20,13 @@ use crate::approval::{ApprovalId, Party, StateKind};
 use crate::audit::{Executed, Reservation};
 use crate::canon::Digest;
 use crate::identity::Principal;
-use crate::store::{CommitRefused, Committed, Fence, NewKey, NewRun, Renewed, RunId, RunResult};
+use crate::store::{
+    CommitRefused, Committed, Fence, NewKey, NewRun, Renewed, RunId, RunResult, Store, StoreError,
+};
 use crate::tool::{Caller, Enter};
+
+/// How long a call waits for its running row.
+const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// A call with nothing left between it and its body but the record and the store.
 pub(super) struct Ready {
@@ -124,11 +130,11 @@ impl Gate {
             // An approval is used up for good, so nothing is committed that could not be recorded or was called off.
             let recorded = intent.await;
             match (recorded.is_ok(), called_off()) {
-                (true, None) => (recorded, Ok(self.store.commit_run(new).await)),
+                (true, None) => (recorded, Ok(self.begin_run(new).await)),
                 (_, refusal) => (recorded, Err(refusal)),
             }
         } else {
-            let (recorded, committed) = tokio::join!(intent, self.store.commit_run(new));
+            let (recorded, committed) = tokio::join!(intent, self.begin_run(new));
             (recorded, Ok(committed))
         };
         let unrecorded = recorded.err().map(|error| unrecordable(&error));
@@ -155,7 +161,7 @@ impl Gate {
                 return Err(Stopped { refusal: unavailable(&error), room: Some(room) });
             }
             (Some(refusal), Ok(Committed::Running { fence, .. })) => {
-                self.give_back(&run, fence, refusal.code).await;
+                give_back(&*self.store, &run, fence, refusal.code).await;
                 return Err(Stopped { refusal, room: Some(room) });
             }
             (Some(refusal), _) => return Err(Stopped { refusal, room: Some(room) }),
@@ -165,6 +171,23 @@ impl Gate {
         }
         let clearance = Clearance::grant();
         Ok(Running { clearance, body, caller, cancelled, run, fence, purpose, room })
+    }
+
+    /// Writes the running row, but does not wait for ever for a store that hangs. What it writes after that is ended by
+    /// whoever waits for it then: no body has begun.
+    async fn begin_run(&self, new: NewRun) -> Result<Committed, StoreError> {
+        let (run, store) = (new.run_id, Arc::clone(&self.store));
+        let mut beginning = Box::pin(async move { store.commit_run(new).await });
+        if let Ok(begun) = tokio::time::timeout(BEGIN_WITHIN, &mut beginning).await {
+            return begun;
+        }
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            if let Ok(Committed::Running { fence, .. }) = beginning.await {
+                give_back(&*store, &run, fence, Code::AuditUnavailable).await;
+            }
+        });
+        Err(StoreError::Unavailable("the store does not answer".to_owned()))
     }
 
     /// Makes sure that the lease outlasts the start of the body: a store or a disk may have kept the call waiting for so
@@ -180,14 +203,6 @@ impl Gate {
                 "the call waited too long to begin, and now counts as lost",
             )
             .remedy("call again with the same arguments; where it stays in doubt a person has to resolve it")),
-        }
-    }
-
-    /// Ends a run that was committed and will not begin. What can not be given back is in doubt when its lease lapses.
-    async fn give_back(&self, run: &RunId, fence: Fence, why: Code) {
-        let nothing = RunResult::NoEffect { error: why.as_str().to_owned() };
-        if let Err(error) = self.store.finish_run(run, fence, nothing).await {
-            tracing::error!(%error, "a run that never began could not be ended; it will be in doubt");
         }
     }
 
@@ -229,6 +244,14 @@ impl Gate {
                     .internal(why)
             }
         }
+    }
+}
+
+/// Ends a run that was committed and will not begin. What can not be given back is in doubt when its lease lapses.
+async fn give_back(store: &dyn Store, run: &RunId, fence: Fence, why: Code) {
+    let nothing = RunResult::NoEffect { error: why.as_str().to_owned() };
+    if let Err(error) = store.finish_run(run, fence, nothing).await {
+        tracing::error!(%error, "a run that never began could not be ended; it will be in doubt");
     }
 }
 

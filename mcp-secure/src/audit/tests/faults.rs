@@ -74,7 +74,7 @@ async fn an_outcome_that_cannot_be_written_is_an_error_and_is_recorded_once_it_c
 }
 
 #[tokio::test]
-async fn a_sink_that_hangs_is_a_sink_that_failed() {
+async fn b20_a_sink_that_hangs_is_a_sink_that_failed() {
     let dir = Scratch::new();
     let options = Options { confirm_within: Duration::from_millis(60), ..quick() };
     let (audit, faults) = open_faulty(&dir, options);
@@ -91,7 +91,7 @@ async fn a_sink_that_hangs_is_a_sink_that_failed() {
 }
 
 #[tokio::test]
-async fn a_hanging_disk_is_noticed_even_when_nobody_waits_for_it() {
+async fn b20_a_hanging_disk_is_noticed_even_when_nobody_waits_for_it() {
     let dir = Scratch::new();
     let options = Options { confirm_within: Duration::from_millis(60), ..quick() };
     let (audit, faults) = open_faulty(&dir, options);

@@ -146,7 +146,8 @@ impl Store for Sqlite {
     }
 
     fn commit_run(&self, run: NewRun) -> StoreFuture<'_, Committed> {
-        Box::pin(self.write.run(move |tx| runs::commit(tx, &run)))
+        // What has begun has to be known: who gives up waiting ends it.
+        Box::pin(self.write.run_to_end(move |tx| runs::commit(tx, &run)))
     }
 
     fn renew(&self, run: &RunId, fence: Fence, lease_ms: u64) -> StoreFuture<'_, Renewed> {

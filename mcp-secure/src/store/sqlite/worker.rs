@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How many operations share one transaction at most. It bounds how long a single one waits for the others.
@@ -79,8 +80,19 @@ impl Worker {
         Ok(Self { jobs: Some(jobs), thread: Some(thread), commits })
     }
 
-    /// Hands `work` to the thread and waits until it is committed. The work is done even if nobody waits any more.
+    /// Hands `work` to the thread and waits until it is committed, but not for a disk that hangs. The work is done even if
+    /// nobody waits any more, as soon as the disk goes on.
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let hangs = |_| Err(StoreError::Unavailable("the store's file does not answer".to_owned()));
+        tokio::time::timeout(PATIENCE, self.run_to_end(work)).await.unwrap_or_else(hangs)
+    }
+
+    /// The same for who has to hear how it ended, however long that takes.
+    pub(super) async fn run_to_end<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -104,6 +116,9 @@ impl Drop for Worker {
         }
     }
 }
+
+/// How long an operation may take. Longer than another process may hold the file.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 7 } else { 10 });
 
 /// Opens the same file again.
 pub(super) type Reopen = Box<dyn FnMut() -> Result<Connection, StoreError> + Send>;
@@ -309,6 +324,34 @@ mod tests {
         )
         .unwrap();
         conn
+    }
+
+    #[tokio::test]
+    async fn b20_a_disk_that_hangs_hangs_nobody_who_asks_and_work_goes_on_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let (conn, again) = (open(&path), path.clone());
+        let worker = Worker::writer(conn, Box::new(move || Ok(open(&again))), Clock::system());
+        let worker = Arc::new(worker.unwrap());
+        let (goes_on, hangs) = channel::<()>();
+        let slow = Arc::clone(&worker);
+        let first = tokio::spawn(async move {
+            slow.run(move |_| {
+                let _ = hangs.recv();
+                Ok(())
+            })
+            .await
+        });
+        let insert = "INSERT INTO meta VALUES ('late', 1)";
+        let (first, second) =
+            tokio::join!(first, worker.run(move |tx| Ok(tx.conn.execute(insert, [])?)));
+        assert!(matches!(first.unwrap(), Err(StoreError::Unavailable(_))));
+        assert!(matches!(second, Err(StoreError::Unavailable(_))));
+        drop(goes_on);
+        let count = "SELECT count(*) FROM meta WHERE key = 'late'";
+        let done =
+            worker.run(move |tx| Ok(tx.conn.query_row(count, [], |r| r.get::<_, i64>(0))?));
+        assert_eq!(done.await, Ok(1));
     }
 
     #[tokio::test]
