@@ -132,19 +132,19 @@ fn hand(
         Some(data) => {
             // Elsewhere nobody could switch it on again on the command line.
             data.sandbox().map_err(Failure::because)?;
-            system(says)
+            Ok(system(says))
         }
-        None => system(says),
+        None => Ok(system(says)),
     }
 }
 
-fn system(says: String) -> Result<Hand, Failure> {
+fn system(says: String) -> Hand {
     let user = system_user_name().unwrap_or_else(|_| "unknown".to_owned());
     Output::note(&format!(
         "note: no policy can be asked who may switch, so it is done as the system user `{}`",
         escaped(&user)
     ));
-    Ok(Hand::System { user, says })
+    Hand::System { user, says }
 }
 
 fn view(switch: &Switch) -> Value {

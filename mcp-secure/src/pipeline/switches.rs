@@ -82,12 +82,12 @@ impl Switches {
             return;
         }
         let differs = board.off != off;
-        let first = board.read.is_none();
-        let before = std::mem::replace(&mut *board, Board { off: off.clone(), read: Some(asked) });
-        drop(board);
-        if differs && !first {
-            self.note_changes(&before.off, &off);
+        // What stood before the first look is no change.
+        if differs && board.read.is_some() {
+            self.note_changes(&board.off, &off);
         }
+        *board = Board { off, read: Some(asked) };
+        drop(board);
         if differs {
             self.changed.send_modify(|version| *version = version.wrapping_add(1));
         }
