@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::approval::{Approval, ApprovalId, StateKind, Verdict};
+use crate::audit::Record;
 use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::clock::Timestamp;
 use crate::identity::{Authenticated, DataDir, Directory, LocalIssuer};
 use crate::manifest::Manifest;
-use crate::pipeline::{Answer, ServerInfo, Voided};
+use crate::pipeline::{Answer, Brake, ServerInfo, Voided};
 use crate::server::{Face, HttpSettings};
 use crate::store::{Resolution, RunId, RunRecord, RunState, StoreSource, Switch, SwitchScope};
 use crate::tool::BoxFuture;
@@ -57,6 +58,20 @@ pub(crate) trait App: Send + Sync {
     fn audit_folder(&self, data: &DataDir) -> PathBuf {
         data.path().join(crate::server::AUDIT_FOLDER)
     }
+
+    /// Opens what switching off can not do without, which is the store.
+    fn brake<'a>(
+        &'a self,
+        data: Option<&'a DataDir>,
+        store: Option<&'a StoreSource>,
+    ) -> BoxFuture<'a, Result<Brake, String>>;
+
+    /// Writes one record, opening nothing else for it. It may hang with the disk.
+    fn record_alone<'a>(
+        &'a self,
+        data: &'a DataDir,
+        record: Record,
+    ) -> BoxFuture<'a, Result<(), String>>;
 
     /// Opens everything; `store` goes before what the application says itself.
     fn open(

@@ -28,7 +28,11 @@ impl Desk {
 }
 
 /// Choosing a person by name works in a sandbox alone.
-fn identify(context: &Context, data: &DataDir, person: &str) -> Result<Authenticated, Failure> {
+pub(super) fn identify(
+    context: &Context,
+    data: &DataDir,
+    person: &str,
+) -> Result<Authenticated, Failure> {
     let sandbox = data.sandbox().map_err(Failure::because)?;
     context.app.people().assert(person, CLIENT, sandbox).map_err(Failure::because)
 }

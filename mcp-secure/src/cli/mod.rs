@@ -1,7 +1,7 @@
 //! The command line every application gets: serve, token, manifest, check, approvals, runs, switch, audit.
 //!
 //! What was asked for goes to standard output, everything else to standard error. The exit code is 0 when it was done, 1
-//! when it was refused or failed, 2 when it was called wrongly.
+//! when it was refused or failed, 2 when it was called wrongly, 3 when it was done and could not be recorded.
 
 mod app;
 mod approvals;
@@ -44,6 +44,8 @@ pub(crate) enum Failure {
     Failed(Vec<String>),
     /// It did its work and the news is bad, which it has told: exit 1.
     Told,
+    /// It did its work, and no record says so, which it has told: exit 3.
+    Unrecorded,
 }
 
 impl Failure {
@@ -131,6 +133,7 @@ pub(crate) async fn run(
     match dispatch(&context, command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Told) => ExitCode::from(1),
+        Err(Failure::Unrecorded) => ExitCode::from(3),
         Err(Failure::Usage(why)) => {
             context.output.error(&why);
             ExitCode::from(2)

@@ -8,10 +8,11 @@ use clap::{CommandFactory, Parser};
 
 use super::args::{Approvals, Audit, Cli, Command};
 use super::*;
+use crate::audit::Record;
 use crate::catalog::StartFault;
 use crate::identity::{Directory, LocalIssuer, People, Person};
 use crate::manifest::Manifest;
-use crate::pipeline::ServerInfo;
+use crate::pipeline::{Brake, ServerInfo};
 use crate::server::HttpSettings;
 use crate::tool::{BoxFuture, ToolSet};
 
@@ -65,6 +66,18 @@ impl App for Desk {
 
     fn http(&self, addr: SocketAddr) -> HttpSettings {
         HttpSettings::new(addr)
+    }
+
+    fn brake<'a>(
+        &'a self,
+        _: Option<&'a DataDir>,
+        _: Option<&'a StoreSource>,
+    ) -> BoxFuture<'a, Result<Brake, String>> {
+        Box::pin(async { Err("not in this test".to_owned()) })
+    }
+
+    fn record_alone<'a>(&'a self, _: &'a DataDir, _: Record) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async { Err("not in this test".to_owned()) })
     }
 
     fn open(

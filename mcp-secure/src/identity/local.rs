@@ -46,7 +46,7 @@ impl Authenticator for LocalAuthenticator {
 }
 
 /// The name of the effective user, from the system's own user database.
-fn system_user_name() -> Result<String, PeopleError> {
+pub(crate) fn system_user_name() -> Result<String, PeopleError> {
     let mut cause = "there is no `id` program".to_owned();
     for program in WHO {
         match Command::new(program).arg("-un").env_clear().output() {

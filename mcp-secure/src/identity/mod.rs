@@ -50,5 +50,7 @@ pub use keys::{Algorithm, KeyError, KeySource, StaticKeys, VerifyKey};
 #[cfg(feature = "server")]
 pub use local::LocalAuthenticator;
 #[cfg(feature = "server")]
+pub(crate) use local::system_user_name;
+#[cfg(feature = "server")]
 pub use people::{Directory, People, PeopleError, Person};
 pub use principal::{Method, Principal};

@@ -177,6 +177,11 @@ impl Directory {
         self.0.keys().map(String::as_str)
     }
 
+    /// Whether anybody is of this tenant; `None` where nobody is declared, so that nothing can be said of it.
+    pub(crate) fn has_tenant(&self, tenant: &str) -> Option<bool> {
+        (!self.0.is_empty()).then(|| self.0.values().any(|person| person.tenant == tenant))
+    }
+
     /// The account of that name, exactly as declared.
     pub fn find(&self, name: &str) -> Result<&Person, PeopleError> {
         self.0.get(name).ok_or_else(|| {

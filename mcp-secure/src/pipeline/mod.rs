@@ -11,6 +11,8 @@ mod authorise;
 #[cfg(feature = "bench-internals")]
 mod bench;
 #[cfg(feature = "server")]
+mod brake;
+#[cfg(feature = "server")]
 mod call;
 #[cfg(feature = "server")]
 mod commit;
@@ -56,6 +58,8 @@ mod witness;
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub use bench::Stages;
+#[cfg(feature = "server")]
+pub(crate) use brake::{Brake, Declared, Hand, Pulled};
 #[cfg(feature = "server")]
 pub use call::Transport;
 #[cfg(feature = "server")]

@@ -3,7 +3,7 @@
 //! The store holds what is off. Each process reads it a few times a second, so that a call costs nothing; what can not
 //! be read counts as off.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
@@ -14,14 +14,17 @@ use super::refusal::{Code, Refusal};
 use super::rollback::cut;
 use super::table::Served;
 use crate::audit::{Event, Executed, OutcomeNote, Record};
+use crate::clock::Timestamp;
 use crate::identity::{Authenticated, Principal};
-use crate::policy::{Act, Question};
+use crate::policy::{Act, PolicyEngine, Question};
 use crate::store::{Switch, SwitchScope};
 
 /// How often what is off is read.
 pub(super) const READ_EVERY: Duration = Duration::from_millis(250);
 /// What was read longer ago than this is not known any more.
 const KNOWN_FOR: Duration = Duration::from_secs(3);
+/// Changes that were seen and could not be recorded yet; beyond that the oldest are given up.
+const UNTOLD: usize = 1024;
 /// What policies know the switches by: a tool that nobody can call, under a permission of its own.
 pub(crate) const SWITCH_ACTION: &str = "server:switch";
 /// The permission to switch.
@@ -31,6 +34,15 @@ pub(crate) const SWITCH_PERMISSION: &str = "server.switch";
 pub(super) struct Switches {
     board: RwLock<Board>,
     changed: watch::Sender<u64>,
+    news: Mutex<News>,
+}
+
+/// What others switched, on its way to the record.
+#[derive(Default)]
+struct News {
+    /// What this process is switching itself, and records itself.
+    own: Vec<SwitchScope>,
+    untold: Vec<Record>,
 }
 
 #[derive(Default)]
@@ -41,7 +53,12 @@ struct Board {
 
 impl Switches {
     pub(super) fn new() -> Self {
-        Self { board: RwLock::default(), changed: watch::Sender::new(0) }
+        Self { board: RwLock::default(), changed: watch::Sender::new(0), news: Mutex::default() }
+    }
+
+    fn news(&self) -> MutexGuard<'_, News> {
+        // Each change is one operation, so it is whole whoever panicked.
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The scope that keeps this tool off for this tenant; `Err` where nobody knows.
@@ -65,6 +82,10 @@ impl Switches {
             return;
         }
         let differs = board.off != off;
+        // What stood before the first look is no change.
+        if differs && board.read.is_some() {
+            self.note_changes(&board.off, &off);
+        }
         *board = Board { off, read: Some(asked) };
         drop(board);
         if differs {
@@ -73,7 +94,58 @@ impl Switches {
     }
 }
 
+impl Switches {
+    /// Takes down what somebody else has switched. The emergency brake works without a record, so whoever obeys it
+    /// records it.
+    fn note_changes(&self, before: &[Switch], after: &[Switch]) {
+        let mut news = self.news();
+        let gone = before.iter().filter(|old| after.iter().all(|new| new.scope != old.scope));
+        let come = after.iter().filter(|new| !before.contains(new));
+        let seen: Vec<Record> = gone
+            .map(|old| (&old.scope, seen_on(&old.scope)))
+            .chain(come.map(|new| (&new.scope, seen_off(new))))
+            .filter(|(scope, _)| !news.own.contains(scope))
+            .map(|(_, record)| record)
+            .collect();
+        news.untold.extend(seen);
+        let beyond = news.untold.len().saturating_sub(UNTOLD);
+        news.untold.drain(..beyond);
+    }
+}
+
+/// What this process found off, or heard of.
+fn seen_off(switch: &Switch) -> Record {
+    Record::new(Event::Switch)
+        .detail(json!({
+            "scope": switch.scope.to_string(), "off": true, "by": switch.by,
+            "since": switch.since.to_rfc3339(), "reason": switch.reason,
+        }))
+        .outcome(OutcomeNote::new(Executed::Yes, "seen"))
+}
+
+fn seen_on(scope: &SwitchScope) -> Record {
+    Record::new(Event::Switch)
+        .detail(json!({"scope": scope.to_string(), "off": false}))
+        .outcome(OutcomeNote::new(Executed::Yes, "seen"))
+}
+
 impl Gate {
+    /// Records what is off already when this process begins to serve.
+    pub(super) fn note_found_off(&self) {
+        let board = self.switches.board.read().unwrap_or_else(PoisonError::into_inner);
+        let found: Vec<Record> = board.off.iter().map(seen_off).collect();
+        drop(board);
+        self.switches.news().untold.extend(found);
+    }
+
+    /// Hands what others switched to the record. What it does not take is kept for the next time.
+    fn tell_news(&self) {
+        let mut news = self.switches.news();
+        let told = news.untold.iter().take_while(|seen| self.audit.queued((*seen).clone()).is_ok());
+        let told = told.count();
+        news.untold.drain(..told);
+    }
+
     /// Stage 5: whether the call is switched off.
     pub(super) fn switched_on(&self, tool: &Served, principal: &Principal) -> Result<(), Refusal> {
         let reason = match self.switches.off(tool.spec.name, &principal.tenant) {
@@ -102,6 +174,7 @@ impl Gate {
         let asked = Instant::now();
         let off = self.store.switches().await.map_err(|error| error.to_string())?;
         self.switches.put(off, asked);
+        self.tell_news();
         Ok(())
     }
 
@@ -138,8 +211,9 @@ impl Gate {
         }
         if let SwitchScope::Tool(name) = &scope
             && self.table.tool(name).is_none()
+            && (off || !self.is_off(&scope).await?)
         {
-            return Err(format!("no tool is called `{}`", super::validate::plain(name)));
+            return Err(no_such_tool(name, self.table.iter().map(|served| served.spec.name)));
         }
         let principal = who.shared();
         let reason = reason.map(cut);
@@ -164,33 +238,81 @@ impl Gate {
             Err(error) => tracing::error!(%error, %scope, "switching off goes on without a record"),
             Ok(()) => {}
         }
-        let by = principal.person.clone().unwrap_or_else(|| principal.subject.clone());
+        let by = named(&principal);
+        self.switches.news().own.push(scope.clone());
         let changed = self.store.switch(scope.clone(), off, &by, reason.as_deref()).await;
+        drop(self.read_switches().await);
+        self.switches.news().own.retain(|own| *own != scope);
         let changed = changed.map_err(|error| error.to_string())?;
         let said = if changed { "ok" } else { "unchanged" };
         if let Err(error) = self.audit.queued(record(said, Executed::Yes)) {
             tracing::error!(%error, "a switch could not be recorded");
         }
-        drop(self.read_switches().await);
         Ok(changed)
     }
 
-    fn may_switch(&self, who: &Authenticated, wish: &Map<String, Value>) -> Result<(), String> {
-        let principal = who.shared();
-        let verdict = self.policy.authorize(&Question {
-            principal: &principal,
-            act: Act::Call,
-            tool: SWITCH_ACTION,
-            resource: None,
-            arguments: wish,
-            now: self.clock.now(),
-            requester: None,
-        });
-        if verdict.is_permit() {
-            return Ok(());
-        }
-        Err(not_granted())
+    /// Whether it stands in the store: what is not served any more can still be switched on.
+    async fn is_off(&self, scope: &SwitchScope) -> Result<bool, String> {
+        let off = self.store.switches().await.map_err(|error| error.to_string())?;
+        Ok(off.iter().any(|switch| switch.scope == *scope))
     }
+
+    fn may_switch(&self, who: &Authenticated, wish: &Map<String, Value>) -> Result<(), String> {
+        permitted(&self.policy, who, wish, self.clock.now())
+    }
+}
+
+/// Whether policy lets `who` switch so.
+pub(super) fn permitted(
+    policy: &PolicyEngine,
+    who: &Authenticated,
+    wish: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<(), String> {
+    let verdict = policy.authorize(&Question {
+        principal: who.principal(),
+        act: Act::Call,
+        tool: SWITCH_ACTION,
+        resource: None,
+        arguments: wish,
+        now,
+        requester: None,
+    });
+    if verdict.is_permit() { Ok(()) } else { Err(not_granted()) }
+}
+
+/// Who it was, as the store keeps it.
+pub(super) fn named(principal: &Principal) -> String {
+    principal.person.clone().unwrap_or_else(|| principal.subject.clone())
+}
+
+/// That nothing of this name is served, with the name that was probably meant.
+pub(super) fn no_such_tool<'a>(name: &str, served: impl Iterator<Item = &'a str>) -> String {
+    let near = served
+        .map(|known| (distance(name, known), known))
+        .filter(|(steps, known)| *steps <= (known.chars().count() / 3).max(1))
+        .min();
+    let says = format!("no tool is called `{}`", super::validate::plain(name));
+    match near {
+        Some((_, known)) => format!("{says}; did you mean `{known}`?"),
+        None => format!("{says}; `manifest` lists them"),
+    }
+}
+
+/// How many letters have to be added, taken out or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (n, one) in a.chars().take(256).enumerate() {
+        let mut left = n.saturating_add(1);
+        let mut next = vec![left];
+        for ((other, above_left), above) in b.chars().zip(&row).zip(row.iter().skip(1)) {
+            let changed = above_left.saturating_add(usize::from(one != other));
+            left = changed.min(above.saturating_add(1)).min(left.saturating_add(1));
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 fn not_granted() -> String {
@@ -198,7 +320,7 @@ fn not_granted() -> String {
 }
 
 /// What is switched, as policies see it in `context.args`.
-fn wish(scope: &SwitchScope, off: bool) -> Map<String, Value> {
+pub(super) fn wish(scope: &SwitchScope, off: bool) -> Map<String, Value> {
     let (kind, name) = match scope {
         SwitchScope::Everything => ("everything", ""),
         SwitchScope::Tenant(name) => ("tenant", name.as_str()),
@@ -219,4 +341,21 @@ pub(crate) fn switch_arguments() -> Value {
         },
         "required": ["scope", "name", "off"],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_tool_is_told_the_nearest_name() {
+        let served = ["request_refund", "stock_level"];
+        let says = |name| no_such_tool(name, served.into_iter());
+        assert!(says("request_refnud").ends_with("did you mean `request_refund`?"));
+        assert!(says("stok_level").ends_with("did you mean `stock_level`?"));
+        assert!(!says("delete_everything").contains("did you mean"));
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
 }

@@ -52,6 +52,7 @@ impl Gate {
 
     /// Keeps doing so for as long as the gate is there.
     pub(crate) fn keep_up(self: &Arc<Self>) {
+        self.note_found_off();
         let gate: Weak<Self> = Arc::downgrade(self);
         let pause = (self.settings.lease / 3).max(Duration::from_millis(200));
         tokio::spawn(async move {

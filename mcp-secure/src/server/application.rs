@@ -18,7 +18,7 @@ use crate::identity::{
     LocalIssuer,
 };
 use crate::manifest::Manifest;
-use crate::pipeline::{Answer, Gate, ServerInfo, Voided};
+use crate::pipeline::{Answer, Brake, Gate, ServerInfo, Voided};
 use crate::store::{Resolution, RunId, RunRecord, RunState, StoreSource, Switch, SwitchScope};
 use crate::tool::{BoxFuture, State};
 
@@ -117,6 +117,25 @@ impl<S: State> App for Application<S> {
         settings.requests_per_peer = self.builder.requests_per_peer;
         settings.real_issuer = !self.builder.issuers.is_empty();
         settings
+    }
+
+    fn brake<'a>(
+        &'a self,
+        data: Option<&'a DataDir>,
+        store: Option<&'a StoreSource>,
+    ) -> BoxFuture<'a, Result<Brake, String>> {
+        Box::pin(async move {
+            self.no_issuer()?;
+            self.builder.open_brake(data, store, self.clock.clone()).await
+        })
+    }
+
+    fn record_alone<'a>(
+        &'a self,
+        data: &'a DataDir,
+        record: Record,
+    ) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(ServerBuilder::<S>::record_alone(data, self.clock.clone(), record))
     }
 
     fn open(

@@ -244,6 +244,7 @@ fn exit_number(code: ExitCode) -> i32 {
     match code {
         code if code == ExitCode::SUCCESS => 0,
         code if code == ExitCode::from(2) => 2,
+        code if code == ExitCode::from(3) => 3,
         _ => 1,
     }
 }

@@ -12,7 +12,7 @@ use crate::audit::{Audit, AuditKey, Event, Options, Record};
 use crate::catalog::{Described, StartFault, describe};
 use crate::clock::Clock;
 use crate::identity::{Authenticator, DataDir};
-use crate::pipeline::{Gate, GateParts, Table};
+use crate::pipeline::{Brake, Declared, Gate, GateParts, Table};
 use crate::policy::PolicyEngine;
 use crate::store::StoreSource;
 use crate::tool::State;
@@ -61,6 +61,47 @@ impl<S: State> ServerBuilder<S> {
                 Err(faults)
             }
         }
+    }
+
+    /// Opens the store, and of the rest what holds. No application state, no record, no key.
+    pub(super) async fn open_brake(
+        &self,
+        data: Option<&DataDir>,
+        store: Option<&StoreSource>,
+        clock: Clock,
+    ) -> Result<Brake, String> {
+        let declared = self.checked().ok().map(|(described, policy)| Declared {
+            policy,
+            tools: described.iter().map(|described| described.spec.name).collect(),
+        });
+        let source = store.unwrap_or(&self.store);
+        let file = match (data, source) {
+            (Some(data), _) => data.path().join(STORE_FILE),
+            (None, StoreSource::DataFolder) => {
+                return Err("the store lies in the data folder, which can not be opened".to_owned());
+            }
+            #[cfg(feature = "postgres")]
+            (None, StoreSource::Postgres(_)) => std::path::PathBuf::new(),
+        };
+        let store = source.open(&file, clock.clone()).await.map_err(|error| error.to_string())?;
+        Ok(Brake { store, declared, clock })
+    }
+
+    /// Writes one record to the record of `data`, which nothing else is opened for.
+    pub(super) async fn record_alone(
+        data: &DataDir,
+        clock: Clock,
+        record: Record,
+    ) -> Result<(), String> {
+        let folder = data.path().to_owned();
+        let opened = tokio::task::spawn_blocking(move || {
+            let key = AuditKey::load_or_create(&folder.join(AUDIT_KEY))?;
+            Audit::open(&folder.join(AUDIT_FOLDER), key, clock)
+        });
+        let audit = opened.await.map_err(|error| error.to_string())?;
+        let audit = audit.map_err(|error| error.to_string())?;
+        audit.durable(record).await.map_err(|error| error.to_string())?;
+        audit.close().await.map_err(|error| error.to_string())
     }
 
     /// Opens everything. The caller decides what proves who calls.
