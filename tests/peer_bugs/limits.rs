@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mcp_secure::approval::Verdict;
 use mcp_secure::limit::Quota;
 use mcp_secure::pipeline::Settings;
 use mcp_secure::prelude::*;
@@ -12,6 +13,7 @@ use crate::app::{Effects, Fixture, Weather, empty};
 
 const POLICIES: &str = r#"
     permit (principal in Role::"clerk", action in [Action::"mail.send", Action::"account.read"], resource);
+    permit (principal in Role::"lead", action in [Action::"mail.send.approve"], resource);
     permit (principal in Role::"reader", action in Action::"account.read", resource);
 "#;
 
@@ -46,6 +48,25 @@ async fn send_newsletter(effects: &Effects) -> Content {
     Content::text("sent")
 }
 
+/// Sends a mail to everybody.
+#[tool(
+    risk = "high",
+    permission = "mail.send",
+    destructive = false,
+    dry_run = look_at_readers,
+    approval,
+    rate_limit = "1/hour per tool"
+)]
+async fn send_to_all(effects: &Effects) -> Content {
+    effects.happened("sent to all");
+    Content::text("sent")
+}
+
+#[dry_run]
+async fn look_at_readers(_weather: &Weather) -> Content {
+    Content::text("7 readers")
+}
+
 /// Looks.
 #[tool(risk = "low", permission = "account.read", read_only)]
 async fn look(_weather: &Weather) -> Content {
@@ -57,14 +78,14 @@ fn built(
     weather: &Weather,
 ) -> mcp_secure::server::ServerBuilder<crate::app::Bank> {
     empty(effects, weather)
-        .tools(tools![send_mail, send_letter, send_newsletter, look])
+        .tools(tools![send_mail, send_letter, send_newsletter, send_to_all, look])
         .policies(Policies::from_str("bank", POLICIES))
 }
 
 async fn bank() -> Fixture {
     Fixture::built(|builder| {
         builder
-            .tools(tools![send_mail, send_letter, send_newsletter, look])
+            .tools(tools![send_mail, send_letter, send_newsletter, send_to_all, look])
             .policies(Policies::from_str("bank", POLICIES))
     })
     .await
@@ -95,6 +116,35 @@ async fn a_tenants_limit_is_the_tenants_and_all_limits_hold() {
     assert!(bank.call("bob", "send_letter", json!({})).await.ok);
     assert_eq!(bank.call("alice", "send_letter", json!({})).await.code(), Some("rate_limited"));
     assert!(bank.call("dave", "send_letter", json!({})).await.ok);
+}
+
+#[tokio::test]
+async fn asking_previewing_and_waiting_use_nothing_up_and_running_does() {
+    let bank = bank().await;
+    let alice = bank.client("alice");
+    for _ in 0..3 {
+        assert!(alice.call("send_to_all", json!({"dry_run": true})).await.ok);
+    }
+    let mut id = String::new();
+    for _ in 0..5 {
+        let asked = alice.call("send_to_all", json!({})).await;
+        assert_eq!(asked.code(), Some("approval_required"), "{asked:?}");
+        asked.approval_id().unwrap().clone_into(&mut id);
+    }
+    bank.server.decide("carol", &id, Verdict::Approve).await.unwrap();
+    assert!(alice.call("send_to_all", json!({})).await.ok);
+    // The hour's one is used up now. A second approval waits for the next hour, and is not lost to the refusal.
+    let other = bank.client("bob");
+    let asked = other.call("send_to_all", json!({})).await;
+    let id = asked.approval_id().unwrap().to_owned();
+    bank.server.decide("carol", &id, Verdict::Approve).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(other.call("send_to_all", json!({})).await.code(), Some("rate_limited"));
+    }
+    let stands = bank.server.approvals("carol").await.unwrap();
+    let state = stands.iter().find(|one| one.id.to_string() == id).map(|one| one.state.kind());
+    assert_eq!(state, Some(mcp_secure::approval::StateKind::Approved), "{stands:?}");
+    assert_eq!(bank.effects.all().len(), 1);
 }
 
 #[tokio::test]
@@ -131,7 +181,7 @@ async fn an_account_beyond_its_quota_is_refused_and_can_not_flood_the_record() {
     let settings = Settings { quota: Some(Quota::per_second(1).burst(5)), ..Settings::default() };
     let bank = Fixture::built(|builder| {
         builder
-            .tools(tools![send_mail, look])
+            .tools(tools![send_mail, send_to_all, look])
             .policies(Policies::from_str("bank", POLICIES))
             .settings(settings)
     })

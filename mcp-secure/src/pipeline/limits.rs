@@ -36,12 +36,8 @@ impl Gate {
         Err((request_id, Box::new(refusal)))
     }
 
-    /// Stage 5: the tool's own limits, all of which have to hold, and a slot that is held until the call has ended.
-    pub(super) async fn limit(
-        &self,
-        tool: &Served,
-        principal: &Principal,
-    ) -> Result<OwnedSemaphorePermit, Refusal> {
+    /// The tool's own limits, all of which have to hold.
+    pub(super) async fn limit(&self, tool: &Served, principal: &Principal) -> Result<(), Refusal> {
         for (nth, rule) in tool.spec.rate_limits.iter().enumerate() {
             let bucket = bucket(tool, nth, *rule, principal)?;
             self.leases.take(bucket, rate(*rule)).await.map_err(|why| match why {
@@ -51,9 +47,10 @@ impl Gate {
                 Exhausted::Unknown(error) => super::approve::unavailable(&error),
             })?;
         }
-        Self::slot(tool)
+        Ok(())
     }
 
+    /// Stage 5: a slot that is held until the call has ended.
     pub(super) fn slot(tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
         Arc::clone(&tool.slots).try_acquire_owned().map_err(|_| {
             limited("too many calls of this tool run at once", Duration::from_secs(1))

@@ -141,7 +141,7 @@ impl Gate {
                 Repeat::Of(output) => return Ok(Passed::Repeated(output)),
                 Repeat::No(key) => key,
             };
-            let slot = self.limit(&tool, &permitted.caller.principal).await?;
+            let slot = Self::slot(&tool)?;
             self.switched_on(&tool, &permitted.caller.principal)?;
             if permitted.dry_run {
                 let preview = Box::pin(self.dry_run(&tool, &permitted)).await?;
@@ -150,7 +150,12 @@ impl Gate {
             let approved = self.approve(&tool, permitted, key, &mut trail).await?;
             Ok(match approved.replay {
                 Some(output) => Passed::Repeated(output),
-                None => Passed::Cleared(approved, slot),
+                None => {
+                    // Only what goes on to run counts: asking whether people have decided uses nothing up, and an
+                    // approval that meets a limit is not consumed.
+                    self.limit(&tool, &approved.permitted.caller.principal).await?;
+                    Passed::Cleared(approved, slot)
+                }
             })
         };
         // Reading arguments runs the application's code too, and a panic in it is answered like any other failure.
