@@ -1,5 +1,10 @@
 //! The documentation agrees with the code.
 
+#[path = "../support_desk/harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of support-desk use more of it")]
+mod harness;
+
+mod blocks;
 mod errors;
 mod pages;
 

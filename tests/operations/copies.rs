@@ -1,33 +1,53 @@
 //! Backup, restore, another release.
 
+use mcp_secure_test_postgres::Server as Postgres;
 use serde_json::{Value, json};
 
 use crate::harness::{Desk, refusal_code, structured};
 use crate::page::{Walk, folder};
-use crate::{approved, ask, back_up, draft, paid, refund, refunds};
+use crate::{approved, ask, back_up, draft, on_its_store, paid, refund, refunds};
 
 #[test]
 fn what_was_done_after_the_backup_is_found_before_it_can_be_done_again() {
-    let desk = Desk::new();
+    backed_up_and_restored(&Desk::new());
+}
+
+#[test]
+fn what_was_done_after_the_backup_of_a_database_is_found_before_it_can_be_done_again() {
+    let server = Postgres::shared();
+    let database = server.database();
+    backed_up_and_restored(&Desk::on_store(server.url(&database)));
+    // What was there before the backup was put in its place is still there to look at.
+    let kept = server.sql(&database, "SELECT count(*) FROM mcp_secure_broken.runs");
+    assert_eq!(kept, "2");
+}
+
+fn backed_up_and_restored(desk: &Desk) {
     let server = desk.serve();
     let alice = desk.token("alice");
-    approved(&desk, &server, &alice, "ord_5020");
+    approved(desk, &server, &alice, "ord_5020");
     paid(&server, &alice, "ord_5020");
-    let used_later = approved(&desk, &server, &alice, "ord_5021");
+    let used_later = approved(desk, &server, &alice, "ord_5021");
     let waiting = ask(&server, &alice, "request_refund", refund("ord_5022"));
     let waiting = structured(&waiting)["approval_id"].as_str().unwrap().to_owned();
 
-    back_up(&desk);
+    back_up(desk);
     paid(&server, &alice, "ord_5021");
-    assert_eq!(refunds(&desk, "ord_5021"), 1);
+    assert_eq!(refunds(desk, "ord_5021"), 1);
 
-    let mut walk = Walk::of(&desk, "Restore");
+    let mut walk = Walk::of(desk, &on_its_store(desk, "Restore"));
     assert!(server.terminate().success());
     walk.does(1);
     walk.does(2);
     walk.does(3);
     walk.does(4);
     walk.does(5);
+    if desk.store().is_some() {
+        walk.by_hand(6);
+        walk.ends();
+        walk = Walk::of(desk, "Restore");
+        walk.skip_to(6);
+    }
     walk.by_hand(6);
     let server = desk.serve();
     let off = ask(&server, &alice, "request_refund", refund("ord_5021"));
@@ -74,7 +94,7 @@ fn what_was_done_after_the_backup_is_found_before_it_can_be_done_again() {
     assert_eq!(refusal_code(&again), "approval_required", "{again:#}");
     assert_ne!(structured(&again)["approval_id"], json!(used_later), "people are asked anew");
     assert_eq!(
-        refunds(&desk, "ord_5021"),
+        refunds(desk, "ord_5021"),
         0,
         "the restored books do not know it, and nobody paid twice"
     );
@@ -94,24 +114,7 @@ fn what_was_done_after_the_backup_is_found_before_it_can_be_done_again() {
 #[test]
 fn a_newer_release_takes_the_folder_over_and_an_older_one_refuses_it() {
     let desk = Desk::new();
-    let server = desk.serve();
-    let alice = desk.token("alice");
-    approved(&desk, &server, &alice, "ord_5020");
-
-    let mut walk = Walk::of(&desk, "A newer release");
-    walk.by_hand(1);
-    back_up(&desk);
-    walk.does(2);
-    walk.by_hand(3);
-    assert!(server.terminate().success());
-    walk.by_hand(4);
-    let server = desk.serve();
-    let after = walk.does(5);
-    assert_eq!(after[1].json(), json!([]));
-    walk.ends();
-    paid(&server, &alice, "ord_5020");
-    assert!(server.terminate().success());
-
+    taken_over(&desk);
     // This program as the older one.
     let file = desk.data().join("mcp-secure.sqlite");
     let version = |set: Option<i64>| -> i64 {
@@ -123,10 +126,51 @@ fn a_newer_release_takes_the_folder_over_and_an_older_one_refuses_it() {
     };
     let known = version(None);
     version(Some(known + 1));
+    is_refused(&desk);
+    assert_eq!(version(None), known + 1, "it is left as it is");
+}
+
+#[test]
+fn a_newer_release_takes_the_database_over_and_an_older_one_refuses_it() {
+    let server = Postgres::shared();
+    let database = server.database();
+    let desk = Desk::on_store(server.url(&database));
+    taken_over(&desk);
+    let version = |set: &str| {
+        server.sql(&database, set);
+        server.sql(&database, "SELECT value FROM mcp_secure.meta WHERE key = 'version'")
+    };
+    let known: i64 = version("SELECT 1").parse().unwrap();
+    version("UPDATE mcp_secure.meta SET value = value + 1 WHERE key = 'version'");
+    is_refused(&desk);
+    assert_eq!(version("SELECT 1"), (known + 1).to_string(), "it is left as it is");
+}
+
+#[track_caller]
+fn is_refused(desk: &Desk) {
     let refused = desk.run(&["runs", "list", "--as", "bob"]);
     refused.exited_with(1);
     assert!(refused.stderr.contains("use a newer release"), "{refused:#?}");
-    assert_eq!(version(None), known + 1, "it is left as it is");
+}
+
+fn taken_over(desk: &Desk) {
+    let server = desk.serve();
+    let alice = desk.token("alice");
+    approved(desk, &server, &alice, "ord_5020");
+
+    let mut walk = Walk::of(desk, "A newer release");
+    walk.by_hand(1);
+    back_up(desk);
+    walk.does(2);
+    walk.by_hand(3);
+    assert!(server.terminate().success());
+    walk.by_hand(4);
+    let server = desk.serve();
+    let after = walk.does(5);
+    assert_eq!(after[1].json(), json!([]));
+    walk.ends();
+    paid(&server, &alice, "ord_5020");
+    assert!(server.terminate().success());
 }
 
 #[test]

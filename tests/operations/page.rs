@@ -62,6 +62,12 @@ impl<'a> Walk<'a> {
         Self { desk, steps, at: 0, run: BTreeSet::new(), variables: BTreeMap::new(), umask: None }
     }
 
+    /// Begins in the middle, where another section sends to. What stands before is done there.
+    pub(crate) fn skip_to(&mut self, number: usize) {
+        self.at = number - 1;
+        self.run.extend(self.steps.iter().take(self.at).flat_map(|step| step.commands.clone()));
+    }
+
     /// What `$NAME` stands for from now on.
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
         self.variables.insert(name, value.into());
@@ -109,6 +115,7 @@ impl<'a> Walk<'a> {
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).current_dir(folder(self.desk)).env("PATH", path(self.desk));
         shell.env_remove("MCP_SECURE_DATA").env_remove("MCP_SECURE_STORE").envs(&self.variables);
+        shell.envs(self.desk.store().map(|address| ("MCP_SECURE_STORE", address)));
         Finished::of(&mut shell)
     }
 
@@ -127,7 +134,7 @@ pub(crate) fn folder(desk: &Desk) -> PathBuf {
     desk.data().parent().unwrap().to_owned()
 }
 
-/// The search path, with `support-desk` on it.
+/// The search path, with `support-desk` on it, and PostgreSQL's own programs where that is the store.
 fn path(desk: &Desk) -> std::ffi::OsString {
     let bin = folder(desk).join("bin");
     if !bin.exists() {
@@ -135,6 +142,9 @@ fn path(desk: &Desk) -> std::ffi::OsString {
         std::os::unix::fs::symlink(program(), bin.join("support-desk")).unwrap();
     }
     let mut path = vec![bin];
+    if desk.store().is_some() {
+        path.push(mcp_secure_test_postgres::program("pg_dump").parent().unwrap().to_owned());
+    }
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
     std::env::join_paths(path).unwrap()
 }

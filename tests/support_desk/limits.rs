@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Desk, Stdio, call, refusal_code, structured};
+use crate::harness::{Desk, Stdio, call, mcp, refusal_code, rpc, structured};
 
 fn hello() -> Value {
     json!({"customer_id": "cus_1001", "summary": "hello"})
@@ -36,6 +36,22 @@ fn the_fourth_notification_within_a_minute_is_refused_and_says_when_to_come_back
     assert_eq!(structured(&read)["health"], json!("good"));
     assert_eq!(desk.effects("account_manager.notified"), 4);
     desk.effects_are_on_record();
+}
+
+#[test]
+fn lists_count_towards_the_quota_of_the_account_that_asks_for_them() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let list =
+        |token: &str| mcp(token, &rpc(1, "tools/list", json!({}))).send(server.address).message();
+    let (alice, bob) = (desk.token("alice"), desk.token("bob"));
+    // A thousand at once, and a hundred more each second.
+    let refused = (0..20_000).map(|_| list(&alice)).find(|answer| answer["error"].is_object());
+    let refused = refused.expect("a thousand lists and more are not an account's daily need");
+    assert_eq!(refused["error"]["data"]["code"], json!("rate_limited"), "{refused:#}");
+    assert!(refused["error"]["data"]["retry_after_ms"].as_u64() > Some(0), "{refused:#}");
+    assert!(list(&bob)["result"]["tools"].is_array());
+    assert!(!desk.records(&["--outcome", "rate_limited"]).is_empty());
 }
 
 #[test]

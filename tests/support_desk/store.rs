@@ -72,6 +72,23 @@ fn a_store_that_can_not_be_read_any_more_stops_every_call() {
 }
 
 #[test]
+fn on_a_database_the_desk_keeps_nothing_of_its_store_in_the_folder() {
+    let postgres = mcp_secure_test_postgres::Server::shared();
+    let desk = Desk::on_store(postgres.url(&postgres.database()));
+    assert!(desk.store().is_some_and(|address| address.starts_with("postgres://")));
+    let (first, second) = (desk.serve(), desk.serve());
+    let alice = desk.token("alice");
+    let refund = refund_arguments();
+    let paid = first.approved(&desk, &alice, "bob", ("request_refund", &refund));
+    assert_eq!(structured(&paid)["status"], json!("refunded"), "{paid:#}");
+    let again = second.ask(&alice, "request_refund", &refund);
+    assert_eq!(structured(&again), structured(&paid));
+    assert_eq!(desk.effects("refund.paid"), 1);
+    assert!(!desk.data().join("mcp-secure.sqlite").exists());
+    desk.effects_are_on_record();
+}
+
+#[test]
 fn a_server_does_not_start_on_a_store_that_is_no_store() {
     let desk = Desk::new();
     desk.token("alice");

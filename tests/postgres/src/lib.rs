@@ -296,7 +296,9 @@ pub fn installed() -> bool {
     ["initdb", "postgres", "psql"].iter().all(|name| find(name).is_some())
 }
 
-fn program(name: &str) -> PathBuf {
+/// Where a program of the server or its clients is.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
     find(name).unwrap_or_else(|| {
         panic!("`{name}` is missing, which these tests need; run `scripts/setup-tests`")
     })

@@ -82,11 +82,21 @@ impl Finished {
 #[derive(Debug)]
 pub(crate) struct Desk {
     folder: TempDir,
+    store: Option<String>,
 }
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), store: None }
+    }
+
+    /// One whose store is this database.
+    pub(crate) fn on_store(address: String) -> Self {
+        Self { store: Some(address), ..Self::new() }
+    }
+
+    pub(crate) fn store(&self) -> Option<&str> {
+        self.store.as_deref()
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -96,7 +106,9 @@ impl Desk {
     /// The program on this folder, with nothing of this process's environment that could steer it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
-        command.env_remove("MCP_SECURE_DATA").arg("--data").arg(self.data()).args(arguments);
+        command.env_remove("MCP_SECURE_DATA").env_remove("MCP_SECURE_STORE");
+        command.envs(self.store.iter().map(|address| ("MCP_SECURE_STORE", address)));
+        command.arg("--data").arg(self.data()).args(arguments);
         command
     }
 
