@@ -23,6 +23,10 @@ pub enum StoreSource {
 }
 
 impl StoreSource {
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(clippy::unused_async, reason = "a server is waited for")
+    )]
     pub(crate) async fn open(
         &self,
         file: &Path,
