@@ -24,3 +24,4 @@ mod requirements;
 mod rollbacks;
 mod switches;
 mod transports;
+mod trips;

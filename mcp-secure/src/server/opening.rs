@@ -80,8 +80,7 @@ impl<S: State> ServerBuilder<S> {
             (None, StoreSource::DataFolder) => {
                 return Err("the store lies in the data folder, which can not be opened".to_owned());
             }
-            #[cfg(feature = "postgres")]
-            (None, StoreSource::Postgres(_)) => std::path::PathBuf::new(),
+            (None, _) => std::path::PathBuf::new(),
         };
         let store = source.open(&file, clock.clone()).await.map_err(|error| error.to_string())?;
         Ok(Brake { store, declared, clock })

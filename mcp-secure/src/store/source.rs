@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// use mcp_secure::store::StoreSource;
 /// assert!("mysql://somewhere".parse::<StoreSource>().is_err());
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum StoreSource {
     /// A file in the data folder, which every process on the folder shares.
@@ -20,6 +20,20 @@ pub enum StoreSource {
     /// A PostgreSQL database, which every replica shares.
     #[cfg(feature = "postgres")]
     Postgres(Box<super::PostgresOptions>),
+    /// One of the application's own. All that is promised of doing nothing twice rests on it: hold it against what
+    /// [`Store`] says.
+    Custom(Arc<dyn Store>),
+}
+
+impl std::fmt::Debug for StoreSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::DataFolder => f.write_str("DataFolder"),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(options) => f.debug_tuple("Postgres").field(options).finish(),
+            Self::Custom(_) => f.write_str("Custom"),
+        }
+    }
 }
 
 impl StoreSource {
@@ -36,6 +50,7 @@ impl StoreSource {
             Self::DataFolder => Ok(Arc::new(Sqlite::open(file, clock)?)),
             #[cfg(feature = "postgres")]
             Self::Postgres(options) => Ok(Arc::new(super::Postgres::open(options).await?)),
+            Self::Custom(store) => Ok(Arc::clone(store)),
         }
     }
 }
