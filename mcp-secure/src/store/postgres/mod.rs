@@ -34,7 +34,8 @@ const AT_ONCE: usize = 2;
 /// How often one sweep drops rows, so that it ends even where many come to their end.
 const DROPS: u32 = 100;
 
-/// A store in a PostgreSQL database, or one that speaks its protocol, which any number of replicas share.
+/// A store in a PostgreSQL database, which any number of replicas share. Databases that only speak its protocol are not
+/// tested.
 ///
 /// Its tables are in the schema `mcp_secure`, which the first replica makes. It holds no session state, so a pooler in
 /// transaction mode may stand in between. The time is the database's. Where the database cannot be reached the answer is
