@@ -334,14 +334,17 @@ mod tests {
         let worker = Worker::writer(conn, Box::new(move || Ok(open(&again))), Clock::system());
         let worker = Arc::new(worker.unwrap());
         let (goes_on, hangs) = channel::<()>();
+        let (begins, begun) = oneshot::channel();
         let slow = Arc::clone(&worker);
         let first = tokio::spawn(async move {
             slow.run(move |_| {
+                let _ = begins.send(());
                 let _ = hangs.recv();
                 Ok(())
             })
             .await
         });
+        begun.await.unwrap();
         let insert = "INSERT INTO meta VALUES ('late', 1)";
         let (first, second) =
             tokio::join!(first, worker.run(move |tx| Ok(tx.conn.execute(insert, [])?)));
