@@ -28,6 +28,13 @@ pub(super) fn unauthenticated() -> ErrorData {
     ErrorData::new(ErrorCode::INVALID_REQUEST, "not authenticated", None)
 }
 
+/// The answer to an account that listens on as many streams as it may.
+pub(super) fn too_many_streams(most: u32) -> ErrorData {
+    let says = format!("this account listens on {most} streams already; end one");
+    let data = serde_json::json!({"code": Code::RateLimited.as_str(), "retry_after_ms": 30_000});
+    ErrorData::new(ErrorCode::INVALID_REQUEST, says, Some(data))
+}
+
 /// The answer to `tools/call`.
 pub(super) fn to_tool_result(answer: Answer) -> Result<CallToolResult, ErrorData> {
     match answer {

@@ -115,6 +115,7 @@ impl<S: State> App for Application<S> {
         settings.public.clone_from(&self.builder.public);
         settings.sessions = self.builder.sessions;
         settings.requests_per_peer = self.builder.requests_per_peer;
+        settings.connections_per_peer = self.builder.connections_per_peer;
         settings.real_issuer = !self.builder.issuers.is_empty();
         settings
     }

@@ -79,6 +79,7 @@ impl Server {
             store: StoreSource::default(),
             sessions: true,
             requests_per_peer: Some(Quota::per_second(500).burst(2000)),
+            connections_per_peer: Some(256),
             house: None,
         }
     }
@@ -97,6 +98,7 @@ pub struct ServerBuilder<S: State> {
     pub(super) store: StoreSource,
     pub(super) sessions: bool,
     pub(super) requests_per_peer: Option<Quota>,
+    pub(super) connections_per_peer: Option<u32>,
     pub(super) house: Option<String>,
 }
 
@@ -178,6 +180,15 @@ impl<S: State> ServerBuilder<S> {
     #[must_use]
     pub fn requests_per_peer(mut self, quota: Option<Quota>) -> Self {
         self.requests_per_peer = quota;
+        self
+    }
+
+    /// How many connections of one address HTTP holds open, by each process; the network of 64 bits counts as one address
+    /// of IPv6. Unless said it is 256; `None` has no limit but that of all connections together. A loopback address has
+    /// none either.
+    #[must_use]
+    pub fn connections_per_peer(mut self, most: Option<u32>) -> Self {
+        self.connections_per_peer = most;
         self
     }
 

@@ -23,7 +23,11 @@ use super::plain::PlainCall;
 use super::{answer, changes, list};
 use crate::context::Progress;
 use crate::identity::{Authenticated, Credentials};
+use crate::limit::Crowd;
 use crate::pipeline::{Answer, Incoming, META_PREFIX, Target, Transport};
+
+/// On how many streams one account may listen, in each process.
+const MOST_STREAMS: u32 = 16;
 
 /// How long what a client calls itself may be in a record, in characters.
 const CLIENT_INFO_CHARS: usize = 120;
@@ -52,6 +56,8 @@ pub(super) struct Handler {
     config: Arc<ServerConfig>,
     transport: Transport,
     running: Running,
+    /// The streams that accounts listen on.
+    listening: Crowd<(String, String, String)>,
     /// This session is told already when lists change; a client may say again that it is initialized.
     told: Arc<AtomicBool>,
 }
@@ -64,7 +70,7 @@ impl Handler {
 
     pub(super) fn new(face: Arc<dyn Face>, transport: Transport, running: Running) -> Self {
         let config = Arc::new(server_config(&*face));
-        Self { face, config, transport, running, told: Arc::default() }
+        Self { face, config, transport, running, listening: Crowd::default(), told: Arc::default() }
     }
 
     /// Who calls. Over HTTP that is what the door established for this very request; nothing else counts.
@@ -370,6 +376,11 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let caller = self.caller(subscription.request_context())?;
+        let account = (caller.tenant.clone(), caller.issuer.clone(), caller.subject.clone());
+        let Some(_place) = self.listening.enter(account, MOST_STREAMS) else {
+            return Err(answer::too_many_streams(MOST_STREAMS));
+        };
         changes::tell_subscriber(&subscription, self.face.changes()).await;
         Ok(())
     }

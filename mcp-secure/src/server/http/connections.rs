@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Front;
 use super::peers::Peer;
 use super::settings::HttpSettings;
+use crate::limit::Crowd;
 
 /// Headers of one request, all together.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -42,6 +43,7 @@ pub(super) async fn accept(
 ) -> Connections {
     let room = Arc::new(Semaphore::new(settings.max_connections));
     let mut open = JoinSet::new();
+    let crowd = Crowd::default();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
@@ -55,6 +57,18 @@ pub(super) async fn accept(
             taken = take(listener, &room) => taken,
         };
         let Some((stream, peer, place)) = stream else { continue };
+        let seat = match settings.connections_per_peer {
+            Some(most) if settings.loopback_is_limited || !peer.0.is_loopback() => {
+                match crowd.enter(peer.0, most) {
+                    Some(seat) => Some(seat),
+                    None => {
+                        turn_away(&stream);
+                        continue;
+                    }
+                }
+            }
+            _ => None,
+        };
         let front = Arc::clone(&front);
         let service = service_fn(move |request| {
             let front = Arc::clone(&front);
@@ -63,7 +77,7 @@ pub(super) async fn accept(
         let connection = http.serve_connection(TokioIo::new(stream), service);
         let shutdown = shutdown.clone();
         open.spawn(async move {
-            let _place = place;
+            let _held = (place, seat);
             tokio::pin!(connection);
             tokio::select! {
                 // A client that broke off is an everyday thing.
@@ -74,6 +88,18 @@ pub(super) async fn accept(
         });
     }
     Connections(open)
+}
+
+/// Says so to whoever holds too many connections already, if that can be said without waiting.
+fn turn_away(stream: &TcpStream) {
+    const SAYS: &str = r#"{"error":"too_many_connections","error_description":"this address holds too many connections open"}"#;
+    let reply = format!(
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 5\r\n\
+         Connection: close\r\nContent-Length: {}\r\n\r\n{SAYS}",
+        SAYS.len()
+    );
+    // A client that does not take it learns it from the end of the connection.
+    drop(stream.try_write(reply.as_bytes()));
 }
 
 async fn take(

@@ -30,6 +30,10 @@ pub(crate) struct HttpSettings {
     /// How many requests of one address are looked at, whoever it proves to be. A loopback address has no limit: behind it
     /// is this machine, or a proxy for everybody.
     pub(crate) requests_per_peer: Option<Quota>,
+    /// How many connections one address may hold open. A loopback address has no limit, as with requests.
+    pub(crate) connections_per_peer: Option<u32>,
+    /// Holds loopback addresses to both, which only a test wants.
+    pub(crate) loopback_is_limited: bool,
     /// How many requests of one address may prove nothing and be recorded one by one; beyond it they are counted.
     pub(crate) strangers_per_peer: Quota,
     /// How long calls under way may take once the server is told to stop.
@@ -60,6 +64,8 @@ impl HttpSettings {
             max_sessions_each: 64,
             sessions: true,
             requests_per_peer: Some(Quota::per_second(500).burst(2000)),
+            connections_per_peer: Some(256),
+            loopback_is_limited: false,
             strangers_per_peer: Quota::per_second(1).burst(60),
             drain: Duration::from_secs(10),
         }

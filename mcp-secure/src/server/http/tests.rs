@@ -403,6 +403,34 @@ fn an_address_has_so_many_requests_and_a_proxy_on_this_machine_has_no_limit() {
 }
 
 #[tokio::test]
+async fn an_address_holds_so_many_connections_open_and_not_one_more() {
+    let site = Site::start_with(|settings| {
+        settings.connections_per_peer = Some(3);
+        settings.loopback_is_limited = true;
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(site.addr).await.unwrap();
+        let ask = format!("GET /healthz HTTP/1.1\r\n{}\r\n", site.host());
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        let mut begins = [0; 12];
+        stream.read_exact(&mut begins).await.unwrap();
+        assert_eq!(&begins, b"HTTP/1.1 200");
+        held.push(stream);
+    }
+    let mut one_more = TcpStream::connect(site.addr).await.unwrap();
+    let mut said = String::new();
+    one_more.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 429 ") && said.contains("Retry-After: 5"), "{said}");
+    assert!(said.contains("too_many_connections"), "{said}");
+    drop(held.pop());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let reply = site.request("GET /healthz", &site.host(), "").await;
+    assert_eq!(reply.status, 200);
+}
+
+#[tokio::test]
 async fn without_sessions_every_request_of_a_legacy_client_stands_alone() {
     let site = Site::start_with(|settings| settings.sessions = false).await;
     let headers = format!("{}Authorization: Bearer token-alice\r\n{COMMON}", site.host());
