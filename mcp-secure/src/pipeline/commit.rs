@@ -102,7 +102,7 @@ impl Gate {
             return Err(refusal.into());
         }
         let run = RunId::random();
-        let wanted = key.clone();
+        let wanted = key;
         trail.run(&run.to_string());
         let room = self.audit.reserve_outcome().map_err(|error| unrecordable(&error))?;
         let new = NewRun {

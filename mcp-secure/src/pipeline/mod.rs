@@ -148,15 +148,13 @@ impl Gate {
                 return Ok(Passed::Asked(preview));
             }
             let approved = self.approve(&tool, permitted, key, &mut trail).await?;
-            Ok(match approved.replay {
-                Some(output) => Passed::Repeated(output),
-                None => {
-                    // Only what goes on to run counts: asking whether people have decided uses nothing up, and an
-                    // approval that meets a limit is not consumed.
-                    self.limit(&tool, &approved.permitted.caller.principal).await?;
-                    Passed::Cleared(approved, slot)
-                }
-            })
+            if let Some(output) = approved.replay {
+                return Ok(Passed::Repeated(output));
+            }
+            // Only what goes on to run counts: asking whether people have decided uses nothing up, and an approval that
+            // meets a limit is not consumed.
+            self.limit(&tool, &approved.permitted.caller.principal).await?;
+            Ok(Passed::Cleared(approved, slot))
         };
         // Reading arguments runs the application's code too, and a panic in it is answered like any other failure.
         let passed = AssertUnwindSafe(gates).catch_unwind().await;

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use cedar_policy::PolicySet;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -50,9 +52,7 @@ fn an_answer_that_was_kept_is_the_answer_cedar_would_give() {
             let effect = ["permit", "forbid", "forbid"].choose(&mut random).unwrap();
             let scope = SCOPES.choose(&mut random).unwrap();
             let condition = CONDITIONS.choose(&mut random).unwrap();
-            text.push_str(&format!(
-                "{effect}(principal, action, {scope}) when {{ {condition} }};\n"
-            ));
+            let _ = writeln!(text, "{effect}(principal, action, {scope}) when {{ {condition} }};");
         }
         let Ok(engine) = build(&text, &[refund()]) else { continue };
         let all = every_policy(&text);

@@ -57,18 +57,14 @@ pub(super) async fn accept(
             taken = take(listener, &room) => taken,
         };
         let Some((stream, peer, place)) = stream else { continue };
-        let seat = match settings.connections_per_peer {
-            Some(most) if settings.loopback_is_limited || !peer.0.is_loopback() => {
-                match crowd.enter(peer.0, most) {
-                    Some(seat) => Some(seat),
-                    None => {
-                        turn_away(&stream);
-                        continue;
-                    }
-                }
-            }
-            _ => None,
-        };
+        let most = settings
+            .connections_per_peer
+            .filter(|_| settings.loopback_is_limited || !peer.0.is_loopback());
+        let seat = most.map(|most| crowd.enter(peer.0, most));
+        if matches!(seat, Some(None)) {
+            turn_away(&stream);
+            continue;
+        }
         let front = Arc::clone(&front);
         let service = service_fn(move |request| {
             let front = Arc::clone(&front);

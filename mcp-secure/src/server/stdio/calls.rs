@@ -8,13 +8,16 @@ use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, ClientRequest, GetMeta, Implementation,
     ProtocolVersion, RequestId,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::lines::to_line;
 use crate::server::handler::Handler;
 use crate::server::plain::PlainCall;
+
+/// How many calls may be under way, or have answers that the host has not taken.
+const AT_ONCE: usize = 256;
 
 /// How long calls under way may still take once the host has closed the input; as long as rmcp gives its own.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -37,6 +40,7 @@ pub(super) struct Calls {
     session: Session,
     running: Running,
     tasks: TaskTracker,
+    slots: Arc<Semaphore>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -69,7 +73,18 @@ impl Calls {
             session: Session::Opening,
             running: Running::default(),
             tasks: TaskTracker::new(),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
         }
+    }
+
+    /// Whether as many calls are under way as may be.
+    pub(super) fn are_full(&self) -> bool {
+        self.slots.available_permits() == 0
+    }
+
+    /// Waits until one of them has ended and its answer is on its way.
+    pub(super) async fn room(&self) {
+        drop(self.slots.acquire().await);
     }
 
     /// Begins the call in `line`, if it is plain and the connection stands where such a call may come. The answer goes
@@ -84,6 +99,8 @@ impl Calls {
             Session::SelfContained if call.is_self_contained() => call.client_info(),
             _ => return false,
         };
+        // Nobody else takes one, so there is one wherever it was waited for.
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { return false };
         let cancelled = CancellationToken::new();
         let id = call.id.clone();
         let mine = Arc::new(());
@@ -104,6 +121,7 @@ impl Calls {
                 // A host that has gone needs no answer.
                 drop(output.send(line).await);
             }
+            drop(slot);
         });
         true
     }

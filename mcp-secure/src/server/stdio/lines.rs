@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::calls::Calls;
 use crate::server::handler::Handler;
+use crate::server::plain::PlainCall;
 
 /// Messages that may wait for the host to read them. Beyond that nothing more is taken in.
 const QUEUE: usize = 128;
@@ -28,6 +29,8 @@ pub(super) struct Lines<R> {
     calls: Calls,
     input: BufReader<R>,
     line: Vec<u8>,
+    /// The line is whole, and nobody has looked at it yet.
+    whole: bool,
     limit: usize,
     /// The rest of a line that is too long is still to come.
     skipping: bool,
@@ -59,6 +62,7 @@ impl<R: AsyncRead + Send + Unpin> Lines<R> {
             calls: Calls::new(handler),
             input: BufReader::with_capacity(16 * 1024, input),
             line: Vec::new(),
+            whole: false,
             limit,
             skipping: false,
             answer: None,
@@ -149,9 +153,9 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Lines<R> {
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.settle().await?;
-            let read = self.read_line().await;
+            let read = if self.whole { Ok(Read::Line) } else { self.read_line().await };
             match read {
-                Ok(Read::Line) => {}
+                Ok(Read::Line) => self.whole = true,
                 Ok(Read::TooLong) => {
                     let says = format!("a message is at most {} bytes long", self.limit);
                     self.answer = Some(ErrorData::invalid_request(says, None));
@@ -162,6 +166,11 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Lines<R> {
                     return None;
                 }
             }
+            // With too much under way no further call is begun, and so none is read; what is no call is.
+            if self.calls.are_full() && PlainCall::read(&self.line).is_some() {
+                self.calls.room().await;
+            }
+            self.whole = false;
             if self.output.as_ref().is_some_and(|output| self.calls.begin(&self.line, output)) {
                 self.line.clear();
                 continue;

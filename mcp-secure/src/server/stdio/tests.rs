@@ -242,6 +242,29 @@ async fn a_cancelled_request_tells_the_pipeline() {
 }
 
 #[tokio::test]
+async fn no_more_calls_are_begun_than_a_host_waits_for_and_all_are_answered_in_the_end() {
+    let mut host = Host::initialized().await;
+    for id in 0..400 {
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": {"name": "slow", "arguments": {}}});
+        host.send(&call.to_string()).await;
+    }
+    let begun = |host: &Host| host.stub.seen.lock().unwrap().len();
+    let waited = std::time::Instant::now();
+    while begun(&host) < 256 && waited.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(begun(&host), 256);
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert_eq!(begun(&host), 256, "they take 300 ms each");
+    let mut answered = std::collections::BTreeSet::new();
+    while answered.len() < 400 {
+        answered.insert(host.next().await["id"].as_u64().unwrap());
+    }
+    assert_eq!(begun(&host), 400);
+}
+
+#[tokio::test]
 async fn the_server_ends_when_its_host_does_and_answers_what_it_had_begun() {
     let mut host = Host::initialized().await;
     host.send(
