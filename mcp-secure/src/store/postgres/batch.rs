@@ -3,14 +3,14 @@
 //! Only plain ones: what takes an approval or a right to roll back goes through [`runs`](super::runs), one at a time.
 
 use super::fault::Fault;
-use super::pool::Tx;
+use super::pool::{Lent, Pool, TIME, Tx};
 use super::rows::{INT, get, run_row};
 use crate::canon::Digest;
 use crate::store::judge::{Ended, Settled};
 use crate::store::row::{Call, RUN_COLUMNS, RunRow, millis};
 use crate::store::{Committed, Fence, Finished, KeyRecord, NewRun, RunId, RunResult, StoreError};
 use std::collections::{HashMap, HashSet};
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
 /// An end that somebody waits to have written down.
 #[derive(Clone)]
@@ -198,17 +198,26 @@ async fn write_ends(tx: &Tx<'_>, fences: &[i64], ends: &[Settled]) -> Result<Vec
 /// Who holds a key, where its row can be read.
 type Holder = Result<Option<KeyRecord>, StoreError>;
 
-/// Who holds each key. A row that cannot be read is the fault of its own key alone.
-pub(super) async fn keys(tx: &Tx<'_>, keys: &[Digest]) -> Result<Vec<Holder>, Fault> {
+/// Who holds each key: one statement without a transaction around it, and so one trip. A row that cannot be read is the
+/// fault of its own key alone.
+pub(super) async fn keys(
+    pool: &Pool,
+    lent: &Lent<'_>,
+    keys: &[Digest],
+) -> Result<Vec<Holder>, Fault> {
     let wanted: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
+    // The time comes with every row, and with an empty one where no key is held.
     let sql = format!(
-        "SELECT {RUN_COLUMNS}, key FROM mcp_secure.runs WHERE key = ANY($1) AND (key_until IS NULL OR key_until > $2)"
+        "SELECT {RUN_COLUMNS}, key, key_until, clock, written FROM ({TIME}) AS at_present LEFT JOIN mcp_secure.runs ON key = ANY($1)"
     );
-    let values: [(&(dyn ToSql + Sync), Type); 2] =
-        [(&wanted, Type::BYTEA_ARRAY), (&tx.now.millis(), INT)];
     let mut found: HashMap<Vec<u8>, RunRow> = HashMap::new();
-    for row in tx.query(&sql, &values).await? {
-        found.insert(get(&row, 18)?, run_row(&row)?);
+    for row in lent.client().query_typed(&sql, &[(&wanted, Type::BYTEA_ARRAY)]).await? {
+        let Some(key) = get::<Option<Vec<u8>>>(&row, 18)? else { continue };
+        let until: Option<i64> = get(&row, 19)?;
+        let now = pool.time(get(&row, 20)?, get(&row, 21)?);
+        if until.is_none_or(|until| until > now.millis()) {
+            found.insert(key, run_row(&row)?);
+        }
     }
     let of = |key: &Digest| found.get(key.as_bytes().as_slice()).map(RunRow::key).transpose();
     Ok(keys.iter().map(of).collect())

@@ -230,7 +230,13 @@ pub(super) async fn keys_of_all(pool: Arc<Pool>, group: Vec<(Digest, Waiter<Opti
     let (keys, waiters): (Vec<_>, Vec<_>) = group.into_iter().unzip();
     let mut attempt = 0;
     let found = loop {
-        let fault = match attempt!(pool, |tx| batch::keys(tx, &keys)) {
+        let looking = async {
+            let lent = pool.lend().await?;
+            let found = batch::keys(&pool, &lent, &keys).await?;
+            lent.give_back();
+            Ok(found)
+        };
+        let fault = match in_time(&pool, looking).await {
             Ok(found) => break found,
             Err(fault) => fault.repeatable(),
         };
