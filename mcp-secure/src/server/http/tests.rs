@@ -402,6 +402,76 @@ fn an_address_has_so_many_requests_and_a_proxy_on_this_machine_has_no_limit() {
     assert!((0..100).all(|_| peers.admit(peers::Peer([127, 0, 0, 1].into())).is_ok()));
 }
 
+/// A stream that listens to changes of tools and prompts.
+async fn listening(site: &Site, token: &str) -> TcpStream {
+    let body = modern(
+        "subscriptions/listen",
+        json!({"notifications": {"toolsListChanged": true, "promptsListChanged": true}}),
+    )
+    .to_string();
+    let mut stream = TcpStream::connect(site.addr).await.unwrap();
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\n{}{COMMON}Authorization: Bearer {token}\r\nMCP-Protocol-Version: 2026-07-28\r\n\
+         Mcp-Method: subscriptions/listen\r\nContent-Length: {}\r\n\r\n{body}",
+        site.host(),
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// What has come when `last` is in it.
+async fn until(stream: &mut TcpStream, last: &str) -> String {
+    let mut text = String::new();
+    let reading = async {
+        let mut bytes = [0; 4096];
+        while !text.contains(last) {
+            let read = stream.read(&mut bytes).await.unwrap();
+            assert_ne!(read, 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(10), reading).await;
+    assert!(came.is_ok(), "no `{last}`");
+    text
+}
+
+#[tokio::test]
+async fn who_listens_hears_that_the_lists_asked_for_have_changed_and_no_others() {
+    let site = Site::start().await;
+    let mut stream = listening(&site, "token-alice").await;
+    until(&mut stream, "subscriptions/acknowledged").await;
+    site.stub.changes.send_modify(|version| *version += 1);
+    let heard = until(&mut stream, "notifications/prompts/list_changed").await;
+    assert!(heard.contains("notifications/tools/list_changed"), "{heard}");
+    assert!(!heard.contains("resources/list_changed"), "{heard}");
+}
+
+#[tokio::test]
+async fn an_account_listens_on_so_many_streams_and_another_is_not_held_up() {
+    let site = Site::start().await;
+    let mut streams = Vec::new();
+    for _ in 0..16 {
+        let mut stream = listening(&site, "token-alice").await;
+        until(&mut stream, "subscriptions/acknowledged").await;
+        streams.push(stream);
+    }
+    let mut one_more = listening(&site, "token-alice").await;
+    let refused = until(&mut one_more, "rate_limited").await;
+    assert!(refused.contains("retry_after_ms"), "{refused}");
+    let mut dave = listening(&site, "token-dave").await;
+    until(&mut dave, "subscriptions/acknowledged").await;
+    site.stub.changes.send_modify(|version| *version += 1);
+    until(&mut dave, "notifications/tools/list_changed").await;
+    // One that is closed is free again.
+    drop(streams.pop());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut again = listening(&site, "token-alice").await;
+    until(&mut again, "subscriptions/acknowledged").await;
+    site.stub.changes.send_modify(|version| *version += 1);
+    until(&mut again, "notifications/tools/list_changed").await;
+}
+
 #[tokio::test]
 async fn an_address_holds_so_many_connections_open_and_not_one_more() {
     let site = Site::start_with(|settings| {
