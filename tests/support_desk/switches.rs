@@ -57,6 +57,51 @@ fn a_tool_that_is_switched_off_is_off_in_every_server_within_a_second_and_comes_
 }
 
 #[test]
+fn a_record_that_can_not_be_written_does_not_keep_anybody_from_switching_off() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let alice = desk.token("alice");
+    let (audit, away) = (desk.data().join("audit"), desk.data().join("audit-away"));
+    std::fs::rename(&audit, &away).unwrap();
+    std::fs::write(&audit, "no folder").unwrap();
+    let off =
+        ["switch", "off", "tool:request_refund", "--as", "bob", "--reason", "the disk is odd"];
+    let pulled = desk.run(&off);
+    pulled.exited_with(3);
+    assert!(pulled.stderr.contains("could not record it"), "{pulled:#?}");
+    thread::sleep(WITHIN);
+    let refused = server.ask(&alice, "request_refund", &refund_arguments());
+    assert_eq!(refusal_code(&refused), "switched_off", "{refused:#}");
+    // On again it is not, without a record.
+    let on = desk.run(&["switch", "on", "tool:request_refund", "--as", "bob"]);
+    assert!(!on.status.success(), "{on:#?}");
+    let refused = server.ask(&alice, "request_refund", &refund_arguments());
+    assert_eq!(refusal_code(&refused), "switched_off", "{refused:#}");
+
+    std::fs::remove_file(&audit).unwrap();
+    std::fs::rename(&away, &audit).unwrap();
+    // The server that saw it go off has it on record, with who and why.
+    let seen = |record: &Value| {
+        let text = record.to_string();
+        record["outcome"]["code"] == json!("seen") && text.contains("the disk is odd")
+    };
+    let since = Instant::now();
+    while !desk.records(&["--outcome", "switch"]).iter().any(seen) {
+        assert!(since.elapsed() < PATIENCE, "{:#?}", desk.records(&["--outcome", "switch"]));
+        thread::sleep(Duration::from_millis(100));
+    }
+    desk.run(&["switch", "on", "tool:request_refund", "--as", "bob"]).succeeded();
+    // A tenant nobody knows may be a slip, and a tool nobody serves is one.
+    let tenant = desk.run(&["switch", "off", "tenant:acme", "--as", "bob"]);
+    assert!(!tenant.succeeded().stderr.contains("nobody is known"), "{tenant:#?}");
+    let slip = desk.run(&["switch", "off", "tool:request_refunds", "--as", "bob"]);
+    slip.exited_with(1);
+    assert!(slip.stderr.contains("`request_refund`"), "{slip:#?}");
+    drop(server);
+    desk.audit_holds();
+}
+
+#[test]
 fn a_tenant_that_is_switched_off_is_off_alone() {
     let desk = Desk::new();
     let server = desk.serve();
