@@ -65,7 +65,7 @@ fn policy(random: &mut StdRng) -> String {
 }
 
 /// Every policy of the text, under the ids the engine gives them.
-fn every_policy(text: &str) -> PolicySet {
+pub(super) fn every_policy(text: &str) -> PolicySet {
     let set: PolicySet = text.parse().unwrap();
     let renamed = set.policies().map(|policy| {
         let number: usize = policy.id().to_string().trim_start_matches("policy").parse().unwrap();

@@ -1,10 +1,10 @@
 use std::fmt::Write as _;
 
-use cedar_policy::PolicySet;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
+use super::index::every_policy;
 use super::*;
 
 /// Whatever can tell one call of `request_refund` from another.
@@ -32,15 +32,6 @@ const SCOPES: [&str; 5] = [
     "resource in Order::\"ord_1\"",
     "resource is Order in Tenant::\"acme\"",
 ];
-
-fn every_policy(text: &str) -> PolicySet {
-    let set: PolicySet = text.parse().unwrap();
-    let renamed = set.policies().map(|policy| {
-        let number: usize = policy.id().to_string().trim_start_matches("policy").parse().unwrap();
-        policy.new_id(cedar_policy::PolicyId::new(format!("p.cedar:{}", number + 1)))
-    });
-    PolicySet::from_policies(renamed).unwrap()
-}
 
 #[test]
 fn an_answer_that_was_kept_is_the_answer_cedar_would_give() {
