@@ -52,6 +52,7 @@ mod table;
 mod upkeep;
 #[cfg(feature = "server")]
 mod validate;
+#[cfg(feature = "server")]
 mod void;
 mod witness;
 
@@ -80,6 +81,7 @@ pub use resolve::ResolveRefused;
 pub(crate) use switches::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
 #[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};
+#[cfg(feature = "server")]
 pub(crate) use void::Voided;
 pub(crate) use witness::Clearance;
 pub use witness::Cleared;
