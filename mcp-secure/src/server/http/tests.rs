@@ -436,13 +436,27 @@ async fn until(stream: &mut TcpStream, last: &str) -> String {
     text
 }
 
+/// What comes while the lists change again and again. A subscription is acknowledged a moment before it listens, so one
+/// change alone could come too early.
+async fn hears(site: &Site, stream: &mut TcpStream, last: &str) -> String {
+    let changing = async {
+        loop {
+            site.stub.changes.send_modify(|version| *version += 1);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        heard = until(stream, last) => heard,
+        never = changing => never,
+    }
+}
+
 #[tokio::test]
 async fn who_listens_hears_that_the_lists_asked_for_have_changed_and_no_others() {
     let site = Site::start().await;
     let mut stream = listening(&site, "token-alice").await;
     until(&mut stream, "subscriptions/acknowledged").await;
-    site.stub.changes.send_modify(|version| *version += 1);
-    let heard = until(&mut stream, "notifications/prompts/list_changed").await;
+    let heard = hears(&site, &mut stream, "notifications/prompts/list_changed").await;
     assert!(heard.contains("notifications/tools/list_changed"), "{heard}");
     assert!(!heard.contains("resources/list_changed"), "{heard}");
 }
@@ -454,22 +468,19 @@ async fn an_account_listens_on_so_many_streams_and_another_is_not_held_up() {
     for _ in 0..16 {
         let mut stream = listening(&site, "token-alice").await;
         until(&mut stream, "subscriptions/acknowledged").await;
+        hears(&site, &mut stream, "notifications/tools/list_changed").await;
         streams.push(stream);
     }
     let mut one_more = listening(&site, "token-alice").await;
     let refused = until(&mut one_more, "rate_limited").await;
     assert!(refused.contains("retry_after_ms"), "{refused}");
     let mut dave = listening(&site, "token-dave").await;
-    until(&mut dave, "subscriptions/acknowledged").await;
-    site.stub.changes.send_modify(|version| *version += 1);
-    until(&mut dave, "notifications/tools/list_changed").await;
+    hears(&site, &mut dave, "notifications/tools/list_changed").await;
     // One that is closed is free again.
     drop(streams.pop());
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let mut again = listening(&site, "token-alice").await;
-    until(&mut again, "subscriptions/acknowledged").await;
-    site.stub.changes.send_modify(|version| *version += 1);
-    until(&mut again, "notifications/tools/list_changed").await;
+    hears(&site, &mut again, "notifications/tools/list_changed").await;
 }
 
 #[tokio::test]
