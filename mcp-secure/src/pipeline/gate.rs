@@ -59,7 +59,7 @@ impl Default for Settings {
 }
 
 /// Tenant, issuer and subject.
-pub(super) type Account = (String, String, String);
+pub(crate) type Account = (String, String, String);
 
 /// What a gate is made of.
 pub(crate) struct GateParts {

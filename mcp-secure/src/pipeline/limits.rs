@@ -60,7 +60,7 @@ impl Gate {
 }
 
 /// Whose quota it is: the subject of one issuer, in each tenant anew.
-pub(super) fn account(principal: &Principal) -> Account {
+pub(crate) fn account(principal: &Principal) -> Account {
     (principal.tenant.clone(), principal.issuer.clone(), principal.subject.clone())
 }
 

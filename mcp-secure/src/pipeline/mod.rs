@@ -70,7 +70,9 @@ pub use decide::{DecideRefused, DecisionMade};
 #[cfg(feature = "server")]
 pub use gate::Settings;
 #[cfg(feature = "server")]
-pub(crate) use gate::{Gate, GateParts, ServerInfo};
+pub(crate) use gate::{Account, Gate, GateParts, ServerInfo};
+#[cfg(feature = "server")]
+pub(crate) use limits::account;
 #[cfg(feature = "server")]
 pub use refusal::Code;
 #[cfg(feature = "server")]

@@ -6,6 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use mcp_secure_rules::names::nearest;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
@@ -92,9 +93,7 @@ impl Switches {
             self.changed.send_modify(|version| *version = version.wrapping_add(1));
         }
     }
-}
 
-impl Switches {
     /// Takes down what somebody else has switched. The emergency brake works without a record, so whoever obeys it
     /// records it.
     fn note_changes(&self, before: &[Switch], after: &[Switch]) {
@@ -288,31 +287,12 @@ pub(super) fn named(principal: &Principal) -> String {
 
 /// That nothing of this name is served, with the name that was probably meant.
 pub(super) fn no_such_tool<'a>(name: &str, served: impl Iterator<Item = &'a str>) -> String {
-    let near = served
-        .map(|known| (distance(name, known), known))
-        .filter(|(steps, known)| *steps <= (known.chars().count() / 3).max(1))
-        .min();
-    let says = format!("no tool is called `{}`", super::validate::plain(name));
-    match near {
-        Some((_, known)) => format!("{says}; did you mean `{known}`?"),
+    let name = super::validate::plain(name);
+    let says = format!("no tool is called `{name}`");
+    match nearest(&name, served) {
+        Some(known) => format!("{says}; did you mean `{known}`?"),
         None => format!("{says}; `manifest` lists them"),
     }
-}
-
-/// How many letters have to be added, taken out or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (n, one) in a.chars().take(256).enumerate() {
-        let mut left = n.saturating_add(1);
-        let mut next = vec![left];
-        for ((other, above_left), above) in b.chars().zip(&row).zip(row.iter().skip(1)) {
-            let changed = above_left.saturating_add(usize::from(one != other));
-            left = changed.min(above.saturating_add(1)).min(left.saturating_add(1));
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 fn not_granted() -> String {
@@ -354,8 +334,5 @@ mod tests {
         assert!(says("request_refnud").ends_with("did you mean `request_refund`?"));
         assert!(says("stok_level").ends_with("did you mean `stock_level`?"));
         assert!(!says("delete_everything").contains("did you mean"));
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

@@ -83,9 +83,7 @@ impl Shape {
             _ => Err(mismatch()),
         }
     }
-}
 
-impl Shape {
     pub(super) fn mismatch(name: &str) -> Mismatch {
         Mismatch(format!("`{name}` is not of the type its schema says"))
     }

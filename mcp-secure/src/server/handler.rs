@@ -24,7 +24,7 @@ use super::{answer, changes, list};
 use crate::context::Progress;
 use crate::identity::{Authenticated, Credentials};
 use crate::limit::Crowd;
-use crate::pipeline::{Answer, Incoming, META_PREFIX, Target, Transport};
+use crate::pipeline::{Account, Answer, Incoming, META_PREFIX, Target, Transport, account};
 
 /// On how many streams one account may listen, in each process.
 const MOST_STREAMS: u32 = 16;
@@ -57,7 +57,7 @@ pub(super) struct Handler {
     transport: Transport,
     running: Running,
     /// The streams that accounts listen on.
-    listening: Crowd<(String, String, String)>,
+    listening: Crowd<Account>,
     /// This session is told already when lists change; a client may say again that it is initialized.
     told: Arc<AtomicBool>,
 }
@@ -377,8 +377,7 @@ impl ServerHandler for Handler {
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         let caller = self.caller(subscription.request_context())?;
-        let account = (caller.tenant.clone(), caller.issuer.clone(), caller.subject.clone());
-        let Some(_place) = self.listening.enter(account, MOST_STREAMS) else {
+        let Some(_place) = self.listening.enter(account(caller.principal()), MOST_STREAMS) else {
             return Err(answer::too_many_streams(MOST_STREAMS));
         };
         changes::tell_subscriber(&subscription, self.face.changes()).await;

@@ -57,9 +57,7 @@ pub(super) async fn accept(
             taken = take(listener, &room) => taken,
         };
         let Some((stream, peer, place)) = stream else { continue };
-        let most = settings
-            .connections_per_peer
-            .filter(|_| settings.loopback_is_limited || !peer.0.is_loopback());
+        let most = settings.connections_per_peer.filter(|_| !settings.spares(peer));
         let seat = most.map(|most| crowd.enter(peer.0, most));
         if matches!(seat, Some(None)) {
             turn_away(&stream);

@@ -26,6 +26,7 @@ pub(super) struct Peers {
     requests: Option<Local<IpAddr>>,
     strangers: Local<IpAddr>,
     flood: Flood<IpAddr>,
+    settings: HttpSettings,
 }
 
 impl Peers {
@@ -34,13 +35,14 @@ impl Peers {
             requests: settings.requests_per_peer.map(Local::new),
             strangers: Local::new(settings.strangers_per_peer),
             flood: Flood::default(),
+            settings: settings.clone(),
         }
     }
 
     /// Takes one request of the address, or says how long it has to wait.
     pub(super) fn admit(&self, peer: Peer) -> Result<(), Duration> {
         match &self.requests {
-            Some(requests) if !peer.0.is_loopback() => requests.take(&peer.0),
+            Some(requests) if !self.settings.spares(peer) => requests.take(&peer.0),
             _ => Ok(()),
         }
     }

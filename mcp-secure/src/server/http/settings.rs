@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::peers::Peer;
 use crate::limit::Quota;
 use crate::server::MAX_MESSAGE_BYTES;
 
@@ -69,6 +70,11 @@ impl HttpSettings {
             strangers_per_peer: Quota::per_second(1).burst(60),
             drain: Duration::from_secs(10),
         }
+    }
+
+    /// Whether the limits of one address are not for this one.
+    pub(super) fn spares(&self, peer: Peer) -> bool {
+        peer.0.is_loopback() && !self.loopback_is_limited
     }
 
     /// A server that others can reach needs an issuer of real people, and somebody who said so.
