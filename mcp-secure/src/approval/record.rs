@@ -148,6 +148,10 @@ pub struct NewApproval {
     pub expires_in_ms: u64,
     /// How many requests this requester may have pending, this one included.
     pub max_pending: u32,
+    /// Whether the client waits for a task, so that the server runs the call once it is approved.
+    pub task: bool,
+    /// Whether each change of its state is to be announced: it then leaves a [`Notice`](crate::store::Notice).
+    pub announce: bool,
 }
 
 /// One approval request, with everything people need to decide and nothing that would let an id alone run it.
@@ -182,6 +186,8 @@ pub struct Approval {
     pub quorum: u32,
     /// Whether the requester's own person may decide.
     pub allow_requester: bool,
+    /// Whether the client waits for a task.
+    pub task: bool,
     /// When it was asked.
     pub created: Timestamp,
     /// When it, or an unused approval, runs out.

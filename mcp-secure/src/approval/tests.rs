@@ -176,6 +176,7 @@ fn asked(quorum: u32) -> Approval {
         by: "refund.request.approve".to_owned(),
         quorum,
         allow_requester: false,
+        task: false,
         created: Timestamp::from_millis(0),
         expires: LATER,
         votes: Vec::new(),

@@ -10,6 +10,7 @@ use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
 use crate::canon::Digest;
 use crate::clock::Clock;
 use crate::pipeline::DecideRefused;
+use crate::store::ApprovalFilter;
 
 pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Failure> {
     match command {
@@ -42,7 +43,8 @@ async fn list(
     let json = context.output.wants_json()?;
     let state = state.map(parse_state).transpose()?;
     let desk = Desk::open(context, person).await?;
-    let found = desk.opened.approvals(&desk.who, state, limit).await.map_err(Failure::because);
+    let filter = ApprovalFilter { state, ..Default::default() };
+    let found = desk.opened.approvals(&desk.who, filter, limit).await.map_err(Failure::because);
     desk.opened.close().await;
     let found = found?;
     if json {

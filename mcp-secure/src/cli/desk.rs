@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Context, Failure, Opened, Opening};
+use super::{Context, Failure, Opening};
 use crate::identity::{Authenticated, DataDir};
+use crate::server::Opened;
 
 /// The client that what is decided here is carried by. Never one that a tool is called through.
 const CLIENT: &str = "command-line";

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
-pub(crate) use app::{App, CheckReport, Opened, Opening};
+pub(crate) use app::{App, CheckReport, Opening};
 use args::{Cli, Command};
 pub(crate) use escape::is_unsafe;
 use output::Output;

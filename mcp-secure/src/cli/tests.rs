@@ -13,7 +13,7 @@ use crate::catalog::StartFault;
 use crate::identity::{Directory, LocalIssuer, People, Person};
 use crate::manifest::Manifest;
 use crate::pipeline::{Brake, ServerInfo};
-use crate::server::HttpSettings;
+use crate::server::{HttpSettings, Opened};
 use crate::tool::{BoxFuture, ToolSet};
 
 struct Desk {

@@ -230,6 +230,8 @@ impl Gate {
             allow_requester: rule.allow_requester,
             expires_in_ms: rule.expires_secs.saturating_mul(1000),
             max_pending: self.settings.max_pending_approvals,
+            task: false,
+            announce: false,
         };
         match self.store.request_approval(new).await {
             Ok(Requested::Created(made)) => {

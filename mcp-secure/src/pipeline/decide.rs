@@ -6,7 +6,7 @@ use super::authorise::{Asked, loaded, policy_note};
 use super::gate::Gate;
 use super::record::approval_note;
 use super::table::Served;
-use crate::approval::{Approval, ApprovalId, Party, StateKind, Verdict, Vote, VoteRefused};
+use crate::approval::{Approval, ApprovalId, Party, Verdict, Vote, VoteRefused};
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::canon::Digest;
 use crate::context::CallContext;
@@ -43,15 +43,15 @@ pub enum DecideRefused {
 }
 
 impl Gate {
-    /// The requests that `who` may see, newest first: its own, and those of its tenant that it could decide.
+    /// The requests that `who` may see, newest first: its own, and those of its tenant that it could decide. Of what is
+    /// asked for, the tenant is not theirs to say.
     pub(crate) async fn approvals_for(
         &self,
         who: &Authenticated,
-        state: Option<StateKind>,
+        filter: ApprovalFilter,
         limit: u32,
     ) -> Result<Vec<Approval>, StoreError> {
-        let filter =
-            ApprovalFilter { tenant: Some(who.principal().tenant.clone()), state, before: None };
+        let filter = ApprovalFilter { tenant: Some(who.principal().tenant.clone()), ..filter };
         let mut found = self.store.approvals(filter, limit).await?;
         found.retain(|approval| self.shows(who.principal(), approval));
         Ok(found)

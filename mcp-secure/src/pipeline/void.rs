@@ -75,7 +75,8 @@ impl Gate {
             let mut before = before;
             loop {
                 let tenant = Some(who.tenant.clone());
-                let filter = ApprovalFilter { tenant, state: Some(state), before };
+                let filter =
+                    ApprovalFilter { tenant, state: Some(state), before, ..Default::default() };
                 let page = self.store.approvals(filter, PAGE).await;
                 let mut page = page.map_err(|error| error.to_string())?;
                 page.retain(|approval| seen.insert(approval.id));

@@ -91,6 +91,7 @@ const fn method(method: Method) -> &'static str {
     match method {
         Method::Bearer => "bearer",
         Method::Local => "local",
+        Method::Interactive => "interactive",
         Method::Asserted => "asserted",
     }
 }

@@ -5,21 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::ServerBuilder;
-use super::face::Face;
 use super::http::HttpSettings;
-use crate::approval::{Approval, ApprovalId, StateKind, Verdict};
-use crate::audit::{Event, Options, Record};
-use crate::canon::Digest;
+use super::opened::{Opened, OpenedServer};
+use crate::audit::{Options, Record};
 use crate::catalog::StartFault;
-use crate::cli::{App, CheckReport, Opened, Opening};
-use crate::clock::{Clock, Timestamp};
+use crate::cli::{App, CheckReport, Opening};
+use crate::clock::Clock;
 use crate::identity::{
-    Authenticated, Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator,
-    LocalIssuer,
+    Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator, LocalIssuer,
 };
 use crate::manifest::Manifest;
-use crate::pipeline::{Answer, Brake, Gate, ServerInfo, Voided};
-use crate::store::{Resolution, RunId, RunRecord, RunState, StoreSource, Switch, SwitchScope};
+use crate::pipeline::{Brake, ServerInfo};
+use crate::store::StoreSource;
 use crate::tool::{BoxFuture, State};
 
 /// The client of a process that a host started.
@@ -165,128 +162,6 @@ impl<S: State> App for Application<S> {
                 gate.keep_up();
             }
             Ok(Arc::new(OpenedServer(gate)) as Arc<dyn Opened>)
-        })
-    }
-}
-
-struct OpenedServer(Arc<Gate>);
-
-impl Opened for OpenedServer {
-    fn face(&self) -> Arc<dyn Face> {
-        Arc::clone(&self.0) as Arc<dyn Face>
-    }
-
-    fn approvals<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        state: Option<StateKind>,
-        limit: u32,
-    ) -> BoxFuture<'a, Result<Vec<Approval>, String>> {
-        Box::pin(async move {
-            self.0.approvals_for(who, state, limit).await.map_err(|error| error.to_string())
-        })
-    }
-
-    fn approval<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        id: &'a ApprovalId,
-    ) -> BoxFuture<'a, Result<Approval, String>> {
-        Box::pin(async move {
-            self.0.approval_for(who, id).await.map_err(|refused| refused.to_string())
-        })
-    }
-
-    fn decide<'a>(
-        &'a self,
-        decider: Authenticated,
-        id: &'a ApprovalId,
-        digest: Digest,
-        verdict: Verdict,
-        reason: Option<String>,
-    ) -> BoxFuture<'a, Result<Approval, String>> {
-        Box::pin(async move {
-            let made = self.0.decide(&decider, id, digest, verdict, reason).await;
-            made.map(|made| made.approval).map_err(|refused| refused.to_string())
-        })
-    }
-
-    fn void<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        before: Option<Timestamp>,
-        reason: &'a str,
-    ) -> BoxFuture<'a, Result<Voided, String>> {
-        Box::pin(self.0.void_standing(who, before, reason))
-    }
-
-    fn runs<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        state: Option<RunState>,
-        tool: Option<String>,
-        limit: u32,
-    ) -> BoxFuture<'a, Result<Vec<RunRecord>, String>> {
-        Box::pin(async move {
-            self.0.runs_for(who, state, tool, limit).await.map_err(|error| error.to_string())
-        })
-    }
-
-    fn run<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        id: &'a RunId,
-    ) -> BoxFuture<'a, Result<Option<RunRecord>, String>> {
-        Box::pin(async move { self.0.run_for(who, id).await.map_err(|error| error.to_string()) })
-    }
-
-    fn rollback<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        id: &'a RunId,
-        reason: Option<String>,
-    ) -> BoxFuture<'a, Answer> {
-        Box::pin(self.0.rollback(who, id, reason))
-    }
-
-    fn resolve<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        id: &'a RunId,
-        found: Resolution,
-        reason: &'a str,
-    ) -> BoxFuture<'a, Result<RunRecord, String>> {
-        Box::pin(async move {
-            self.0.resolve(who, id, found, reason).await.map_err(|refused| refused.to_string())
-        })
-    }
-
-    fn switched_off<'a>(
-        &'a self,
-        who: &'a Authenticated,
-    ) -> BoxFuture<'a, Result<Vec<Switch>, String>> {
-        Box::pin(self.0.switched_off(who))
-    }
-
-    fn switch<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        scope: SwitchScope,
-        off: bool,
-        reason: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<bool, String>> {
-        Box::pin(self.0.switch(who, scope, off, reason))
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            self.0.drain().await;
-            if let Err(error) = self.0.audit().durable(Record::new(Event::Shutdown)).await {
-                tracing::error!(%error, "the shutdown could not be recorded");
-            }
-            if let Err(error) = self.0.audit().close().await {
-                tracing::error!(%error, "the record did not close in order");
-            }
         })
     }
 }

@@ -14,6 +14,7 @@ mod gate;
 mod handler;
 mod http;
 mod list;
+mod opened;
 mod opening;
 mod plain;
 mod stdio;
@@ -23,8 +24,8 @@ mod testkit;
 
 pub use boot::Boot;
 pub use builder::{Server, ServerBuilder};
-pub(crate) use face::Face;
 pub(crate) use http::{HttpServer, HttpSettings};
+pub(crate) use opened::Opened;
 pub(crate) use opening::AUDIT_FOLDER;
 pub(crate) use stdio::Stdio;
 

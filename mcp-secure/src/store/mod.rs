@@ -11,6 +11,7 @@ mod error;
 mod judge;
 mod key;
 mod limit;
+mod notice;
 mod pace;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -22,10 +23,12 @@ mod sqlite;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod ticket;
 
 pub use error::StoreError;
 pub use key::{KeyRecord, KeyState, NewKey};
 pub use limit::{Leased, Rate};
+pub use notice::{Notice, NoticeEnd};
 #[cfg(feature = "postgres")]
 pub use postgres::{Postgres, PostgresOptions};
 pub use record::{
@@ -38,6 +41,7 @@ pub use run::{
 pub use source::StoreSource;
 pub use sqlite::Sqlite;
 pub use switch::{NotAScope, Switch, SwitchScope};
+pub use ticket::{NewTicket, Ticket, TicketKind};
 
 use crate::approval::{
     Approval, ApprovalId, NewApproval, Party, StateKind, TransitionRefused, Vote, VoteRefused,
@@ -108,6 +112,15 @@ pub struct ApprovalFilter {
     pub state: Option<StateKind>,
     /// Only those asked for before this time.
     pub before: Option<Timestamp>,
+    /// Only those that come after this one in the list: the last one of the page before.
+    pub after: Option<(Timestamp, ApprovalId)>,
+    /// Only this tool's.
+    pub tool: Option<String>,
+    /// Only those with this text in their id, tool, resource, or the account or person that asked; upper and lower case
+    /// are not told apart.
+    pub text: Option<String>,
+    /// Only those whose client waits for a task.
+    pub tasks: bool,
 }
 
 /// The store. One page, so that a second implementation can be held against it.
@@ -194,4 +207,19 @@ pub trait Store: Send + Sync {
         by: &str,
         reason: Option<&str>,
     ) -> StoreFuture<'_, bool>;
+
+    /// Keeps a ticket under the digest of its secret.
+    fn put_ticket(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()>;
+
+    /// The ticket of this kind under `digest`, while it is good.
+    fn ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
+
+    /// The same, and it is gone. Of several who take it at once, one gets it.
+    fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
+
+    /// Up to `limit` notices that are due, oldest first, to this caller alone for the next `hold_ms`.
+    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>>;
+
+    /// Says what becomes of a notice that was handed out.
+    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()>;
 }

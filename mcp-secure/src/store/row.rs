@@ -28,7 +28,7 @@ pub(super) fn told_again(now: Timestamp) -> i64 {
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
     pub(super) requester: Party,
-    tool: String,
+    pub(super) tool: String,
     contract: Digest,
     resource: Value,
     arguments: Value,
@@ -39,6 +39,19 @@ pub(super) struct Request {
     by: String,
     quorum: u32,
     allow_requester: bool,
+    #[serde(default)]
+    pub(super) task: bool,
+    #[serde(default)]
+    pub(super) announce: bool,
+}
+
+impl Request {
+    /// What a search looks at.
+    pub(super) fn sought(&self, id: &ApprovalId) -> String {
+        let person = self.requester.person.as_deref().unwrap_or_default();
+        let subject = &self.requester.subject;
+        format!("{id} {} {} {subject} {person}", self.tool, self.resource).to_lowercase()
+    }
 }
 
 impl From<NewApproval> for Request {
@@ -57,6 +70,8 @@ impl From<NewApproval> for Request {
             // A quorum of nobody would be an approval by nobody.
             quorum: new.quorum.max(1),
             allow_requester: new.allow_requester,
+            task: new.task,
+            announce: new.announce,
         }
     }
 }
@@ -119,6 +134,7 @@ pub(super) fn assemble(
         by: request.by,
         quorum: request.quorum,
         allow_requester: request.allow_requester,
+        task: request.task,
         created,
         expires,
         votes: Vec::new(),

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
 use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport};
 use crate::server::ServerBuilder;
-use crate::store::{Resolution, RunId, RunRecord};
+use crate::store::{ApprovalFilter, Resolution, RunId, RunRecord};
 use crate::tool::State;
 
 /// A server within this process.
@@ -125,7 +125,10 @@ impl LocalServer {
     /// The requests for approval that the person called `name` may see, newest first.
     pub async fn approvals(&self, name: &str) -> Result<Vec<Approval>, String> {
         let who = self.person(name, "local-desk")?;
-        self.gate.approvals_for(&who, None, 1000).await.map_err(|error| error.to_string())
+        self.gate
+            .approvals_for(&who, ApprovalFilter::default(), 1000)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// The decision of the person called `name` on the request called `id`, as it stands now.

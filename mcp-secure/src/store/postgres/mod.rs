@@ -17,8 +17,9 @@ pub use options::PostgresOptions;
 
 use super::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, Rate, Renewed, Requested, Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult,
-    Store, StoreError, StoreFuture, Switch, SwitchScope,
+    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope,
+    Ticket, TicketKind,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
@@ -218,4 +219,28 @@ impl Store for Postgres {
         let (by, reason) = (by.to_owned(), reason.map(str::to_owned));
         writing!(self, |tx| shared::switch(tx, &scope, off, &by, reason.as_deref()))
     }
+
+    fn put_ticket(&self, _: Digest, _: NewTicket) -> StoreFuture<'_, ()> {
+        not_yet()
+    }
+
+    fn ticket(&self, _: TicketKind, _: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        not_yet()
+    }
+
+    fn take_ticket(&self, _: TicketKind, _: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        not_yet()
+    }
+
+    fn due_notices(&self, _: u32, _: u64) -> StoreFuture<'_, Vec<Notice>> {
+        not_yet()
+    }
+
+    fn settle_notice(&self, _: i64, _: NoticeEnd) -> StoreFuture<'_, ()> {
+        not_yet()
+    }
+}
+
+fn not_yet<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
+    Box::pin(async { Err(StoreError::Unavailable("not there yet".to_owned())) })
 }

@@ -5,13 +5,13 @@ use crate::approval::{
     VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
-use crate::clock::Timestamp;
 use crate::store::judge::{Ended, voiding};
 use crate::store::row::{
     MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
 };
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
-use rusqlite::params;
+use rusqlite::types::Value;
+use rusqlite::{params, params_from_iter};
 
 /// How many rows that nobody needs any more one sweep drops.
 const DROPPED: i64 = 1000;
@@ -81,16 +81,63 @@ pub(super) fn list(
     filter: &ApprovalFilter,
     limit: u32,
 ) -> Result<Vec<Approval>, StoreError> {
-    // `expired` is judged by the time, written down or not.
-    let found = rows::select(
-        tx.conn,
-        "(?1 IS NULL OR tenant = ?1) AND (?5 IS NULL OR created < ?5) AND (?2 IS NULL OR ?2 =
-            CASE WHEN state IN ('pending', 'approved') AND expires <= ?3 THEN 'expired' ELSE state END)
-         ORDER BY created DESC, id LIMIT ?4",
-        params![filter.tenant, filter.state.map(StateKind::as_str), tx.now.millis(), limit.min(MAX_LISTED),
-            filter.before.map(Timestamp::millis)],
-    )?;
+    // Only the conditions that are asked for, so that each of them can use its index.
+    let mut asked = Asked { sql: "true".to_owned(), values: Vec::new() };
+    if let Some(tenant) = &filter.tenant {
+        asked.that("tenant = ?", tenant.clone());
+    }
+    match filter.state {
+        // What has run out is expired, written down or not.
+        Some(StateKind::Pending | StateKind::Approved) => {
+            asked.that("expires > ?", tx.now.millis());
+        }
+        Some(StateKind::Expired) => {
+            asked.that(
+                "(state = 'expired' OR state IN ('pending', 'approved') AND expires <= ?)",
+                tx.now.millis(),
+            );
+        }
+        _ => {}
+    }
+    if let Some(state) = filter.state.filter(|state| *state != StateKind::Expired) {
+        asked.that("state = ?", state.as_str().to_owned());
+    }
+    if let Some(tool) = &filter.tool {
+        asked.that("tool = ?", tool.clone());
+    }
+    if let Some(text) = &filter.text {
+        asked.that("instr(sought, ?) > 0", text.to_lowercase());
+    }
+    if filter.tasks {
+        asked.sql.push_str(" AND task = 1");
+    }
+    if let Some(before) = filter.before {
+        asked.that("created < ?", before.millis());
+    }
+    if let Some((created, id)) = &filter.after {
+        asked.that("created <= ?", created.millis());
+        asked.that("(created < ?", created.millis());
+        asked.sql.push_str(" OR id > ?)");
+        asked.values.push(id.to_string().into());
+    }
+    asked.sql.push_str(" ORDER BY created DESC, id LIMIT ?");
+    asked.values.push(i64::from(limit.min(MAX_LISTED)).into());
+    let found = rows::select(tx.conn, &asked.sql, params_from_iter(asked.values))?;
     Ok(found.into_iter().map(|approval| shown(approval, tx.now)).collect())
+}
+
+/// A `WHERE` clause that grows.
+struct Asked {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Asked {
+    fn that(&mut self, condition: &str, value: impl Into<Value>) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+        self.values.push(value.into());
+    }
 }
 
 pub(super) fn decide(
@@ -238,7 +285,7 @@ pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
     Ok(told)
 }
 
-/// Drops answers that no longer repeat, and buckets that are full again.
+/// Drops answers that no longer repeat, buckets that are full again, and tickets whose time is over.
 fn tidy(tx: &Tx<'_>) -> Result<(), StoreError> {
     let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
     tx.conn
@@ -251,6 +298,12 @@ fn tidy(tx: &Tx<'_>) -> Result<(), StoreError> {
             "DELETE FROM buckets WHERE bucket IN (SELECT bucket FROM buckets WHERE filled <= ?1 LIMIT ?2)",
         )?
         .execute([tx.now.millis().saturating_mul(1000), DROPPED])?;
+    tx.conn
+        .prepare_cached(
+            "DELETE FROM tickets WHERE (kind, digest) IN
+                (SELECT kind, digest FROM tickets WHERE expires <= ?1 LIMIT ?2)",
+        )?
+        .execute([tx.now.millis(), DROPPED])?;
     Ok(())
 }
 

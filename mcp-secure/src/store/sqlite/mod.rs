@@ -1,17 +1,20 @@
 //! The embedded store: one file, one writing thread per process, one fsync for all who wait.
 
 mod approvals;
+mod notices;
 mod open;
 mod rows;
 mod runs;
 mod schema;
 mod shared;
+mod tickets;
 mod worker;
 
 use super::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, Rate, Renewed, Requested, Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult,
-    Store, StoreError, StoreFuture, Switch, SwitchScope,
+    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope,
+    Ticket, TicketKind,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
@@ -210,5 +213,27 @@ impl Store for Sqlite {
     ) -> StoreFuture<'_, bool> {
         let (by, reason) = (by.to_owned(), reason.map(str::to_owned));
         Box::pin(self.write.run(move |tx| shared::switch(tx, &scope, off, &by, reason.as_deref())))
+    }
+
+    fn put_ticket(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()> {
+        Box::pin(self.write.run(move |tx| tickets::put(tx, &digest, &new)))
+    }
+
+    fn ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        let digest = *digest;
+        Box::pin(self.read.run(move |tx| tickets::find(tx, kind, &digest)))
+    }
+
+    fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        let digest = *digest;
+        Box::pin(self.write.run(move |tx| tickets::take(tx, kind, &digest)))
+    }
+
+    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
+        Box::pin(self.write.run(move |tx| notices::due(tx, limit, hold_ms)))
+    }
+
+    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
+        Box::pin(self.write.run(move |tx| notices::settle(tx, number, &end)))
     }
 }

@@ -1,3 +1,4 @@
+use super::notices;
 use crate::approval::{Approval, ApprovalId, CastVote, NewApproval, State};
 use crate::clock::Timestamp;
 use crate::store::StoreError;
@@ -18,8 +19,9 @@ pub(super) fn insert(
     let expires = now.plus_millis(millis(expires_in_ms));
     let state = State::Pending;
     conn.prepare_cached(
-        "INSERT INTO approvals (id, effect, tenant, issuer, subject, created, expires, request, state, state_at, detail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10)",
+        "INSERT INTO approvals (id, effect, tenant, issuer, subject, created, expires, request, state, state_at, detail,
+            tool, sought, task, announce)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         id.to_string(),
@@ -32,7 +34,14 @@ pub(super) fn insert(
         json(&request)?,
         state.kind().as_str(),
         json(&state)?,
+        request.tool,
+        request.sought(&id),
+        request.task,
+        request.announce,
     ])?;
+    if request.announce {
+        notices::leave(conn, &id.to_string(), state.kind(), now)?;
+    }
     Ok(assemble(id, effect, request, (now, expires), state))
 }
 
@@ -55,7 +64,15 @@ pub(super) fn advance(
             seen.effect.to_hex(),
             seen.state.kind().as_str(),
         ])?;
-    if changed == 1 { Ok(()) } else { Err(StoreError::Raced) }
+    if changed != 1 {
+        return Err(StoreError::Raced);
+    }
+    if first(conn, "SELECT announce FROM approvals WHERE id = ?1", [seen.id.to_string()])?
+        == Some(true)
+    {
+        notices::leave(conn, &seen.id.to_string(), next.kind(), now)?;
+    }
+    Ok(())
 }
 
 /// Writes a vote. The key allows each person one.

@@ -95,6 +95,36 @@ CREATE INDEX runs_by_lent_key ON runs (lent_key) WHERE lent_key IS NOT NULL;
 ALTER TABLE runs ADD COLUMN tell_at INTEGER;
 CREATE INDEX runs_to_tell ON runs (tell_at) WHERE tell_at IS NOT NULL;
 ALTER TABLE approvals ADD COLUMN tell_at INTEGER;
+", "
+ALTER TABLE approvals ADD COLUMN tool TEXT NOT NULL DEFAULT '';
+ALTER TABLE approvals ADD COLUMN sought TEXT NOT NULL DEFAULT '';
+ALTER TABLE approvals ADD COLUMN task INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE approvals ADD COLUMN announce INTEGER NOT NULL DEFAULT 0;
+UPDATE approvals SET tool = json_extract(request, '$.tool'), sought = lower(id || ' ' || json_extract(request, '$.tool')
+    || ' ' || json_extract(request, '$.resource') || ' ' || subject || ' '
+    || coalesce(json_extract(request, '$.requester.person'), ''));
+CREATE INDEX approvals_by_tenant_state ON approvals (tenant, state, created);
+CREATE INDEX approvals_for_tasks ON approvals (created) WHERE task = 1 AND state = 'approved';
+
+CREATE TABLE tickets (
+    kind TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    content TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (kind, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tickets_by_end ON tickets (expires);
+
+CREATE TABLE notices (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    approval TEXT NOT NULL REFERENCES approvals (id),
+    state TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    progress TEXT NOT NULL DEFAULT 'null'
+) STRICT;
+CREATE INDEX notices_by_due ON notices (due);
 "];
 
 /// Brings the file to the present version, or refuses it.

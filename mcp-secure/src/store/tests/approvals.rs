@@ -299,7 +299,8 @@ async fn lists_are_by_tenant_and_by_the_state_as_it_is_now(desk: Desk) {
     foreign.requester.tenant = "globex".to_owned();
     let foreign = ask(&store, foreign).await;
     let list = async |tenant: Option<&str>, state, limit| {
-        let filter = ApprovalFilter { tenant: tenant.map(str::to_owned), state, before: None };
+        let filter =
+            ApprovalFilter { tenant: tenant.map(str::to_owned), state, ..Default::default() };
         let found = store.approvals(filter, limit).await.unwrap();
         found.into_iter().map(|a| a.id).collect::<Vec<_>>()
     };

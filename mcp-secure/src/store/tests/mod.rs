@@ -179,6 +179,8 @@ pub(super) fn refund(cents: i64) -> NewApproval {
         allow_requester: false,
         expires_in_ms: 24 * 60 * 60 * 1000,
         max_pending: 20,
+        task: false,
+        announce: false,
     }
 }
 

@@ -1,0 +1,223 @@
+//! The opened server as people see it who decide, look and switch: on the command line, in the inbox, over HTTP. Nothing
+//! here is generic, and nothing here calls a tool.
+
+use std::sync::Arc;
+
+use super::face::Face;
+use crate::approval::{Approval, ApprovalId, Verdict};
+use crate::audit::{Event, Record};
+use crate::canon::Digest;
+use crate::clock::Timestamp;
+use crate::identity::Authenticated;
+use crate::pipeline::{Answer, DecideRefused, Gate, ResolveRefused, Voided};
+use crate::store::{ApprovalFilter, Resolution, RunId, RunRecord, RunState, Switch, SwitchScope};
+use crate::tool::BoxFuture;
+
+/// An application with its store, its audit and its pipeline open.
+pub(crate) trait Opened: Send + Sync {
+    /// The pipeline, for a transport.
+    fn face(&self) -> Arc<dyn Face>;
+
+    /// The requests that `who` may see, newest first.
+    fn approvals<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        filter: ApprovalFilter,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Approval>, String>>;
+
+    /// The request called `id`, if `who` may see it.
+    fn approval<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, DecideRefused>>;
+
+    /// Takes a decision through policy, tenant and four eyes, and records it. Why not is said in words.
+    fn decide<'a>(
+        &'a self,
+        decider: Authenticated,
+        id: &'a ApprovalId,
+        digest: Digest,
+        verdict: Verdict,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Result<Approval, DecideRefused>>;
+
+    /// Makes every request useless that stands and that `who` may decide, and records it.
+    fn void<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        before: Option<Timestamp>,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Voided, String>>;
+
+    /// The runs that `who` may see, newest first.
+    fn runs<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        state: Option<RunState>,
+        tool: Option<String>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<RunRecord>, String>>;
+
+    /// The run called `id`, if `who` may see it.
+    fn run<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+    ) -> BoxFuture<'a, Result<Option<RunRecord>, String>>;
+
+    /// Takes back what a run did, through the whole pipeline.
+    fn rollback<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Answer>;
+
+    /// Takes down what became of a run in doubt, through policy, tenant and four eyes, and records it.
+    fn resolve<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+        found: Resolution,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<RunRecord, ResolveRefused>>;
+
+    /// What is switched off, for whoever may switch.
+    fn switched_off<'a>(
+        &'a self,
+        who: &'a Authenticated,
+    ) -> BoxFuture<'a, Result<Vec<Switch>, String>>;
+
+    /// Switches off or on, through policy, and records it. False where it stood so already.
+    fn switch<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        scope: SwitchScope,
+        off: bool,
+        reason: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<bool, String>>;
+
+    /// Lets mutating calls end, writes down what is queued, and closes.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A gate that is open.
+pub(super) struct OpenedServer(pub(super) Arc<Gate>);
+
+impl Opened for OpenedServer {
+    fn face(&self) -> Arc<dyn Face> {
+        Arc::clone(&self.0) as Arc<dyn Face>
+    }
+
+    fn approvals<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        filter: ApprovalFilter,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Approval>, String>> {
+        Box::pin(async move {
+            self.0.approvals_for(who, filter, limit).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn approval<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, DecideRefused>> {
+        Box::pin(self.0.approval_for(who, id))
+    }
+
+    fn decide<'a>(
+        &'a self,
+        decider: Authenticated,
+        id: &'a ApprovalId,
+        digest: Digest,
+        verdict: Verdict,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Result<Approval, DecideRefused>> {
+        Box::pin(async move {
+            let made = self.0.decide(&decider, id, digest, verdict, reason).await;
+            made.map(|made| made.approval)
+        })
+    }
+
+    fn void<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        before: Option<Timestamp>,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Voided, String>> {
+        Box::pin(self.0.void_standing(who, before, reason))
+    }
+
+    fn runs<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        state: Option<RunState>,
+        tool: Option<String>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<RunRecord>, String>> {
+        Box::pin(async move {
+            self.0.runs_for(who, state, tool, limit).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn run<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+    ) -> BoxFuture<'a, Result<Option<RunRecord>, String>> {
+        Box::pin(async move { self.0.run_for(who, id).await.map_err(|error| error.to_string()) })
+    }
+
+    fn rollback<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+        reason: Option<String>,
+    ) -> BoxFuture<'a, Answer> {
+        Box::pin(self.0.rollback(who, id, reason))
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a RunId,
+        found: Resolution,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<RunRecord, ResolveRefused>> {
+        Box::pin(self.0.resolve(who, id, found, reason))
+    }
+
+    fn switched_off<'a>(
+        &'a self,
+        who: &'a Authenticated,
+    ) -> BoxFuture<'a, Result<Vec<Switch>, String>> {
+        Box::pin(self.0.switched_off(who))
+    }
+
+    fn switch<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        scope: SwitchScope,
+        off: bool,
+        reason: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<bool, String>> {
+        Box::pin(self.0.switch(who, scope, off, reason))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.0.drain().await;
+            if let Err(error) = self.0.audit().durable(Record::new(Event::Shutdown)).await {
+                tracing::error!(%error, "the shutdown could not be recorded");
+            }
+            if let Err(error) = self.0.audit().close().await {
+                tracing::error!(%error, "the record did not close in order");
+            }
+        })
+    }
+}

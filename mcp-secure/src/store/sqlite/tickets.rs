@@ -1,0 +1,61 @@
+//! Tickets: what a browser holds a secret to. Only the secret's digest is here.
+
+use super::rows;
+use super::worker::Tx;
+use crate::canon::Digest;
+use crate::clock::Timestamp;
+use crate::store::row::{json, millis, parse};
+use crate::store::{NewTicket, StoreError, Ticket, TicketKind};
+use rusqlite::params;
+
+pub(super) fn put(tx: &Tx<'_>, digest: &Digest, new: &NewTicket) -> Result<(), StoreError> {
+    tx.conn
+        .prepare_cached(
+            "INSERT INTO tickets (kind, digest, content, expires) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            new.kind.as_str(),
+            digest.as_bytes(),
+            json(&new.content)?,
+            tx.now.plus_millis(millis(new.expires_in_ms)).millis(),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn find(
+    tx: &Tx<'_>,
+    kind: TicketKind,
+    digest: &Digest,
+) -> Result<Option<Ticket>, StoreError> {
+    read(
+        tx,
+        "SELECT json_array(content, expires) FROM tickets WHERE kind = ?1 AND digest = ?2 AND expires > ?3",
+        kind,
+        digest,
+    )
+}
+
+pub(super) fn take(
+    tx: &Tx<'_>,
+    kind: TicketKind,
+    digest: &Digest,
+) -> Result<Option<Ticket>, StoreError> {
+    read(
+        tx,
+        "DELETE FROM tickets WHERE kind = ?1 AND digest = ?2 AND expires > ?3 RETURNING json_array(content, expires)",
+        kind,
+        digest,
+    )
+}
+
+fn read(
+    tx: &Tx<'_>,
+    sql: &str,
+    kind: TicketKind,
+    digest: &Digest,
+) -> Result<Option<Ticket>, StoreError> {
+    let values = params![kind.as_str(), digest.as_bytes(), tx.now.millis()];
+    let Some(row) = rows::first::<String>(tx.conn, sql, values)? else { return Ok(None) };
+    let (content, expires): (String, i64) = parse(&row)?;
+    Ok(Some(Ticket { content: parse(&content)?, expires: Timestamp::from_millis(expires) }))
+}
