@@ -16,6 +16,7 @@ mod http;
 mod list;
 mod opened;
 mod opening;
+mod patterns;
 mod plain;
 mod stdio;
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::boot::Boot;
 use super::builder::ServerBuilder;
-use super::checks;
+use super::{checks, patterns};
 use crate::audit::{Audit, AuditKey, Event, Options, Record};
 use crate::catalog::{Described, StartFault, describe};
 use crate::clock::Clock;
@@ -52,6 +52,7 @@ impl<S: State> ServerBuilder<S> {
                 return Err(faults);
             }
         };
+        faults.extend(patterns::broken(&described));
         faults.extend(checks::deciders(&described));
         match checks::policies(&self.policies, &self.info.name, &described) {
             Ok(policy) if faults.is_empty() => Ok((described, policy)),
