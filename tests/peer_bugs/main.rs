@@ -13,6 +13,7 @@ mod app;
 
 mod approvals;
 mod declarations;
+mod expiry;
 mod faults;
 mod limits;
 mod policies;
