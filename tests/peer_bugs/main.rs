@@ -15,6 +15,7 @@ mod approvals;
 mod declarations;
 mod expiry;
 mod faults;
+mod issuer;
 mod limits;
 mod policies;
 mod previews;
