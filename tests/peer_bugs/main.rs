@@ -21,6 +21,7 @@ mod policies;
 mod previews;
 mod races;
 mod records;
+mod releases;
 mod repeats;
 mod requirements;
 mod rollbacks;

@@ -164,7 +164,7 @@ impl Gate {
         let passed = AssertUnwindSafe(gates).catch_unwind().await;
         let (approved, slot) = match passed.unwrap_or_else(|_| Err(Refusal::broken())) {
             Ok(Passed::Cleared(approved, slot)) => (approved, slot),
-            Ok(Passed::Repeated(output)) => return self.replay(trail, output),
+            Ok(Passed::Repeated(output)) => return self.replay(&tool, trail, output),
             Ok(Passed::Asked(preview)) => return self.previewed(&tool, trail, preview),
             Err(refusal) => return self.refuse(trail, refusal),
         };

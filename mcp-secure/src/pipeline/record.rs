@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::call::{Answer, Incoming};
 use super::commit::Stopped;
 use super::gate::Gate;
+use super::idempotency::still_fits;
 use super::limits::account;
 use super::refusal::Refusal;
 use super::table::Served;
@@ -222,8 +223,12 @@ impl Gate {
         Answer::Unknown
     }
 
-    /// Ends a call whose answer is that of the same call before.
-    pub(super) fn replay(&self, mut trail: Trail, output: Output) -> Answer {
+    /// Ends a call whose answer is that of the same call before, if the tool would give such an answer today.
+    pub(super) fn replay(&self, tool: &Served, mut trail: Trail, output: Output) -> Answer {
+        let output = match still_fits(tool, output) {
+            Ok(output) => output,
+            Err(refusal) => return self.refuse(trail, refusal),
+        };
         match self
             .audit
             .queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed")))
