@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mcp_secure::approval::Verdict;
+use mcp_secure::clock::{Clock, Timestamp};
 use mcp_secure::limit::Quota;
 use mcp_secure::pipeline::Settings;
 use mcp_secure::prelude::*;
@@ -33,6 +34,20 @@ async fn send_mail(effects: &Effects) -> Content {
 #[tool(risk = "medium", permission = "mail.send", destructive = false, rate_limit = ["2/min per tenant", "100/min per tool"])]
 async fn send_letter(effects: &Effects) -> Content {
     effects.happened("posted");
+    Content::text("sent")
+}
+
+/// Sends a card; few for each, and few at a time for all.
+#[tool(risk = "medium", permission = "mail.send", destructive = false, rate_limit = ["3/day per user", "1/min per tenant"])]
+async fn send_card(effects: &Effects) -> Content {
+    effects.happened("card sent");
+    Content::text("sent")
+}
+
+/// Sends a leaflet; many for each, and few at a time for all.
+#[tool(risk = "medium", permission = "mail.send", destructive = false, rate_limit = ["200/day per user", "1/min per tenant"])]
+async fn send_leaflet(effects: &Effects) -> Content {
+    effects.happened("leaflet sent");
     Content::text("sent")
 }
 
@@ -116,6 +131,43 @@ async fn a_tenants_limit_is_the_tenants_and_all_limits_hold() {
     assert!(bank.call("bob", "send_letter", json!({})).await.ok);
     assert_eq!(bank.call("alice", "send_letter", json!({})).await.code(), Some("rate_limited"));
     assert!(bank.call("dave", "send_letter", json!({})).await.ok);
+}
+
+#[tokio::test]
+async fn what_one_limit_refuses_uses_nothing_of_another_up() {
+    let clock = Clock::fixed(Timestamp::from_millis(1_790_000_000_000));
+    let policies =
+        r#"permit (principal in Role::"clerk", action in Action::"mail.send", resource);"#;
+    let tools = tools![send_card, send_leaflet];
+    let built = Fixture::at(clock.clone(), |builder| {
+        builder.tools(tools).policies(Policies::from_str("bank", policies))
+    });
+    let bank = built.await.unwrap();
+    for (tool, polls) in [("send_card", 10), ("send_leaflet", 250)] {
+        assert!(bank.call("bob", tool, json!({})).await.ok);
+        // The minute's one is bob's. However often alice looks, her day is not used up by it.
+        for _ in 0..polls {
+            let refused = bank.call("alice", tool, json!({})).await;
+            assert_eq!(refused.code(), Some("rate_limited"), "{tool}: {refused:?}");
+            let reason = refused.structured["reason"].as_str().unwrap();
+            assert!(reason.contains("your organisation"), "{tool}: {reason}");
+            let wait = refused.structured["retry_after_ms"].as_u64().unwrap();
+            assert!((1..=60_000).contains(&wait), "{tool}: {wait}");
+        }
+        for _ in 0..3 {
+            clock.advance_millis(60_001);
+            let sent = bank.call("alice", tool, json!({})).await;
+            assert!(sent.ok, "{tool}: {sent:?}");
+        }
+    }
+    assert_eq!(bank.effects.all().len(), 8);
+    // And the other way round: alice's day is over, and what she tries takes no minute from bob.
+    clock.advance_millis(60_001);
+    for _ in 0..10 {
+        let refused = bank.call("alice", "send_card", json!({})).await;
+        assert_eq!(refused.code(), Some("rate_limited"), "{refused:?}");
+    }
+    assert!(bank.call("bob", "send_card", json!({})).await.ok);
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use mcp_secure::clock::{Clock, Timestamp};
 use mcp_secure::prelude::*;
 use mcp_secure::store::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved,
-    RunFilter, RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch,
-    SwitchScope, Ticket, TicketKind,
+    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
+    RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope,
+    Ticket, TicketKind, Wanted,
 };
 use serde_json::json;
 
@@ -53,7 +53,7 @@ impl Store for Counting {
         run(id: &RunId) -> Option<RunRecord>;
         runs(filter: RunFilter, limit: u32) -> Vec<RunRecord>;
         resolve_run(id: &RunId, found: Resolution, by: Party) -> Resolved;
-        lease(bucket: &Digest, rate: Rate, want: u32) -> Leased;
+        lease(wanted: Vec<Wanted>) -> Vec<Leased>;
         switch(scope: SwitchScope, off: bool, by: &str, reason: Option<&str>) -> bool;
         put_ticket(digest: Digest, new: NewTicket) -> ();
         ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;

@@ -36,18 +36,27 @@ impl Gate {
         Err((request_id, Box::new(refusal)))
     }
 
-    /// The tool's own limits, all of which have to hold.
+    /// The tool's own limits, all of which have to hold. What one of them refuses uses nothing of another up.
     pub(super) async fn limit(&self, tool: &Served, principal: &Principal) -> Result<(), Refusal> {
-        for (nth, rule) in tool.spec.rate_limits.iter().enumerate() {
-            let bucket = bucket(tool, nth, *rule, principal)?;
-            self.leases.take(bucket, rate(*rule)).await.map_err(|why| match why {
-                Exhausted::Until(ms) => limited(said(*rule), Duration::from_millis(ms))
-                    .remedy("wait as long as `retry_after_ms` says, then call again"),
-                // A limit that can not be looked up lets nothing through.
-                Exhausted::Unknown(error) => super::approve::unavailable(&error),
-            })?;
+        let rules = tool.spec.rate_limits;
+        if rules.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let buckets = rules
+            .iter()
+            .enumerate()
+            .map(|(nth, rule)| Ok((bucket(tool, nth, *rule, principal)?, rate(*rule))))
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        self.leases.take(&buckets).await.map_err(|why| match why {
+            Exhausted::Until(nth, ms) => {
+                let said =
+                    rules.get(nth).map_or("a limit of this tool is reached", |rule| said(*rule));
+                limited(said, Duration::from_millis(ms))
+                    .remedy("wait as long as `retry_after_ms` says, then call again")
+            }
+            // A limit that can not be looked up lets nothing through.
+            Exhausted::Unknown(error) => super::approve::unavailable(&error),
+        })
     }
 
     /// Stage 5: a slot that is held until the call has ended.

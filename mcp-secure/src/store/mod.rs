@@ -27,7 +27,7 @@ mod ticket;
 
 pub use error::StoreError;
 pub use key::{KeyRecord, KeyState, NewKey};
-pub use limit::{Leased, Rate};
+pub use limit::{Leased, Rate, Wanted};
 pub use notice::{Notice, NoticeEnd};
 #[cfg(feature = "postgres")]
 pub use postgres::{Postgres, PostgresOptions};
@@ -193,8 +193,9 @@ pub trait Store: Send + Sync {
     /// of the same tenant other than the caller; the channel has asked the policy.
     fn resolve_run(&self, id: &RunId, found: Resolution, by: Party) -> StoreFuture<'_, Resolved>;
 
-    /// Takes up to `want` calls out of a bucket that all processes share.
-    fn lease(&self, bucket: &Digest, rate: Rate, want: u32) -> StoreFuture<'_, Leased>;
+    /// Takes calls out of buckets that all processes share, in one transaction: out of each, or, where one of them grants
+    /// none, out of none. Each bucket is named once. The answers are in the order of what is wanted.
+    fn lease(&self, wanted: Vec<Wanted>) -> StoreFuture<'_, Vec<Leased>>;
 
     /// What is off.
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>>;
