@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jsonschema::Validator;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::approve::Approved;
@@ -16,6 +15,7 @@ use super::call::Answer;
 use super::commit::{Purpose, Ready, Running};
 use super::gate::Gate;
 use super::idempotency::kept_refusal;
+use super::limits::Slot;
 use super::record::{Trail, note, withheld};
 use super::refusal::{Code, Refusal};
 use super::rollback::offered;
@@ -35,7 +35,7 @@ impl Gate {
         &self,
         tool: &Served,
         approved: Approved,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
         mut trail: Trail,
     ) -> Answer {
         trail.begins();
@@ -60,7 +60,7 @@ impl Gate {
         self: &Arc<Self>,
         tool: &Arc<Served>,
         ready: Ready,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
         mut trail: Trail,
     ) -> Answer {
         let gate = Arc::clone(self);
@@ -106,7 +106,7 @@ impl Gate {
         &self,
         tool: &Served,
         running: Running,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
         mut trail: Trail,
         begins: CancellationToken,
     ) -> Answer {

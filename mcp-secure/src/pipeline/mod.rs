@@ -97,14 +97,13 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 #[cfg(feature = "server")]
-use tokio::sync::OwnedSemaphorePermit;
-
-#[cfg(feature = "server")]
 use approve::Approved;
 #[cfg(feature = "server")]
 use commit::Ready;
 #[cfg(feature = "server")]
 use idempotency::Repeat;
+#[cfg(feature = "server")]
+use limits::Slot;
 #[cfg(feature = "server")]
 use record::Trail;
 
@@ -122,7 +121,7 @@ enum Passed {
     /// It was carried out before, with this answer.
     Repeated(Output),
     /// It may run.
-    Cleared(Approved, OwnedSemaphorePermit),
+    Cleared(Approved, Slot),
 }
 
 #[cfg(feature = "server")]
@@ -145,7 +144,7 @@ impl Gate {
                 Repeat::Of(output) => return Ok(Passed::Repeated(output)),
                 Repeat::No(key) => key,
             };
-            let slot = Self::slot(&tool)?;
+            let slot = Self::slot(&tool, &permitted.caller.principal)?;
             self.switched_on(&tool, &permitted.caller.principal)?;
             if permitted.dry_run {
                 let preview = Box::pin(self.dry_run(&tool, &permitted)).await?;

@@ -82,7 +82,7 @@ impl Gate {
         let gates = async {
             let ready = self.may_undo(who, &tool, run, &mut trail).await?;
             self.switched_on(&tool, &who.shared())?;
-            Ok((ready, Self::slot(&tool)?))
+            Ok((ready, Self::slot(&tool, who.principal())?))
         };
         // Reading what was kept runs the application's code too.
         let passed = AssertUnwindSafe(gates).catch_unwind().await;
