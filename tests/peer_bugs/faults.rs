@@ -159,7 +159,11 @@ async fn nothing_runs_while_the_store_cannot_write() {
     store.busy_timeout(Duration::from_secs(5)).unwrap();
     store.execute_batch("ALTER TABLE runs RENAME TO lost").unwrap();
     for (tool, arguments) in [("write_note", note()), ("pay", payment())] {
-        refused(&bank.call("alice", tool, arguments).await, &json!(false));
+        let answer = bank.call("alice", tool, arguments).await;
+        refused(&answer, &json!(false));
+        // Which may as well be a database elsewhere.
+        let remedy = answer.structured["remedy"].as_str().unwrap();
+        assert!(remedy.contains("the server's store"), "{tool}: {remedy}");
     }
     assert!(bank.effects.all().is_empty());
     // A read-only call needs no row.

@@ -320,7 +320,7 @@ pub(super) fn unavailable(error: &StoreError) -> Refusal {
         Code::AuditUnavailable,
         "what has been approved and what runs can not be looked up or written down",
     )
-    .remedy("try again later; an operator has to look at the server's data folder")
+    .remedy("try again later; an operator has to look at the server's store")
     .retry_after(Duration::from_secs(1))
     .internal(error)
 }
