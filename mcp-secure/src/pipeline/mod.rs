@@ -15,6 +15,8 @@ mod brake;
 #[cfg(feature = "server")]
 mod call;
 #[cfg(feature = "server")]
+mod cause;
+#[cfg(feature = "server")]
 mod commit;
 #[cfg(feature = "server")]
 mod decide;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::call::{Answer, Incoming};
+use super::cause::Hidden;
 use super::commit::Stopped;
 use super::gate::Gate;
 use super::idempotency::still_fits;
@@ -31,6 +32,8 @@ pub(super) struct Trail {
     started: Instant,
     request_id: Arc<str>,
     principal: Arc<Principal>,
+    /// What of the arguments the record hides, wherever it turns up.
+    hidden: Hidden,
     base: Record,
 }
 
@@ -55,6 +58,7 @@ impl Trail {
             started: Instant::now(),
             request_id,
             principal,
+            hidden: Hidden::default(),
             base,
         }
     }
@@ -77,7 +81,13 @@ impl Trail {
     ) {
         let shown = tool.redaction.apply(&gate.audit, &self.principal.tenant, arguments);
         self.base.arguments = Some(shown);
+        self.hides(tool, arguments);
         self.base.arguments_digest = gate.audit.key().seal(&self.principal.tenant, &digest);
+    }
+
+    /// That these are the arguments of the call, whose hidden texts no cause of an error shows either.
+    pub(super) fn hides(&mut self, tool: &Served, arguments: &Map<String, Value>) {
+        self.hidden = Hidden::of(&tool.redaction, arguments);
     }
 
     pub(super) fn resource(&mut self, reference: String) {
@@ -128,7 +138,8 @@ impl Trail {
     }
 
     /// The last record of the call, which takes everything known with it.
-    pub(super) fn end(&mut self, event: Event, outcome: OutcomeNote) -> Record {
+    pub(super) fn end(&mut self, event: Event, mut outcome: OutcomeNote) -> Record {
+        outcome.error = outcome.error.map(|cause| self.hidden.kept(&cause));
         self.ended = true;
         let mut record = std::mem::replace(&mut self.base, Record::new(event));
         record.event = event;

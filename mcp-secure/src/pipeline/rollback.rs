@@ -119,6 +119,7 @@ impl Gate {
         };
         let Kept { arguments, output, by } =
             serde_json::from_value(kept).map_err(|error| unread(&error))?;
+        trail.hides(tool, &arguments);
         // Another function may take another unit, or undo something else, of an output that it can read all the same.
         if tool.spec.rollback.is_none_or(|rule| rule.path != by) {
             return Err(unread(&format_args!("it was to be taken back by `{by}`")));
