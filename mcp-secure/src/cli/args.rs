@@ -9,9 +9,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::span;
 use crate::store::SwitchScope;
 
+/// Below the help.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it was done
+  1  it was refused, or it failed
+  2  it was called wrongly, and nothing was done
+  3  it was done, and could not be recorded";
+
 /// An MCP server whose tools carry their policy.
 #[derive(Debug, Parser)]
-#[command(disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,

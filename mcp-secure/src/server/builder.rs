@@ -238,7 +238,18 @@ impl<S: State> ServerBuilder<S> {
         self.people.clone().build()
     }
 
-    /// Runs the command line of this process: `serve`, `token`, `manifest`, `check`, `approvals`, `audit`.
+    /// Runs the command line of this process, and ends it.
+    ///
+    /// - `serve`: over standard input or HTTP; also what the bare program does
+    /// - `token`: a bearer token for development
+    /// - `manifest`, `check`: what is served, and whether it may be
+    /// - `approvals`, `runs`: deciding, taking back, resolving doubts
+    /// - `switch`: off and on again, at once and everywhere
+    /// - `audit`: verifying and reading the record
+    /// - `completions`: for a shell
+    ///
+    /// The exit code is 0 when it was done, 1 when it was refused or failed, 2 when it was called wrongly, 3 when it was done
+    /// and could not be recorded.
     pub async fn cli(self) -> ExitCode {
         let code = crate::cli::run(
             Arc::new(super::application::Application::new(self)),
