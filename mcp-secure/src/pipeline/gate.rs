@@ -156,7 +156,7 @@ impl Gate {
     }
 
     /// Says under which address the inbox is. The first word counts.
-    #[cfg_attr(not(test), expect(dead_code, reason = "there is no inbox yet"))]
+    #[expect(dead_code, reason = "there is no inbox yet")]
     pub(crate) fn set_inbox_url(&self, url: String) {
         drop(self.inbox_url.set(url));
     }

@@ -95,10 +95,14 @@ impl Target {
     /// Where it is, or everything that is wrong with that. The URL is not repeated: it may hold a password.
     fn place(&self) -> Result<(Url, Reach), Vec<String>> {
         let one = |why: &str| vec![why.to_owned()];
-        // The parser leaves out what a person overlooks; whoever reads the URL reads what is there.
+        // The parser leaves out and puts right what a person overlooks. Here it reads what whoever reads the URL does.
         let text = self.url.expose_secret();
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(one("there is white space in its URL; take it out"));
+        if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
+            return Err(one("there is white space or a backslash in its URL; take it out"));
+        }
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if rest.is_none_or(|rest| rest.starts_with('/')) {
+            return Err(one("its URL has to begin with `https://` and a name"));
         }
         let url = Url::parse(text)
             .map_err(|_| one("its URL is none; write `https://hooks.example.com/path`"))?;
@@ -107,13 +111,12 @@ impl Target {
             "https" if self.private => Reach::Private,
             "https" => Reach::Public,
             "http" if self.plain => Reach::Loopback,
-            "http" => {
+            _ => {
                 return Err(one(
                     "its URL is `http`, which anybody on the way reads and changes; use `https`, or \
                      `allow_http_on_loopback` for a program on this machine",
                 ));
             }
-            _ => return Err(one("its URL has to begin with `https://`")),
         };
         if !url.username().is_empty() || url.password().is_some() {
             faults.push(

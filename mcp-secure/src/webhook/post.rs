@@ -135,12 +135,15 @@ fn cause(error: &reqwest::Error) -> Failure {
         if one.is::<NotAllowed>() {
             return Failure::Address;
         }
-        // An error of input and output does not count what it holds among its sources.
-        let held = one.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if one.is::<rustls::Error>() || held.is_some_and(|held| held.is::<rustls::Error>()) {
+        if one.is::<rustls::Error>() {
             return Failure::Certificate;
         }
-        next = one.source();
+        // An error of input and output does not count what it holds among its sources.
+        let held = one.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match held {
+            Some(held) => Some(held),
+            None => one.source(),
+        };
     }
     match () {
         () if error.is_timeout() => Failure::TimedOut,

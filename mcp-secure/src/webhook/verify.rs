@@ -60,7 +60,7 @@ pub struct Verified {
 /// # let headers = std::collections::HashMap::from([
 /// #     ("webhook-id", "apr_8e560aef65e253b2bd701bbe5267e974_pending"),
 /// #     ("webhook-timestamp", "1795467568"),
-/// #     ("webhook-signature", "v1,SIGNATURE"),
+/// #     ("webhook-signature", "v1,anHJKZxLJvtdqd5R6DOuvmC6trNEtGeO0+H4dJQU4Bc="),
 /// # ]);
 /// let header = |name: &str| headers.get(name).copied();
 /// # let now = Timestamp::from_millis(1_795_467_570_000);
