@@ -196,7 +196,8 @@ async fn who_is_never_told_is_on_record_and_counted_and_no_longer_in_the_way() {
     let (dead, well) = (Receiver::start().await, Receiver::start().await);
     dead.always(Reply::With(500, "x-answer", "hunter2".into()));
     let pace = Pace { give_up: Duration::from_millis(600), ..QUICK };
-    let deliverer = deliverer_at(pace, [target("dead", &dead), target("well", &well)]);
+    let deliverer =
+        deliverer_at(pace, Duration::from_secs(1), [target("dead", &dead), target("well", &well)]);
     let approval = office.ask(1).await;
     over!(office, deliverer, &approval);
     let tried = dead.seen().len();
@@ -223,7 +224,7 @@ async fn who_is_never_told_is_on_record_and_counted_and_no_longer_in_the_way() {
 async fn what_is_old_is_told_once_more_before_it_is_given_up() {
     let (office, receiver) = (Office::open(), Receiver::start().await);
     let pace = Pace { give_up: Duration::ZERO, ..QUICK };
-    let deliverer = deliverer_at(pace, [target("ops", &receiver)]);
+    let deliverer = deliverer_at(pace, Duration::from_secs(1), [target("ops", &receiver)]);
     let (told, lost) = (office.ask(1).await, office.ask(2).await);
     let bad = lost.id.to_string();
     receiver.says(

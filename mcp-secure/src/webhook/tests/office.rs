@@ -178,15 +178,16 @@ pub(super) fn target(name: &str, receiver: &Receiver) -> Target {
 }
 
 pub(super) fn deliverer(targets: impl IntoIterator<Item = Target>) -> Arc<Deliverer> {
-    deliverer_at(QUICK, targets)
+    deliverer_at(QUICK, Duration::from_secs(1), targets)
 }
 
 pub(super) fn deliverer_at(
     pace: Pace,
+    timeout: Duration,
     targets: impl IntoIterator<Item = Target>,
 ) -> Arc<Deliverer> {
     let targets = targets.into_iter().collect();
-    let webhooks = Webhooks { targets, timeout: Duration::from_secs(1), pace };
+    let webhooks = Webhooks { targets, timeout, pace };
     let names: Arc<dyn Names> = Arc::new(System);
     let tls = Ok(post::tls(rustls::RootCertStore::empty()).unwrap());
     Arc::new(Deliverer::through(&webhooks, &names, tls).unwrap())
