@@ -41,6 +41,8 @@ pub enum Event {
     Resolution,
     /// What a restart found: runs of a process that ended in the middle.
     Recovery,
+    /// Others were to be told of a request, and one of them never was.
+    Announcement,
 }
 
 impl Event {
@@ -63,6 +65,7 @@ impl Event {
             Self::Decision => "decision",
             Self::Resolution => "resolution",
             Self::Recovery => "recovery",
+            Self::Announcement => "announcement",
         }
     }
 

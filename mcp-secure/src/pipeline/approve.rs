@@ -231,7 +231,7 @@ impl Gate {
             expires_in_ms: rule.expires_secs.saturating_mul(1000),
             max_pending: self.settings.max_pending_approvals,
             task: false,
-            announce: false,
+            announce: self.announce,
         };
         match self.store.request_approval(new).await {
             Ok(Requested::Created(made)) => {

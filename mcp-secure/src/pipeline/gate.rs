@@ -1,10 +1,11 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
 use super::switches::Switches;
 use super::table::{Served, Table};
+use crate::approval::ApprovalId;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, Authenticator};
@@ -71,6 +72,8 @@ pub(crate) struct GateParts {
     pub(crate) clock: Clock,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) settings: Settings,
+    /// Whether others are told of requests for approval.
+    pub(crate) announce: bool,
 }
 
 /// The gate before every body: the served table and all that decides and records.
@@ -85,6 +88,9 @@ pub(crate) struct Gate {
     pub(super) clock: Clock,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) settings: Settings,
+    pub(super) announce: bool,
+    /// The address that the inbox is under, once it is known.
+    inbox_url: OnceLock<String>,
     pub(super) quota: Option<Local<Account>>,
     pub(super) flood: Flood<Account>,
     pub(super) leases: Leases,
@@ -95,7 +101,17 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(parts: GateParts) -> Arc<Self> {
-        let GateParts { info, table, policy, store, audit, clock, authenticator, settings } = parts;
+        let GateParts {
+            info,
+            table,
+            policy,
+            store,
+            audit,
+            clock,
+            authenticator,
+            settings,
+            announce,
+        } = parts;
         let leases = Leases::new(Arc::clone(&store));
         Arc::new(Self {
             leases,
@@ -110,6 +126,8 @@ impl Gate {
             flood: Flood::default(),
             switches: Switches::new(),
             settings,
+            announce,
+            inbox_url: OnceLock::new(),
             running: TaskTracker::new(),
         })
     }
@@ -124,6 +142,36 @@ impl Gate {
 
     pub(crate) fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// The store, for what is none of a call's business.
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Says under which address the inbox is. The first word counts.
+    #[expect(dead_code, reason = "there is no inbox yet")]
+    pub(crate) fn set_inbox_url(&self, url: String) {
+        drop(self.inbox_url.set(url));
+    }
+
+    /// Where people decide on this request, if there is a page for it. The address has no power: it asks who they are.
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
+    pub(crate) fn decide_url(&self, id: &ApprovalId) -> Option<String> {
+        let base = self.inbox_url.get()?;
+        Some(format!("{}/inbox/requests/{id}", base.trim_end_matches('/')))
+    }
+
+    /// Whether calls are no longer waited for.
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.running.is_closed()
     }
 
     /// What in the policies is no fault but surely not meant.

@@ -160,6 +160,8 @@ impl<S: State> App for Application<S> {
                     tracing::warn!("policies: {warning}");
                 }
                 gate.keep_up();
+                #[cfg(feature = "webhooks")]
+                self.builder.announce(&gate)?;
             }
             Ok(Arc::new(OpenedServer(gate)) as Arc<dyn Opened>)
         })

@@ -13,6 +13,8 @@ use crate::pipeline::{ServerInfo, Settings};
 use crate::policy::Policies;
 use crate::store::StoreSource;
 use crate::tool::{Entry, State, ToolSet};
+#[cfg(feature = "webhooks")]
+use crate::webhook::Webhooks;
 
 /// Opens the application's state.
 pub(super) type Open<S> = Box<dyn Fn(&Boot) -> Result<S, String> + Send + Sync>;
@@ -81,6 +83,8 @@ impl Server {
             requests_per_peer: Some(Quota::per_second(500).burst(2000)),
             connections_per_peer: Some(256),
             house: None,
+            #[cfg(feature = "webhooks")]
+            webhooks: Webhooks::new(),
         }
     }
 }
@@ -100,6 +104,8 @@ pub struct ServerBuilder<S: State> {
     pub(super) requests_per_peer: Option<Quota>,
     pub(super) connections_per_peer: Option<u32>,
     pub(super) house: Option<String>,
+    #[cfg(feature = "webhooks")]
+    pub(super) webhooks: Webhooks,
 }
 
 impl<S: State> std::fmt::Debug for ServerBuilder<S> {
@@ -211,6 +217,14 @@ impl<S: State> ServerBuilder<S> {
     #[must_use]
     pub fn house_rules(mut self, text: impl Into<String>) -> Self {
         self.house = Some(text.into());
+        self
+    }
+
+    /// Who is told of requests for approval. Every process that serves tells them, so give each the same.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn webhooks(mut self, webhooks: Webhooks) -> Self {
+        self.webhooks = webhooks;
         self
     }
 

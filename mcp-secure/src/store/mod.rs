@@ -221,6 +221,9 @@ pub trait Store: Send + Sync {
     /// Up to `limit` notices that are due, oldest first, to this caller alone for the next `hold_ms`.
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>>;
 
+    /// The notices of one request that are not over, oldest first, whoever has them.
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>>;
+
     /// Says what becomes of a notice that was handed out.
     fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()>;
 }

@@ -91,6 +91,8 @@ impl LocalServer {
         let options = Options { durability, ..Options::default() };
         let gate = server.open_gate(&data, None, Arc::new(nobody), clock.clone(), options).await?;
         gate.keep_up();
+        #[cfg(feature = "webhooks")]
+        server.announce(&gate)?;
         Ok(Self { gate, people, data, clock })
     }
 

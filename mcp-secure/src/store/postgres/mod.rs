@@ -235,6 +235,10 @@ impl Store for Postgres {
         not_yet()
     }
 
+    fn notices(&self, _: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        not_yet()
+    }
+
     fn settle_notice(&self, _: i64, _: NoticeEnd) -> StoreFuture<'_, ()> {
         not_yet()
     }

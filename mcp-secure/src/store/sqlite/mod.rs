@@ -232,6 +232,11 @@ impl Store for Sqlite {
         Box::pin(self.write.run(move |tx| notices::due(tx, limit, hold_ms)))
     }
 
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        let of = *of;
+        Box::pin(self.read.run(move |tx| notices::of(tx, &of)))
+    }
+
     fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
         Box::pin(self.write.run(move |tx| notices::settle(tx, number, &end)))
     }
