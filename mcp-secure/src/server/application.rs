@@ -160,6 +160,9 @@ impl<S: State> App for Application<S> {
                     tracing::warn!("policies: {warning}");
                 }
                 gate.keep_up();
+                if let Some(refresh) = self.builder.vouches(&data, &self.people) {
+                    gate.run_approved(refresh);
+                }
             }
             Ok(Arc::new(OpenedServer(gate)) as Arc<dyn Opened>)
         })

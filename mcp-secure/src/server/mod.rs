@@ -9,6 +9,7 @@ mod boot;
 mod builder;
 mod changes;
 mod checks;
+mod elicit;
 mod face;
 mod gate;
 mod handler;
@@ -18,6 +19,7 @@ mod opened;
 mod opening;
 mod plain;
 mod stdio;
+mod tasks;
 
 #[cfg(test)]
 mod testkit;

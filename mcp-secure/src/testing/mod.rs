@@ -18,7 +18,9 @@ use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
-use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport};
+use crate::pipeline::{
+    Answer, Channel, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport,
+};
 use crate::server::ServerBuilder;
 use crate::store::{ApprovalFilter, Resolution, RunId, RunRecord};
 use crate::tool::State;
@@ -91,6 +93,9 @@ impl LocalServer {
         let options = Options { durability, ..Options::default() };
         let gate = server.open_gate(&data, None, Arc::new(nobody), clock.clone(), options).await?;
         gate.keep_up();
+        if let Some(refresh) = server.vouches(&data, &people) {
+            gate.run_approved(refresh);
+        }
         Ok(Self { gate, people, data, clock })
     }
 
@@ -282,6 +287,8 @@ impl LocalClient {
                 target,
                 arguments,
                 own_meta,
+                channel: Channel::Result,
+                resumes: None,
                 transport: Transport::Local,
                 client_info: None,
                 trace: None,
