@@ -32,6 +32,9 @@ const AGAIN: Duration = Duration::from_secs(300);
 impl Gate {
     /// Goes on with approved tasks for as long as the gate is there.
     pub(crate) fn run_approved(self: &Arc<Self>, refresh: Arc<dyn Refresh>) {
+        if !self.asks_people(None) {
+            return;
+        }
         let runner = Runner {
             gate: Arc::downgrade(self),
             refresh,
