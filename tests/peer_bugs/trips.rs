@@ -13,7 +13,7 @@ use mcp_secure::store::{
     RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope,
     Ticket, TicketKind, Wanted,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{Effects, Fixture, Weather};
 
@@ -40,6 +40,7 @@ impl Store for Counting {
         request_approval(new: NewApproval) -> Requested;
         approval_for(effect: &Digest) -> Option<Approval>;
         approval(id: &ApprovalId) -> Option<Approval>;
+        answer(id: &ApprovalId) -> Option<Value>;
         approvals(filter: ApprovalFilter, limit: u32) -> Vec<Approval>;
         decide(id: &ApprovalId, digest: Digest, vote: Vote) -> Decided;
         withdraw(id: &ApprovalId, by: Party) -> Moved;
@@ -78,6 +79,26 @@ impl Store for Counting {
 
     fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
         self.store.told(runs, approvals)
+    }
+
+    fn put_ticket(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()> {
+        self.store.put_ticket(digest, new)
+    }
+
+    fn ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        self.store.ticket(kind, digest)
+    }
+
+    fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        self.store.take_ticket(kind, digest)
+    }
+
+    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.due_notices(limit, hold_ms)
+    }
+
+    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
+        self.store.settle_notice(number, end)
     }
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {

@@ -93,7 +93,7 @@ pub(super) enum Command {
 impl Command {
     /// What the bare program does.
     pub(super) fn serve_on_this_machine() -> Self {
-        Self::Serve(Serve { stdio: false, http: None, person: None })
+        Self::Serve(Serve { stdio: false, http: None, person: None, inbox_url: None })
     }
 }
 
@@ -108,6 +108,9 @@ pub(super) struct Serve {
     /// The person at the other end of standard input, in a sandbox.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "http")]
     pub(super) person: Option<String>,
+    /// Where people decide, as clients are told: the address that `/inbox` comes after, as `https://desk.example.com`.
+    #[arg(long, env = "MCP_SECURE_INBOX_URL", value_name = "URL", value_parser = super::serve::inbox_url)]
+    pub(super) inbox_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

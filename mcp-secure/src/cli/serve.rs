@@ -21,17 +21,36 @@ pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     }
     let stop = stop_on_signal();
     if args.stdio {
-        stdio(context, args.person, stop).await
+        stdio(context, args, stop).await
     } else {
-        http(context, args.http.unwrap_or(HERE), stop).await
+        http(context, args.http.unwrap_or(HERE), args.inbox_url, stop).await
     }
+}
+
+/// An address that people can be sent to: `https`, or `http` on this machine, and nothing after the path.
+pub(super) fn inbox_url(text: &str) -> Result<String, String> {
+    let says = "an address as `https://desk.example.com`, or `http://` on this machine; no query and no name or password in it";
+    let parsed: http::Uri = text.parse().map_err(|_| says.to_owned())?;
+    let (Some(scheme), Some(host)) = (parsed.scheme_str(), parsed.host()) else {
+        return Err(says.to_owned());
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let here = bare == "localhost"
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let named = parsed.authority().is_some_and(|whole| whole.as_str().contains('@'));
+    let plain = parsed.query().is_none() && !text.contains('#');
+    if (scheme == "https" || (scheme == "http" && here)) && !named && plain {
+        return Ok(text.to_owned());
+    }
+    Err(says.to_owned())
 }
 
 async fn stdio(
     context: &Context,
-    person: Option<String>,
+    args: Serve,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
+    let Serve { person, inbox_url, .. } = args;
     let streams = Stdio::take().map_err(Failure::because)?;
     let data = context.data_or_new()?;
     let opened = context
@@ -39,6 +58,9 @@ async fn stdio(
         .open(data, Opening::Stdio { person }, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
+    if let Some(base) = inbox_url {
+        opened.set_inbox_url(&base);
+    }
     let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
     let code = match served {
@@ -52,7 +74,12 @@ async fn stdio(
     std::process::exit(code)
 }
 
-async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> Result<(), Failure> {
+async fn http(
+    context: &Context,
+    addr: SocketAddr,
+    inbox_url: Option<String>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let data = context.data_or_new()?;
     // The address first: a second server on one folder should fail before it has written anything.
     let server = HttpServer::bind(context.app.http(addr)).await.map_err(Failure::because)?;
@@ -61,6 +88,9 @@ async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> R
         .open(data.clone(), Opening::Http, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
+    if let Some(base) = inbox_url {
+        opened.set_inbox_url(&base);
+    }
     Output::note(&banner(context, &data, server.addr()));
     server.run(opened.face(), stop).await;
     opened.close().await;
@@ -129,4 +159,37 @@ async fn signalled() {
 #[cfg(not(unix))]
 async fn signalled() {
     drop(tokio::signal::ctrl_c().await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inbox_url;
+
+    #[test]
+    fn people_are_sent_to_https_or_to_this_machine() {
+        for good in [
+            "https://desk.example.com",
+            "https://desk.example.com/tools/",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost:8080",
+        ] {
+            assert_eq!(inbox_url(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "http://desk.example.com",
+            "http://127.0.0.1.example.com",
+            "https://alice:secret@desk.example.com",
+            "https://desk.example.com/?next=1",
+            "https://desk.example.com/#here",
+            "desk.example.com",
+            "/inbox",
+            "javascript:alert(1)",
+            "ftp://desk.example.com",
+            "https://desk.example.com/a b",
+            "",
+        ] {
+            assert!(inbox_url(bad).is_err(), "{bad}");
+        }
+    }
 }

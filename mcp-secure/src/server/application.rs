@@ -162,6 +162,9 @@ impl<S: State> App for Application<S> {
                 gate.keep_up();
                 #[cfg(feature = "webhooks")]
                 self.builder.announce(&gate)?;
+                if let Some(refresh) = self.builder.vouches(&data, &self.people) {
+                    gate.run_approved(refresh);
+                }
             }
             Ok(Arc::new(OpenedServer(gate)) as Arc<dyn Opened>)
         })

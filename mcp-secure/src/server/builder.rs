@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::boot::Boot;
 use super::http::PublicHttp;
 use crate::catalog::StartFault;
-use crate::identity::{Directory, Issuer, People, PeopleError};
+use crate::identity::{DataDir, DataDirKind, Directory, Issuer, People, PeopleError, Refresh};
 use crate::limit::Quota;
 use crate::manifest::Manifest;
 use crate::pipeline::{ServerInfo, Settings};
@@ -85,6 +85,7 @@ impl Server {
             house: None,
             #[cfg(feature = "webhooks")]
             webhooks: Webhooks::new(),
+            refresh: None,
         }
     }
 }
@@ -106,6 +107,7 @@ pub struct ServerBuilder<S: State> {
     pub(super) house: Option<String>,
     #[cfg(feature = "webhooks")]
     pub(super) webhooks: Webhooks,
+    pub(super) refresh: Option<Arc<dyn Refresh>>,
 }
 
 impl<S: State> std::fmt::Debug for ServerBuilder<S> {
@@ -213,6 +215,15 @@ impl<S: State> ServerBuilder<S> {
         self
     }
 
+    /// Who vouches for accounts whose clients wait for a task, so that the server runs a call by itself once people have
+    /// approved it. In a `sandbox` data folder the declared people are that unless said; elsewhere, without one, an approved
+    /// call runs when its client next looks at the task.
+    #[must_use]
+    pub fn refresh(mut self, refresh: impl Refresh + 'static) -> Self {
+        self.refresh = Some(Arc::new(refresh));
+        self
+    }
+
     /// The house rules (the text of `mcp-secure.toml`), applied at start-up to every tool, those of other crates included.
     #[must_use]
     pub fn house_rules(mut self, text: impl Into<String>) -> Self {
@@ -245,6 +256,13 @@ impl<S: State> ServerBuilder<S> {
     /// ```
     pub fn check(&self) -> Result<(), Vec<StartFault>> {
         self.checked().map(drop)
+    }
+
+    /// Who vouches for the accounts of a server on this data folder.
+    pub(crate) fn vouches(&self, data: &DataDir, people: &Directory) -> Option<Arc<dyn Refresh>> {
+        let declared = || -> Arc<dyn Refresh> { Arc::new(people.clone()) };
+        let sandbox = data.kind() == DataDirKind::Sandbox;
+        self.refresh.clone().or_else(|| sandbox.then(declared))
     }
 
     /// The people of the sandbox, once their names are checked.

@@ -9,6 +9,7 @@ mod boot;
 mod builder;
 mod changes;
 mod checks;
+mod elicit;
 mod face;
 mod gate;
 mod handler;
@@ -19,6 +20,7 @@ mod opening;
 mod patterns;
 mod plain;
 mod stdio;
+mod tasks;
 
 #[cfg(test)]
 mod testkit;

@@ -18,6 +18,9 @@ pub(crate) trait Opened: Send + Sync {
     /// The pipeline, for a transport.
     fn face(&self) -> Arc<dyn Face>;
 
+    /// Says where the inbox is reached, before the first call: the base address that `/inbox` comes after.
+    fn set_inbox_url(&self, base: &str);
+
     /// The requests that `who` may see, newest first.
     fn approvals<'a>(
         &'a self,
@@ -109,6 +112,10 @@ pub(super) struct OpenedServer(pub(super) Arc<Gate>);
 impl Opened for OpenedServer {
     fn face(&self) -> Arc<dyn Face> {
         Arc::clone(&self.0) as Arc<dyn Face>
+    }
+
+    fn set_inbox_url(&self, base: &str) {
+        self.0.set_inbox_url(base);
     }
 
     fn approvals<'a>(

@@ -48,6 +48,7 @@ use crate::approval::{
 };
 use crate::canon::Digest;
 use crate::clock::Timestamp;
+use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -137,6 +138,10 @@ pub trait Store: Send + Sync {
 
     /// The request called `id`, without the answer.
     fn approval(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Approval>>;
+
+    /// What is kept for whoever waits for the request called `id`: the answer of a done one, or how a failed one failed. It
+    /// is kept for a day, and is its requester's alone.
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Value>>;
 
     /// Requests, newest first, without their answers.
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>>;

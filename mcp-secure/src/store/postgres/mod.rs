@@ -109,6 +109,11 @@ impl Store for Postgres {
         reading!(self, |tx| approvals::by_id(tx, &id))
     }
 
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<serde_json::Value>> {
+        let id = *id;
+        reading!(self, |tx| approvals::answer(tx, &id))
+    }
+
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>> {
         reading!(self, |tx| approvals::list(tx, &filter, limit))
     }

@@ -106,6 +106,11 @@ impl Store for Sqlite {
         Box::pin(self.read.run(move |tx| approvals::by_id(tx, &id)))
     }
 
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<serde_json::Value>> {
+        let id = *id;
+        Box::pin(self.read.run(move |tx| approvals::answer(tx, &id)))
+    }
+
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>> {
         Box::pin(self.read.run(move |tx| approvals::list(tx, &filter, limit)))
     }
