@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::span;
+use crate::inbox::Base;
 use crate::store::SwitchScope;
 
 /// Below the help.
@@ -109,8 +110,8 @@ pub(super) struct Serve {
     #[arg(long = "as", value_name = "NAME", conflicts_with = "http")]
     pub(super) person: Option<String>,
     /// Where people decide, as clients are told: the address that `/inbox` comes after, as `https://desk.example.com`.
-    #[arg(long, env = "MCP_SECURE_INBOX_URL", value_name = "URL", value_parser = super::serve::inbox_url)]
-    pub(super) inbox_url: Option<String>,
+    #[arg(long, env = "MCP_SECURE_INBOX_URL", value_name = "URL", value_parser = Base::parse)]
+    pub(super) inbox_url: Option<Base>,
 }
 
 #[derive(Debug, Args)]

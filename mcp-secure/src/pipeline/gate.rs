@@ -97,7 +97,6 @@ pub(crate) struct Gate {
     pub(super) settings: Settings,
     pub(super) announce: bool,
     /// The address that the inbox is under, once it is known.
-    inbox_url: OnceLock<String>,
     pub(super) quota: Option<Local<Account>>,
     pub(super) flood: Flood<Account>,
     pub(super) leases: Leases,
@@ -147,7 +146,6 @@ impl Gate {
             switches: Switches::new(),
             settings,
             announce,
-            inbox_url: OnceLock::new(),
             running: TaskTracker::new(),
         })
     }
@@ -194,7 +192,6 @@ impl Gate {
     }
 
     /// The store, for what is none of a call's business.
-    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
@@ -204,23 +201,15 @@ impl Gate {
         &self.clock
     }
 
-    /// Says under which address the inbox is. The first word counts.
-    #[expect(dead_code, reason = "there is no inbox yet")]
-    pub(crate) fn set_inbox_url(&self, url: String) {
-        drop(self.inbox_url.set(url));
-    }
-
-    /// Where people decide on this request, if there is a page for it. The address has no power: it asks who they are.
-    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
-    pub(crate) fn decide_url(&self, id: &ApprovalId) -> Option<String> {
-        let base = self.inbox_url.get()?;
-        Some(format!("{}/inbox/requests/{id}", base.trim_end_matches('/')))
-    }
-
     /// Whether calls are no longer waited for.
     #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
     pub(crate) fn is_closing(&self) -> bool {
         self.running.is_closed()
+    }
+
+    /// The tool of that name.
+    pub(crate) fn served(&self, tool: &str) -> Option<Arc<Served>> {
+        self.table.tool(tool).map(Arc::clone)
     }
 
     /// What in the policies is no fault but surely not meant.

@@ -7,6 +7,7 @@ use super::boot::Boot;
 use super::http::PublicHttp;
 use crate::catalog::StartFault;
 use crate::identity::{DataDir, DataDirKind, Directory, Issuer, People, PeopleError, Refresh};
+use crate::inbox::Inbox;
 use crate::limit::Quota;
 use crate::manifest::Manifest;
 use crate::pipeline::{ServerInfo, Settings};
@@ -86,6 +87,7 @@ impl Server {
             #[cfg(feature = "webhooks")]
             webhooks: Webhooks::new(),
             refresh: None,
+            inbox: Inbox::new(),
         }
     }
 }
@@ -108,6 +110,7 @@ pub struct ServerBuilder<S: State> {
     #[cfg(feature = "webhooks")]
     pub(super) webhooks: Webhooks,
     pub(super) refresh: Option<Arc<dyn Refresh>>,
+    pub(super) inbox: Inbox,
 }
 
 impl<S: State> std::fmt::Debug for ServerBuilder<S> {
@@ -205,6 +208,14 @@ impl<S: State> ServerBuilder<S> {
     #[must_use]
     pub fn store(mut self, store: StoreSource) -> Self {
         self.store = store;
+        self
+    }
+
+    /// The web page on which people decide. Unless said it is on wherever the server speaks HTTP and people can sign in:
+    /// in a sandbox by one-time links.
+    #[must_use]
+    pub fn inbox(mut self, inbox: Inbox) -> Self {
+        self.inbox = inbox;
         self
     }
 
