@@ -26,5 +26,6 @@ mod repeats;
 mod requirements;
 mod rollbacks;
 mod switches;
+mod tasks;
 mod transports;
 mod trips;

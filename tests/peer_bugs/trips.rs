@@ -13,7 +13,7 @@ use mcp_secure::store::{
     RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope,
     Ticket, TicketKind, Wanted,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{Effects, Fixture, Weather};
 
@@ -40,6 +40,7 @@ impl Store for Counting {
         request_approval(new: NewApproval) -> Requested;
         approval_for(effect: &Digest) -> Option<Approval>;
         approval(id: &ApprovalId) -> Option<Approval>;
+        answer(id: &ApprovalId) -> Option<Value>;
         approvals(filter: ApprovalFilter, limit: u32) -> Vec<Approval>;
         decide(id: &ApprovalId, digest: Digest, vote: Vote) -> Decided;
         withdraw(id: &ApprovalId, by: Party) -> Moved;
@@ -58,6 +59,7 @@ impl Store for Counting {
         put_ticket(digest: Digest, new: NewTicket) -> ();
         ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
         take_ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
+        renew_ticket(kind: TicketKind, digest: &Digest, in_ms: u64) -> bool;
     }
 
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
@@ -78,6 +80,10 @@ impl Store for Counting {
 
     fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
         self.store.told(runs, approvals)
+    }
+
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.notices(of)
     }
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::span;
+use crate::inbox::Base;
 use crate::store::SwitchScope;
 
 /// Below the help.
@@ -93,7 +94,7 @@ pub(super) enum Command {
 impl Command {
     /// What the bare program does.
     pub(super) fn serve_on_this_machine() -> Self {
-        Self::Serve(Serve { stdio: false, http: None, person: None })
+        Self::Serve(Serve { stdio: false, http: None, person: None, inbox_url: None })
     }
 }
 
@@ -108,6 +109,9 @@ pub(super) struct Serve {
     /// The person at the other end of standard input, in a sandbox.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "http")]
     pub(super) person: Option<String>,
+    /// Where people decide, as clients are told: the address that `/inbox` comes after, as `https://desk.example.com`.
+    #[arg(long, env = "MCP_SECURE_INBOX_URL", value_name = "URL", value_parser = Base::parse)]
+    pub(super) inbox_url: Option<Base>,
 }
 
 #[derive(Debug, Args)]

@@ -60,6 +60,19 @@ impl App for Desk {
         &self.people
     }
 
+    fn inbox_base(&self) -> Option<crate::inbox::Base> {
+        None
+    }
+
+    fn inbox(
+        &self,
+        _: &DataDir,
+        _: SocketAddr,
+        _: Option<crate::inbox::Base>,
+    ) -> Result<InboxParts, NoInbox> {
+        Err(NoInbox::Off)
+    }
+
     fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String> {
         LocalIssuer::open(data, "desk").map_err(|error| error.to_string())
     }

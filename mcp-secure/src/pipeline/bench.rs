@@ -61,7 +61,7 @@ impl Gate {
         let slot = Self::slot(&tool, &permitted.caller.principal)?;
         self.limit(&tool, &permitted.caller.principal).await?;
         self.switched_on(&tool, &permitted.caller.principal)?;
-        let approved = self.approve(&tool, permitted, None, &mut trail).await?;
+        let approved = self.approve(&tool, permitted, None, None, &mut trail).await?;
         let approve = clock.elapsed();
         drop((slot, approved));
 

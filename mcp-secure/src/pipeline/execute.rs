@@ -235,7 +235,7 @@ fn result(tool: &Served, purpose: Purpose, ended: &Result<Checked, Refusal>) -> 
         Err(refusal) => {
             let error = refusal.code.as_str().to_owned();
             match refusal.executed {
-                Executed::No => RunResult::NoEffect { error },
+                Executed::No => RunResult::NoEffect { error, answer: Some(kept_refusal(refusal)) },
                 Executed::Yes => RunResult::Failed { error, answer: Some(kept_refusal(refusal)) },
                 Executed::Unknown => RunResult::Unknown { why: error },
             }

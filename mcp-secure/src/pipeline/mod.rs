@@ -31,6 +31,8 @@ mod idempotency;
 #[cfg(feature = "server")]
 mod limits;
 #[cfg(feature = "server")]
+mod look;
+#[cfg(feature = "server")]
 mod mask;
 #[cfg(feature = "server")]
 mod preview;
@@ -43,7 +45,11 @@ mod refusal;
 #[cfg(feature = "server")]
 mod resolve;
 #[cfg(feature = "server")]
+mod resume;
+#[cfg(feature = "server")]
 mod rollback;
+#[cfg(feature = "server")]
+mod runner;
 #[cfg(feature = "server")]
 mod runs;
 #[cfg(feature = "server")]
@@ -51,11 +57,15 @@ mod switches;
 #[cfg(feature = "server")]
 mod table;
 #[cfg(feature = "server")]
+mod tasks;
+#[cfg(feature = "server")]
 mod upkeep;
 #[cfg(feature = "server")]
 mod validate;
 #[cfg(feature = "server")]
 mod void;
+#[cfg(feature = "server")]
+mod withdraw;
 mod witness;
 
 #[cfg(feature = "bench-internals")]
@@ -66,7 +76,7 @@ pub(crate) use brake::{Brake, Declared, Hand, Pulled};
 #[cfg(feature = "server")]
 pub use call::Transport;
 #[cfg(feature = "server")]
-pub(crate) use call::{Answer, Incoming, META_PREFIX, Target};
+pub(crate) use call::{Answer, Channel, Incoming, META_PREFIX, Resumes, Target};
 #[cfg(feature = "server")]
 pub use decide::{DecideRefused, DecisionMade};
 #[cfg(feature = "server")]
@@ -76,15 +86,19 @@ pub(crate) use gate::{Account, Gate, GateParts, ServerInfo};
 #[cfg(feature = "server")]
 pub(crate) use limits::account;
 #[cfg(feature = "server")]
+pub(crate) use look::{Look, Page, RequestAt};
+#[cfg(feature = "server")]
 pub use refusal::Code;
 #[cfg(feature = "server")]
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{Refusal, Standing};
 #[cfg(feature = "server")]
 pub use resolve::ResolveRefused;
 #[cfg(feature = "server")]
 pub(crate) use switches::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
 #[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};
+#[cfg(feature = "server")]
+pub(crate) use tasks::{NoTask, Stage, Task, TaskAsked, kept_for_ms};
 #[cfg(feature = "server")]
 pub(crate) use void::Voided;
 pub(crate) use witness::Clearance;
@@ -142,6 +156,7 @@ impl Gate {
         let gates = async {
             let valid = self.validate(&tool, incoming, &mut trail)?;
             let permitted = self.authorise(&tool, valid, &mut trail).await?;
+            let resumed = self.resumed(&tool, &permitted)?;
             let key = match self.repeated(&tool, &permitted, &mut trail).await? {
                 Repeat::Of(output) => return Ok(Passed::Repeated(output)),
                 Repeat::No(key) => key,
@@ -152,7 +167,7 @@ impl Gate {
                 let preview = Box::pin(self.dry_run(&tool, &permitted)).await?;
                 return Ok(Passed::Asked(preview));
             }
-            let approved = self.approve(&tool, permitted, key, &mut trail).await?;
+            let approved = self.approve(&tool, permitted, resumed, key, &mut trail).await?;
             if let Some(output) = approved.replay {
                 return Ok(Passed::Repeated(output));
             }

@@ -13,6 +13,7 @@ use super::idempotency::still_fits;
 use super::limits::account;
 use super::refusal::Refusal;
 use super::table::Served;
+use super::tasks::TaskAsked;
 use crate::approval::Approval;
 use crate::audit::{ApprovalNote, Audit, Event, Executed, OutcomeNote, PolicyNote, Record};
 use crate::canon::Digest;
@@ -43,6 +44,15 @@ impl Trail {
         trail.base.transport = Some(incoming.transport.as_str().to_owned());
         trail.base.client_info.clone_from(&incoming.client_info);
         trail.base.trace_id.clone_from(&incoming.trace);
+        trail
+    }
+
+    /// For somebody who asks about a task.
+    pub(super) fn about_task(gate: &Gate, asked: &TaskAsked) -> Self {
+        let mut trail = Self::of(gate, &asked.caller);
+        trail.base.transport = Some(asked.transport.as_str().to_owned());
+        trail.base.client_info.clone_from(&asked.client_info);
+        trail.base.trace_id.clone_from(&asked.trace);
         trail
     }
 

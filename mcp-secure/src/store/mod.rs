@@ -48,6 +48,7 @@ use crate::approval::{
 };
 use crate::canon::Digest;
 use crate::clock::Timestamp;
+use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -138,6 +139,10 @@ pub trait Store: Send + Sync {
     /// The request called `id`, without the answer.
     fn approval(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Approval>>;
 
+    /// What is kept for whoever waits for the request called `id`: the answer of a done one, or how a failed one failed. It
+    /// is kept for a day, and is its requester's alone.
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Value>>;
+
     /// Requests, newest first, without their answers.
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>>;
 
@@ -218,8 +223,19 @@ pub trait Store: Send + Sync {
     /// The same, and it is gone. Of several who take it at once, one gets it.
     fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
 
+    /// Makes a ticket that is still good so for `expires_in_ms` from now on. False where there is none.
+    fn renew_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires_in_ms: u64,
+    ) -> StoreFuture<'_, bool>;
+
     /// Up to `limit` notices that are due, oldest first, to this caller alone for the next `hold_ms`.
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>>;
+
+    /// The notices of one request that are not over, oldest first, whoever has them.
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>>;
 
     /// Says what becomes of a notice that was handed out.
     fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()>;

@@ -109,6 +109,11 @@ impl Store for Postgres {
         reading!(self, |tx| approvals::by_id(tx, &id))
     }
 
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<serde_json::Value>> {
+        let id = *id;
+        reading!(self, |tx| approvals::answer(tx, &id))
+    }
+
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>> {
         reading!(self, |tx| approvals::list(tx, &filter, limit))
     }
@@ -231,7 +236,15 @@ impl Store for Postgres {
         not_yet()
     }
 
+    fn renew_ticket(&self, _: TicketKind, _: &Digest, _: u64) -> StoreFuture<'_, bool> {
+        not_yet()
+    }
+
     fn due_notices(&self, _: u32, _: u64) -> StoreFuture<'_, Vec<Notice>> {
+        not_yet()
+    }
+
+    fn notices(&self, _: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
         not_yet()
     }
 

@@ -106,6 +106,11 @@ impl Store for Sqlite {
         Box::pin(self.read.run(move |tx| approvals::by_id(tx, &id)))
     }
 
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<serde_json::Value>> {
+        let id = *id;
+        Box::pin(self.read.run(move |tx| approvals::answer(tx, &id)))
+    }
+
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>> {
         Box::pin(self.read.run(move |tx| approvals::list(tx, &filter, limit)))
     }
@@ -228,8 +233,23 @@ impl Store for Sqlite {
         Box::pin(self.write.run(move |tx| tickets::take(tx, kind, &digest)))
     }
 
+    fn renew_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires_in_ms: u64,
+    ) -> StoreFuture<'_, bool> {
+        let digest = *digest;
+        Box::pin(self.write.run(move |tx| tickets::renew(tx, kind, &digest, expires_in_ms)))
+    }
+
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
         Box::pin(self.write.run(move |tx| notices::due(tx, limit, hold_ms)))
+    }
+
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        let of = *of;
+        Box::pin(self.read.run(move |tx| notices::of(tx, &of)))
     }
 
     fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
