@@ -43,6 +43,10 @@ pub enum Event {
     Recovery,
     /// Others were to be told of a request, and one of them never was.
     Announcement,
+    /// Somebody signs in to the inbox, or is handed a link to do so.
+    SignIn,
+    /// Somebody signs out.
+    SignOut,
 }
 
 impl Event {
@@ -66,6 +70,8 @@ impl Event {
             Self::Resolution => "resolution",
             Self::Recovery => "recovery",
             Self::Announcement => "announcement",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
         }
     }
 

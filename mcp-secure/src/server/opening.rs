@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::boot::Boot;
 use super::builder::ServerBuilder;
-use super::checks;
+use super::{checks, patterns};
 use crate::audit::{Audit, AuditKey, Event, Options, Record};
 use crate::catalog::{Described, StartFault, describe};
 use crate::clock::Clock;
@@ -35,6 +35,7 @@ impl<S: State> ServerBuilder<S> {
         if let Err(error) = self.people.clone().build() {
             faults.push(StartFault::server(error.to_string()));
         }
+        faults.extend(self.inbox.faults().into_iter().map(StartFault::server));
         if self.settings.lease < SHORTEST_LEASE {
             faults.push(StartFault::server(format!(
                 "a lease under {SHORTEST_LEASE:?} would take running calls for lost; raise `lease` in the settings"
@@ -54,6 +55,7 @@ impl<S: State> ServerBuilder<S> {
                 return Err(faults);
             }
         };
+        faults.extend(patterns::broken(&described));
         faults.extend(checks::deciders(&described));
         match checks::policies(&self.policies, &self.info.name, &described) {
             Ok(policy) if faults.is_empty() => Ok((described, policy)),

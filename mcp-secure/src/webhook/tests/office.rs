@@ -165,6 +165,7 @@ pub(super) fn refund(cents: i64) -> NewApproval {
         by: "refund.approve".to_owned(),
         quorum: 1,
         allow_requester: false,
+        client_key: None,
         expires_in_ms: 24 * 60 * 60 * 1000,
         max_pending: 100_000,
         task: false,
