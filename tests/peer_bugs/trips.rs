@@ -59,6 +59,7 @@ impl Store for Counting {
         put_ticket(digest: Digest, new: NewTicket) -> ();
         ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
         take_ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
+        renew_ticket(kind: TicketKind, digest: &Digest, in_ms: u64) -> bool;
     }
 
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
@@ -81,24 +82,8 @@ impl Store for Counting {
         self.store.told(runs, approvals)
     }
 
-    fn put_ticket(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()> {
-        self.store.put_ticket(digest, new)
-    }
-
-    fn ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
-        self.store.ticket(kind, digest)
-    }
-
-    fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
-        self.store.take_ticket(kind, digest)
-    }
-
-    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
-        self.store.due_notices(limit, hold_ms)
-    }
-
-    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
-        self.store.settle_notice(number, end)
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.notices(of)
     }
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {
