@@ -65,4 +65,5 @@ pages! {
     rollback = "rollback.md";
     serving = "serving.md";
     testing = "testing.md";
+    webhooks = "webhooks.md";
 }

@@ -41,6 +41,7 @@ async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Resul
     if let Some(base) = inbox_url.or_else(|| context.app.inbox_base()) {
         opened.set_inbox_url(base.origin());
     }
+    opened.announce();
     let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
     let code = match served {
@@ -70,6 +71,7 @@ async fn http(
         .map_err(|faults| Failure::all(&faults))?;
     let mut lines = banner(context, &data, server.addr());
     let site = inbox(context, &data, &server, &opened, inbox_url, &mut lines).await;
+    opened.announce();
     lines.push("  Ctrl-C stops it".to_owned());
     Output::note(&lines.join("\n"));
     server.run(opened.face(), site, stop).await;

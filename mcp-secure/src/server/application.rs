@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::builder::ServerBuilder;
 use super::http::HttpSettings;
-use super::opened::{Opened, opened};
+use super::opened::{Opened, opened_to_announce};
 use crate::audit::{Options, Record};
 use crate::catalog::StartFault;
 use crate::cli::{App, CheckReport, InboxParts, NoInbox, Opening};
@@ -198,18 +198,18 @@ impl<S: State> App for Application<S> {
                     Options::default(),
                 )
                 .await?;
+            let mut announce = None;
             if opening != Opening::Desk {
                 for warning in gate.policy_warnings() {
                     tracing::warn!("policies: {warning}");
                 }
                 gate.keep_up();
-                #[cfg(feature = "webhooks")]
-                self.builder.announce(&gate)?;
+                announce = self.builder.announce(&gate)?;
                 if let Some(refresh) = self.builder.vouches(&data, &self.people) {
                     gate.run_approved(refresh);
                 }
             }
-            Ok(opened(gate))
+            Ok(opened_to_announce(gate, announce))
         })
     }
 }

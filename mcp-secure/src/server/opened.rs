@@ -1,7 +1,7 @@
 //! The opened server as people see it who decide, look and switch: on the command line, in the inbox, over HTTP. Nothing
 //! here is generic, and nothing here calls a tool.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::face::Face;
 use crate::approval::{Approval, ApprovalId, Verdict};
@@ -25,6 +25,9 @@ pub(crate) trait Opened: Send + Sync {
 
     /// Says where the inbox is reached, before the first call: the base address that `/inbox` comes after.
     fn set_inbox_url(&self, base: &str);
+
+    /// Begins to tell others of requests for approval, now that it is known where people decide.
+    fn announce(&self);
 
     /// The requests that `who` may see, newest first.
     fn approvals<'a>(
@@ -181,12 +184,21 @@ impl Tickets for Arc<dyn Store> {
     }
 }
 
-/// A gate that is open.
-struct OpenedServer(Arc<Gate>);
+/// What begins once and later.
+pub(crate) type Later = Box<dyn FnOnce() + Send>;
+
+/// A gate that is open, and what begins to tell others of requests.
+struct OpenedServer(Arc<Gate>, Mutex<Option<Later>>);
 
 /// A gate as people see it.
+#[cfg(test)]
 pub(crate) fn opened(gate: Arc<Gate>) -> Arc<dyn Opened> {
-    Arc::new(OpenedServer(gate))
+    opened_to_announce(gate, None)
+}
+
+/// The same, where others are told of requests.
+pub(crate) fn opened_to_announce(gate: Arc<Gate>, announce: Option<Later>) -> Arc<dyn Opened> {
+    Arc::new(OpenedServer(gate, Mutex::new(announce)))
 }
 
 impl Opened for OpenedServer {
@@ -196,6 +208,12 @@ impl Opened for OpenedServer {
 
     fn set_inbox_url(&self, base: &str) {
         self.0.set_inbox_url(base);
+    }
+
+    fn announce(&self) {
+        if let Some(begin) = self.1.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            begin();
+        }
     }
 
     fn approvals<'a>(
