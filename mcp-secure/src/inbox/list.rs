@@ -6,6 +6,7 @@ use axum::response::Response;
 use super::base::PATH;
 use super::form::Form;
 use super::page::list::{self, Listed, Wish};
+use super::page::text::humane;
 use super::page::{Frame, Place};
 use super::reply;
 use super::session::Visitor;
@@ -106,7 +107,8 @@ impl Site {
         list::list(&listed, empty)
     }
 
-    fn title(&self, tool: &str) -> Option<String> {
+    /// The title that a tool's declaration gives it.
+    pub(super) fn title(&self, tool: &str) -> Option<String> {
         self.opened.served(tool)?.spec.title.map(ToOwned::to_owned)
     }
 
@@ -119,7 +121,7 @@ impl Site {
         names.sort();
         names.dedup();
         let titled = |name: String| {
-            let title = self.title(&name).unwrap_or_else(|| name.clone());
+            let title = self.title(&name).unwrap_or_else(|| humane(&name));
             (name, title)
         };
         names.into_iter().map(titled).collect()

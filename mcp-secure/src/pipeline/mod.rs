@@ -43,9 +43,13 @@ mod refusal;
 #[cfg(feature = "server")]
 mod resolve;
 #[cfg(feature = "server")]
+mod reveal;
+#[cfg(feature = "server")]
 mod rollback;
 #[cfg(feature = "server")]
 mod runs;
+#[cfg(feature = "server")]
+mod switchable;
 #[cfg(feature = "server")]
 mod switches;
 #[cfg(feature = "server")]
@@ -56,6 +60,8 @@ mod upkeep;
 mod validate;
 #[cfg(feature = "server")]
 mod void;
+#[cfg(feature = "server")]
+mod withdraw;
 mod witness;
 
 #[cfg(feature = "bench-internals")]
@@ -83,6 +89,10 @@ pub use refusal::Code;
 pub(crate) use refusal::Refusal;
 #[cfg(feature = "server")]
 pub use resolve::ResolveRefused;
+#[cfg(feature = "server")]
+pub(crate) use reveal::{RevealRefused, Revealed};
+#[cfg(feature = "server")]
+pub use switches::SwitchRefused;
 #[cfg(feature = "server")]
 pub(crate) use switches::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
 #[cfg(feature = "server")]

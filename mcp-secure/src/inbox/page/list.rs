@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::text::{code, value};
+use super::text::{code, humane, value};
 use super::time::relative;
+use super::values::is_word;
 use crate::approval::{Approval, StateKind};
 use crate::clock::Timestamp;
 use crate::identity::Authenticated;
@@ -129,7 +130,7 @@ fn address(at: &str, wish: &Wish, millis: i64, id: &str) -> String {
 fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
     let asked = &approval.requester;
     let own = asked.issuer == listed.who.issuer && asked.subject == listed.who.subject;
-    let title = (listed.title)(&approval.tool).unwrap_or_else(|| approval.tool.clone());
+    let title = (listed.title)(&approval.tool).unwrap_or_else(|| humane(&approval.tool));
     html! {
         li.card {
             h2 { a href=(route::request(&approval.id)) { (value(&title)) } }
@@ -144,10 +145,32 @@ fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
                 @let on = resource(&approval.resource);
                 @if !on.is_empty() { ", on " (code(&on)) }
             }
+            (gist(approval, &on))
             p.times {
                 "Asked " (relative(approval.created, listed.now))
                 @if approval.state.kind().is_live() { " · runs out " (relative(approval.expires, listed.now)) }
             }
+        }
+    }
+}
+
+/// The short arguments, by which requests of one tool are told apart. Nothing that says anything to anybody is among them.
+fn gist(approval: &Approval, on: &str) -> Markup {
+    let short = |value: &Value| match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        // What is in the resource's name is said already.
+        Value::String(text) if is_word(text) && text.len() <= 24 && !on.contains(text.as_str()) => {
+            Some(text.clone())
+        }
+        _ => None,
+    };
+    let pairs = approval.arguments.as_object().into_iter().flatten();
+    let found: Vec<(&String, String)> =
+        pairs.filter_map(|(name, value)| Some((name, short(value)?))).take(4).collect();
+    html! {
+        @if !found.is_empty() {
+            p.gist { @for (name, value) in &found { span { (code(name)) " " strong { (value) } } } }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The promises of the inbox, over real HTTP on loopback.
 
 mod deciding;
+mod issuer;
 mod kit;
 mod signing_in;
