@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::form::Form;
+use super::list::sought;
 use super::page::request::REASON_CHARS;
 use super::page::runs::{self, Could, RunWish};
 use super::page::text::humane;
@@ -190,5 +191,5 @@ fn wish(query: &Form) -> Option<RunWish> {
         Some(word) => Some(word.parse::<RunState>().ok()?),
         None => None,
     };
-    Some(RunWish { state, tool: query.filled("tool").map(ToOwned::to_owned) })
+    Some(RunWish { state, tool: query.filled("tool").and_then(sought) })
 }

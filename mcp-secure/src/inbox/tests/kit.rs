@@ -136,7 +136,7 @@ pub(super) struct Town {
     pub(super) settings: Inbox,
     pub(super) ledger: Arc<Ledger>,
     stop: CancellationToken,
-    pub(super) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Drop for Town {
@@ -196,7 +196,7 @@ impl Town {
         let site = Site::new(Arc::clone(&opened), sign_in, base, settings.clone());
         let stop = CancellationToken::new();
         tokio::spawn(http.run(opened.face(), Some(site), stop.clone()));
-        Self { local, opened, addr, clock, settings, ledger, stop, folder }
+        Self { local, opened, addr, clock, settings, ledger, stop, _folder: folder }
     }
 
     /// The path of a link for `name`.
@@ -239,6 +239,11 @@ impl Town {
         let reply = self.call("alice", "pay", arguments).await;
         let id = reply.approval_id().unwrap_or_else(|| panic!("{reply:?}")).to_owned();
         self.stored(&id.parse().unwrap()).await
+    }
+
+    /// The same call as that of `asked(500)` once more.
+    pub(super) async fn asked_again(&self) -> LocalReply {
+        self.call("alice", "pay", json!({"cents": 500, "memo": "rent", "iban": "DE89 3704"})).await
     }
 
     pub(super) async fn stored(&self, id: &ApprovalId) -> Approval {
