@@ -287,17 +287,25 @@ async fn a_decision_that_nobody_waits_for_is_on_record_to_its_end() {
         bob.form_headers(),
         bob.own_origin()
     );
+    let until = async |what: &str| {
+        for _ in 0..500 {
+            if town.record().await.contains(what) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{what} never came: {}", town.record().await);
+    };
+    // Somebody holds the store, so that the vote waits for it.
+    let file = town.file();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut stream = tokio::net::TcpStream::connect(town.addr).await.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
-    // Long enough to be read, and gone before it is answered.
-    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    until("\"verdict\"").await;
     drop(stream);
-    for _ in 0..500 {
-        if town.record().await.contains("\"decided\"") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    file.execute_batch("COMMIT").unwrap();
+    until("\"decided\"").await;
     let record = town.record().await;
     assert_eq!(record.matches("\"event\":\"decision\"").count(), 2, "{record}");
     assert_eq!(town.stored(&asked.id).await.state.kind(), StateKind::Approved);
