@@ -49,6 +49,8 @@ pub mod store;
 #[cfg(feature = "server")]
 pub mod testing;
 pub mod tool;
+#[cfg(feature = "webhook-verify")]
+pub mod webhook;
 
 #[doc(hidden)]
 #[path = "private.rs"]

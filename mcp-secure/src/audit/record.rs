@@ -41,6 +41,8 @@ pub enum Event {
     Resolution,
     /// What a restart found: runs of a process that ended in the middle.
     Recovery,
+    /// Others were to be told of a request, and one of them never was.
+    Announcement,
     /// A person is shown what is masked of a request for approval.
     Reveal,
     /// Somebody signs in to the inbox, or is handed a link to do so.
@@ -69,6 +71,7 @@ impl Event {
             Self::Decision => "decision",
             Self::Resolution => "resolution",
             Self::Recovery => "recovery",
+            Self::Announcement => "announcement",
             Self::Reveal => "reveal",
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",

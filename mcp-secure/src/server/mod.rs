@@ -9,6 +9,7 @@ mod boot;
 mod builder;
 mod changes;
 mod checks;
+mod elicit;
 mod face;
 mod gate;
 mod handler;
@@ -16,8 +17,10 @@ mod http;
 mod list;
 mod opened;
 mod opening;
+mod patterns;
 mod plain;
 mod stdio;
+mod tasks;
 
 #[cfg(test)]
 mod testkit;
