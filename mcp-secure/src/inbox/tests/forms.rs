@@ -173,6 +173,24 @@ async fn an_address_that_asks_too_often_is_told_to_wait() {
     assert_eq!(last.header("x-frame-options"), Some("DENY"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_of_its_own_serves_the_inbox_alone_and_the_other_serves_none() {
+    let settings = crate::inbox::Inbox::new().listen("127.0.0.1:0".parse().unwrap());
+    let town = Town::open_with(settings, |_| ()).await;
+    let mut bob = town.signed_in("bob").await;
+    assert_eq!(bob.get("/inbox").await.status, 200);
+    assert_eq!(bob.get("/healthz").await.status, 200);
+    for path in ["/mcp", "/", "/approvals/v1"] {
+        assert_eq!(bob.get(path).await.status, 404, "{path}");
+        assert_eq!(bob.post(path, &[]).await.status, 404, "{path}");
+    }
+    let mut other = Browser { addr: town.main, ..bob };
+    for path in ["/inbox", "/inbox/style.css", "/inbox/sign-in"] {
+        assert_eq!(other.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(other.get("/mcp").await.status, 401);
+}
+
 /// Every address of the inbox that names something, for these things.
 pub(super) fn addresses(asked: &str, run: &str, link: &str) -> Vec<String> {
     let mut all: Vec<String> = [

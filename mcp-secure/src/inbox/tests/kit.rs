@@ -132,6 +132,8 @@ pub(super) struct Town {
     pub(super) local: LocalServer,
     pub(super) opened: Arc<dyn Opened>,
     pub(super) addr: SocketAddr,
+    /// Where calls go, if the inbox has an address of its own.
+    pub(super) main: SocketAddr,
     pub(super) clock: Clock,
     pub(super) settings: Inbox,
     pub(super) ledger: Arc<Ledger>,
@@ -191,12 +193,12 @@ impl Town {
         http.inbox = settings.listen;
         change(&mut http);
         let http = HttpServer::bind(http).await.unwrap();
-        let addr = http.inbox_addr();
+        let (addr, main) = (http.inbox_addr(), http.addr());
         let base = settings.base().map_or_else(|| Base::of(addr), Result::unwrap);
         let site = Site::new(Arc::clone(&opened), sign_in, base, settings.clone());
         let stop = CancellationToken::new();
         tokio::spawn(http.run(opened.face(), Some(site), stop.clone()));
-        Self { local, opened, addr, clock, settings, ledger, stop, _folder: folder }
+        Self { local, opened, addr, main, clock, settings, ledger, stop, _folder: folder }
     }
 
     /// The path of a link for `name`.
