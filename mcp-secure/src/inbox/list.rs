@@ -6,7 +6,6 @@ use axum::response::Response;
 use super::base::PATH;
 use super::form::Form;
 use super::page::list::{self, Listed, Wish};
-use super::page::text::humane;
 use super::page::{Frame, Place};
 use super::reply;
 use super::session::Visitor;
@@ -122,7 +121,7 @@ impl Site {
         names.sort();
         names.dedup();
         let titled = |name: String| {
-            let title = self.title(&name).unwrap_or_else(|| humane(&name));
+            let title = self.title(&name).unwrap_or_else(|| name.clone());
             (name, title)
         };
         names.into_iter().map(titled).collect()

@@ -7,7 +7,6 @@ use super::form::Form;
 use super::list::sought;
 use super::page::request::REASON_CHARS;
 use super::page::runs::{self, Could, RunWish};
-use super::page::text::humane;
 use super::page::{Place, outcome};
 use super::reply;
 use super::route;
@@ -34,7 +33,7 @@ impl Site {
         names.sort();
         names.dedup();
         let titled = |name: String| {
-            let title = self.title(&name).unwrap_or_else(|| humane(&name));
+            let title = self.title(&name).unwrap_or_else(|| name.clone());
             (name, title)
         };
         let tools: Vec<_> = names.into_iter().map(titled).collect();
@@ -170,7 +169,7 @@ impl Site {
     }
 
     fn named(&self, run: &RunRecord) -> String {
-        self.title(&run.tool).unwrap_or_else(|| humane(&run.tool))
+        self.title(&run.tool).unwrap_or_else(|| run.tool.clone())
     }
 }
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::text::{code, humane, value};
+use super::text::{code, value};
 use super::time::relative;
 use super::values::is_word;
 use crate::approval::{Approval, StateKind};
@@ -130,7 +130,7 @@ fn address(at: &str, wish: &Wish, millis: i64, id: &str) -> String {
 fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
     let asked = &approval.requester;
     let own = asked.issuer == listed.who.issuer && asked.subject == listed.who.subject;
-    let title = (listed.title)(&approval.tool).unwrap_or_else(|| humane(&approval.tool));
+    let title = (listed.title)(&approval.tool).unwrap_or_else(|| approval.tool.clone());
     html! {
         li.card {
             h2 { a href=(route::request(&approval.id)) { (value(&title)) } }

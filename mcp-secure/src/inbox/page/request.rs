@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::list::{resource, risk, state, state_word};
-use super::text::{code, fenced, humane, sentence, value};
+use super::text::{code, fenced, sentence, value};
 use super::time::stamp;
 use super::token;
 use super::values::{preview, table};
@@ -22,7 +22,7 @@ pub(in crate::inbox) const REASON_CHARS: usize = 1000;
 /// What the tool is called.
 pub(in crate::inbox) fn title(look: &Look) -> String {
     let title = look.tool.as_ref().and_then(|tool| tool.spec.title);
-    title.map_or_else(|| humane(&look.approval.tool), ToOwned::to_owned)
+    title.unwrap_or(&look.approval.tool).to_owned()
 }
 
 /// The page. What is masked is on it where it was just revealed.

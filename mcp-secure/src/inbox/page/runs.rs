@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::request::{REASON_CHARS, proven};
-use super::text::{code, fenced, humane, sentence, value};
+use super::text::{code, fenced, sentence, value};
 use super::time::{relative, stamp};
 use super::token;
 use crate::approval::{Party, VoteRefused, may_resolve};
@@ -67,7 +67,7 @@ fn card(run: &RunRecord, now: Timestamp, title: &dyn Fn(&str) -> Option<String>)
         li.card {
             h2 {
                 a href=(route::run(&run.run_id)) {
-                    (value(&title(&run.tool).unwrap_or_else(|| humane(&run.tool))))
+                    (value(&title(&run.tool).unwrap_or_else(|| run.tool.clone())))
                 }
             }
             p.tags {

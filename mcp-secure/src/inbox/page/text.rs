@@ -85,13 +85,6 @@ pub(in crate::inbox) fn code(text: &str) -> Markup {
     }
 }
 
-/// A name as a title: `request_refund` reads `Request refund`.
-pub(in crate::inbox) fn humane(name: &str) -> String {
-    let mut chars = name.chars().map(|c| if matches!(c, '_' | '-' | '.') { ' ' } else { c });
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(chars.by_ref()).collect()
-}
-
 /// A text that somebody else wrote, fenced: nothing in it can pass for a part of the page.
 pub(in crate::inbox) fn fenced(text: &str) -> Markup {
     html! {
@@ -159,6 +152,5 @@ mod tests {
     fn a_message_becomes_a_sentence() {
         let told = sentence("it takes the permission `refund.approve`").into_string();
         assert_eq!(told, "It takes the permission <code><bdi>refund.<wbr>approve</bdi></code>.");
-        assert_eq!(humane("request_refund"), "Request refund");
     }
 }

@@ -97,7 +97,7 @@ async fn runs_are_shown_to_who_made_them_or_could_do_something_about_them() {
     }
     let mut alice = town.signed_in("alice").await;
     let list = alice.get("/inbox/runs?state=in_doubt").await;
-    assert!(list.text().contains("Lose pens") && !list.body.contains(&pens), "{}", list.text());
+    assert!(list.text().contains("lose_pens") && !list.body.contains(&pens), "{}", list.text());
     assert_eq!(alice.get("/inbox/runs?state=nonsense").await.status, 400);
     // What it was given and returned is nobody's business here.
     assert!(!alice.get(&format!("/inbox/runs/{pens}")).await.body.contains("ordered"));
