@@ -1,7 +1,14 @@
 //! Seeing what is masked.
 
+#![allow(
+    unused_parens,
+    clippy::unused_async,
+    reason = "`tools![..]` is no macro of another crate here, and tools need not wait"
+)]
+
 use super::kit::{Browser, Reply, Town};
 use crate::approval::{Approval, Verdict};
+use crate::prelude::*;
 
 async fn reveal(browser: &mut Browser, asked: &Approval) -> Reply {
     let token = browser.get("/inbox").await.field("token").unwrap();
@@ -78,4 +85,27 @@ async fn a_request_that_is_over_keeps_its_mask() {
     let page = bob.get(&format!("/inbox/requests/{}", asked.id)).await;
     assert!(page.text().contains("denied") && page.text().contains("not shown"));
     assert_eq!(reveal(&mut bob, &asked).await.status, 403);
+}
+
+#[test]
+fn a_permission_to_see_what_is_masked_is_never_a_tools_own() {
+    /// Notes something down.
+    #[tool(risk = "high", permission = "note.write", approval)]
+    async fn write_note(#[arg(max_len = 50, sensitive)] text: String) -> Content {
+        Content::text(text)
+    }
+
+    /// Looks notes up.
+    #[tool(risk = "low", permission = "note.write.reveal", read_only)]
+    async fn find_notes(number: u32) -> Content {
+        Content::text(format!("{number}"))
+    }
+
+    let allow_all = Policies::from_str("all", "permit (principal, action, resource);");
+    let server = Server::builder(|_| Ok::<(), String>(())).owner("tests").policies(allow_all);
+    let faults = server.tools(tools![write_note, find_notes]).check().unwrap_err();
+    assert!(
+        faults.iter().any(|f| f.message.contains("`note.write.reveal` shows the sensitive inputs")),
+        "{faults:#?}"
+    );
 }
