@@ -22,6 +22,7 @@ pages! {
     dry_run = "dry-run.md";
     getting_started = "getting-started.md";
     idempotency = "idempotency.md";
+    inbox = "inbox.md";
     introduction = "introduction.md";
     limits = "limits.md";
     manifest = "manifest.md";
