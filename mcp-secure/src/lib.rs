@@ -31,6 +31,8 @@ pub mod identity;
 #[cfg(feature = "server")]
 pub mod limit;
 pub mod manifest;
+#[cfg(any(feature = "oidc", feature = "remote"))]
+mod outbound;
 pub mod pipeline;
 #[cfg(feature = "server")]
 pub mod policy;
@@ -42,6 +44,8 @@ pub mod server;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod testing;
+#[cfg(any(feature = "oidc", feature = "postgres", feature = "remote"))]
+mod tls;
 pub mod tool;
 
 #[doc(hidden)]

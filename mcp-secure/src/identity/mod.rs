@@ -21,6 +21,8 @@ mod jwt;
 mod keys;
 #[cfg(feature = "server")]
 mod local;
+#[cfg(feature = "oidc")]
+mod oidc;
 #[cfg(feature = "server")]
 mod people;
 mod principal;
@@ -51,6 +53,10 @@ pub use keys::{Algorithm, KeyError, KeySource, StaticKeys, VerifyKey};
 pub use local::LocalAuthenticator;
 #[cfg(feature = "server")]
 pub(crate) use local::system_user_name;
+#[cfg(feature = "oidc")]
+pub use oidc::Oidc;
+#[cfg(feature = "oidc")]
+pub(crate) use oidc::{OidcSignIn, SignInRefused};
 #[cfg(feature = "server")]
 pub use people::{Directory, People, PeopleError, Person};
 pub use principal::{Method, Principal};
