@@ -17,6 +17,8 @@
 #![cfg_attr(not(feature = "server"), allow(dead_code))]
 
 #[cfg(feature = "server")]
+pub mod api;
+#[cfg(feature = "server")]
 pub mod approval;
 #[cfg(feature = "server")]
 pub mod audit;

@@ -48,6 +48,9 @@ pub(crate) trait App: Send + Sync {
     /// The local issuer, or why there is none: where a real issuer is set, it gives out no tokens.
     fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String>;
 
+    /// Whether the local issuer's tokens decide over HTTP, or why not.
+    fn local_decisions(&self) -> Result<(), String>;
+
     /// How it serves over HTTP on this address.
     fn http(&self, addr: SocketAddr) -> HttpSettings;
 

@@ -42,6 +42,8 @@ pub use datadir::{DataDir, DataDirError, Kind as DataDirKind, Sandbox};
 #[cfg(feature = "server")]
 pub use error::AuthError;
 #[cfg(feature = "server")]
+pub(crate) use issuer::{DECIDE_SCOPE, local_mapping};
+#[cfg(feature = "server")]
 pub use issuer::{IssueError, LOCAL_ISSUER, LocalIssuer};
 #[cfg(feature = "server")]
 pub use jwt::{

@@ -80,6 +80,8 @@ pub(crate) use refusal::Refusal;
 #[cfg(feature = "server")]
 pub use resolve::ResolveRefused;
 #[cfg(feature = "server")]
+pub use switches::SwitchRefused;
+#[cfg(feature = "server")]
 pub(crate) use switches::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
 #[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};

@@ -107,6 +107,15 @@ impl<S: State> App for Application<S> {
         LocalIssuer::open(data, self.builder.info.name.clone()).map_err(|error| error.to_string())
     }
 
+    fn local_decisions(&self) -> Result<(), String> {
+        match &self.builder.decisions {
+            None => self.no_issuer(),
+            Some(_) => {
+                Err("decisions take the tokens of an issuer that was set; get one there".to_owned())
+            }
+        }
+    }
+
     fn http(&self, addr: SocketAddr) -> HttpSettings {
         let mut settings = HttpSettings::new(addr);
         settings.public.clone_from(&self.builder.public);

@@ -9,6 +9,7 @@ mod boot;
 mod builder;
 mod changes;
 mod checks;
+mod comparable;
 mod face;
 mod gate;
 mod handler;

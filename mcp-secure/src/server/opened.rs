@@ -9,7 +9,7 @@ use crate::audit::{Event, Record};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::identity::Authenticated;
-use crate::pipeline::{Answer, DecideRefused, Gate, ResolveRefused, Voided};
+use crate::pipeline::{Answer, DecideRefused, Gate, ResolveRefused, SwitchRefused, Voided};
 use crate::store::{ApprovalFilter, Resolution, RunId, RunRecord, RunState, Switch, SwitchScope};
 use crate::tool::BoxFuture;
 
@@ -88,7 +88,7 @@ pub(crate) trait Opened: Send + Sync {
     fn switched_off<'a>(
         &'a self,
         who: &'a Authenticated,
-    ) -> BoxFuture<'a, Result<Vec<Switch>, String>>;
+    ) -> BoxFuture<'a, Result<Vec<Switch>, SwitchRefused>>;
 
     /// Switches off or on, through policy, and records it. False where it stood so already.
     fn switch<'a>(
@@ -97,7 +97,7 @@ pub(crate) trait Opened: Send + Sync {
         scope: SwitchScope,
         off: bool,
         reason: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<bool, String>>;
+    ) -> BoxFuture<'a, Result<bool, SwitchRefused>>;
 
     /// Lets mutating calls end, writes down what is queued, and closes.
     fn close(&self) -> BoxFuture<'_, ()>;
@@ -195,7 +195,7 @@ impl Opened for OpenedServer {
     fn switched_off<'a>(
         &'a self,
         who: &'a Authenticated,
-    ) -> BoxFuture<'a, Result<Vec<Switch>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<Switch>, SwitchRefused>> {
         Box::pin(self.0.switched_off(who))
     }
 
@@ -205,7 +205,7 @@ impl Opened for OpenedServer {
         scope: SwitchScope,
         off: bool,
         reason: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<bool, String>> {
+    ) -> BoxFuture<'a, Result<bool, SwitchRefused>> {
         Box::pin(self.0.switch(who, scope, off, reason))
     }
 

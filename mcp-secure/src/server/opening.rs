@@ -8,6 +8,7 @@ use serde_json::json;
 use super::boot::Boot;
 use super::builder::ServerBuilder;
 use super::checks;
+use super::comparable::{self, Side};
 use crate::audit::{Audit, AuditKey, Event, Options, Record};
 use crate::catalog::{Described, StartFault, describe};
 use crate::clock::Clock;
@@ -27,6 +28,13 @@ const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 impl<S: State> ServerBuilder<S> {
     pub(super) fn describe(&self) -> Result<Vec<Described>, Vec<StartFault>> {
         describe(&self.entries, self.info.owner.as_deref(), self.house.as_deref())
+    }
+
+    /// Whether those who decide can be told from those who ask.
+    fn incomparable(&self) -> Vec<StartFault> {
+        let deciders = self.decisions.as_ref().map(|decisions| decisions.issuers());
+        let deciders = Side::of_decisions(deciders.unwrap_or_default());
+        comparable::faults(&Side::of_calls(&self.issuers), &deciders)
     }
 
     /// Everything that can be found wrong without opening anything.
@@ -53,6 +61,7 @@ impl<S: State> ServerBuilder<S> {
             }
         };
         faults.extend(checks::deciders(&described));
+        faults.extend(self.incomparable());
         match checks::policies(&self.policies, &self.info.name, &described) {
             Ok(policy) if faults.is_empty() => Ok((described, policy)),
             Ok(_) => Err(faults),
