@@ -41,6 +41,10 @@ pub enum Event {
     Resolution,
     /// What a restart found: runs of a process that ended in the middle.
     Recovery,
+    /// Somebody signs in to the inbox, or is handed a link to do so.
+    SignIn,
+    /// Somebody signs out.
+    SignOut,
 }
 
 impl Event {
@@ -63,6 +67,8 @@ impl Event {
             Self::Decision => "decision",
             Self::Resolution => "resolution",
             Self::Recovery => "recovery",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
         }
     }
 

@@ -1,14 +1,16 @@
 //! Serving, until standard input closes or somebody says stop.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Serve;
 use super::output::Output;
-use super::{Context, Failure, Opening};
-use crate::identity::DataDir;
-use crate::server::{HttpServer, Stdio};
+use super::{Context, Failure, InboxParts, NoInbox, Opening};
+use crate::identity::{DataDir, INBOX_CLIENT};
+use crate::inbox::{SignIn, Site, mint_link};
+use crate::server::{HttpServer, Opened, Stdio};
 
 /// Where the bare program serves.
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -61,15 +63,56 @@ async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> R
         .open(data.clone(), Opening::Http, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
-    Output::note(&banner(context, &data, server.addr()));
-    server.run(opened.face(), stop).await;
+    let mut lines = banner(context, &data, server.addr());
+    let site = inbox(context, &data, &server, &opened, &mut lines).await;
+    lines.push("  Ctrl-C stops it".to_owned());
+    Output::note(&lines.join("\n"));
+    server.run(opened.face(), site, stop).await;
     opened.close().await;
     Output::note("stopped");
     Ok(())
 }
 
+/// The inbox, and what the banner says of it.
+async fn inbox(
+    context: &Context,
+    data: &DataDir,
+    server: &HttpServer,
+    opened: &Arc<dyn Opened>,
+    lines: &mut Vec<String>,
+) -> Option<Arc<Site>> {
+    let InboxParts { sign_in, base, settings } = match context.app.inbox(data, server.inbox_addr())
+    {
+        Ok(parts) => parts,
+        Err(NoInbox::Off) => return None,
+        Err(NoInbox::Because(why)) => {
+            tracing::warn!("the inbox is not served: {why}");
+            lines.push(format!("  no inbox   {why}"));
+            return None;
+        }
+    };
+    lines.push(format!("  inbox      {}", base.front()));
+    if let SignIn::Links { people, sandbox } = &sign_in {
+        // Somebody who could decide, so that a newcomer sees the whole way.
+        let decides = people.names().find(|name| {
+            let who = people.assert(name, INBOX_CLIENT, *sandbox);
+            who.is_ok_and(|who| who.person.is_some() && !opened.decidable(&who).is_empty())
+        });
+        if let Some(name) = decides {
+            match mint_link(&**opened, (people, *sandbox), &settings, name).await {
+                Ok(path) => {
+                    lines.push(format!("  sign in    {}{path} (as {name}, once)", base.origin()));
+                }
+                Err(error) => tracing::warn!(%error, "no link for the inbox"),
+            }
+        }
+        lines.push(format!("  a new link {}", context.hint("inbox link --as NAME")));
+    }
+    Some(Site::new(Arc::clone(opened), sign_in, base, settings))
+}
+
 /// What a newcomer can do next, in commands that can be copied.
-fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> String {
+fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> Vec<String> {
     let info = context.app.info();
     let endpoint = format!("http://{addr}/mcp");
     let mut lines = vec![
@@ -85,8 +128,7 @@ fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> String {
         lines.push(format!("  approvals  {}", context.hint("approvals list --as NAME")));
     }
     lines.push(format!("  the record {}", context.hint("audit tail")));
-    lines.push("  Ctrl-C stops it".to_owned());
-    lines.join("\n")
+    lines
 }
 
 /// A request that needs no client: the 2026-07-28 protocol is one request, one answer.

@@ -60,6 +60,10 @@ impl App for Desk {
         &self.people
     }
 
+    fn inbox(&self, _: &DataDir, _: SocketAddr) -> Result<InboxParts, NoInbox> {
+        Err(NoInbox::Off)
+    }
+
     fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String> {
         LocalIssuer::open(data, "desk").map_err(|error| error.to_string())
     }

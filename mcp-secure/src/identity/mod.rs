@@ -28,6 +28,8 @@ mod people;
 mod principal;
 #[cfg(feature = "server")]
 mod private_file;
+#[cfg(feature = "server")]
+mod session;
 
 #[cfg(test)]
 #[cfg(feature = "server")]
@@ -62,3 +64,5 @@ pub(crate) use oidc::{OidcSignIn, SignInRefused};
 #[cfg(feature = "server")]
 pub use people::{Directory, People, PeopleError, Person};
 pub use principal::{Method, Principal};
+#[cfg(feature = "server")]
+pub(crate) use session::{INBOX_CLIENT, NotSignedIn, Vouching, admitted};

@@ -126,6 +126,16 @@ impl Gate {
         &self.audit
     }
 
+    /// The store, for what is none of a call's business.
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The tool of that name.
+    pub(crate) fn served(&self, tool: &str) -> Option<Arc<Served>> {
+        self.table.tool(tool).map(Arc::clone)
+    }
+
     /// What in the policies is no fault but surely not meant.
     pub(crate) fn policy_warnings(&self) -> &[PolicyFault] {
         self.policy.warnings()

@@ -29,6 +29,8 @@ mod idempotency;
 #[cfg(feature = "server")]
 mod limits;
 #[cfg(feature = "server")]
+mod look;
+#[cfg(feature = "server")]
 mod mask;
 #[cfg(feature = "server")]
 mod preview;
@@ -73,6 +75,8 @@ pub use gate::Settings;
 pub(crate) use gate::{Account, Gate, GateParts, ServerInfo};
 #[cfg(feature = "server")]
 pub(crate) use limits::account;
+#[cfg(feature = "server")]
+pub(crate) use look::{Look, Page, RequestAt};
 #[cfg(feature = "server")]
 pub use refusal::Code;
 #[cfg(feature = "server")]

@@ -8,6 +8,7 @@ use super::http::PublicHttp;
 use crate::api::Decisions;
 use crate::catalog::StartFault;
 use crate::identity::{Directory, Issuer, People, PeopleError};
+use crate::inbox::Inbox;
 use crate::limit::Quota;
 use crate::manifest::Manifest;
 use crate::pipeline::{ServerInfo, Settings};
@@ -83,6 +84,7 @@ impl Server {
             requests_per_peer: Some(Quota::per_second(500).burst(2000)),
             connections_per_peer: Some(256),
             house: None,
+            inbox: Inbox::new(),
         }
     }
 }
@@ -103,6 +105,7 @@ pub struct ServerBuilder<S: State> {
     pub(super) requests_per_peer: Option<Quota>,
     pub(super) connections_per_peer: Option<u32>,
     pub(super) house: Option<String>,
+    pub(super) inbox: Inbox,
 }
 
 impl<S: State> std::fmt::Debug for ServerBuilder<S> {
@@ -208,6 +211,14 @@ impl<S: State> ServerBuilder<S> {
     #[must_use]
     pub fn store(mut self, store: StoreSource) -> Self {
         self.store = store;
+        self
+    }
+
+    /// The web page on which people decide. Unless said it is on wherever the server speaks HTTP and people can sign in:
+    /// in a sandbox by one-time links.
+    #[must_use]
+    pub fn inbox(mut self, inbox: Inbox) -> Self {
+        self.inbox = inbox;
         self
     }
 

@@ -26,7 +26,9 @@ mod testkit;
 pub use boot::Boot;
 pub use builder::{Server, ServerBuilder};
 pub(crate) use http::{HttpServer, HttpSettings};
-pub(crate) use opened::Opened;
+#[cfg(test)]
+pub(crate) use opened::opened;
+pub(crate) use opened::{Opened, Tickets};
 pub(crate) use opening::AUDIT_FOLDER;
 pub(crate) use stdio::Stdio;
 

@@ -43,6 +43,7 @@ impl<S: State> ServerBuilder<S> {
         if let Err(error) = self.people.clone().build() {
             faults.push(StartFault::server(error.to_string()));
         }
+        faults.extend(self.inbox.faults().into_iter().map(StartFault::server));
         if self.settings.lease < SHORTEST_LEASE {
             faults.push(StartFault::server(format!(
                 "a lease under {SHORTEST_LEASE:?} would take running calls for lost; raise `lease` in the settings"

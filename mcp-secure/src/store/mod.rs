@@ -217,6 +217,14 @@ pub trait Store: Send + Sync {
     /// The same, and it is gone. Of several who take it at once, one gets it.
     fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
 
+    /// Makes a ticket that is still good so for `expires_in_ms` from now on. False where there is none.
+    fn renew_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires_in_ms: u64,
+    ) -> StoreFuture<'_, bool>;
+
     /// Up to `limit` notices that are due, oldest first, to this caller alone for the next `hold_ms`.
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>>;
 

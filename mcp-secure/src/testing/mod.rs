@@ -110,6 +110,12 @@ impl LocalServer {
         &self.clock
     }
 
+    /// What this crate's own tests drive in other ways.
+    #[cfg(test)]
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
     /// The folder with the record and the store.
     #[must_use]
     pub fn data_dir(&self) -> &Path {

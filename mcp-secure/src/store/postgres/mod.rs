@@ -232,6 +232,10 @@ impl Store for Postgres {
         not_yet()
     }
 
+    fn renew_ticket(&self, _: TicketKind, _: &Digest, _: u64) -> StoreFuture<'_, bool> {
+        not_yet()
+    }
+
     fn due_notices(&self, _: u32, _: u64) -> StoreFuture<'_, Vec<Notice>> {
         not_yet()
     }

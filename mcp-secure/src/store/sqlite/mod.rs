@@ -229,6 +229,16 @@ impl Store for Sqlite {
         Box::pin(self.write.run(move |tx| tickets::take(tx, kind, &digest)))
     }
 
+    fn renew_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires_in_ms: u64,
+    ) -> StoreFuture<'_, bool> {
+        let digest = *digest;
+        Box::pin(self.write.run(move |tx| tickets::renew(tx, kind, &digest, expires_in_ms)))
+    }
+
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
         Box::pin(self.write.run(move |tx| notices::due(tx, limit, hold_ms)))
     }
