@@ -12,7 +12,7 @@ use crate::store::{ApprovalFilter, Resolution, RunState};
 
 /// How many items a page has unless said, and at most.
 const PAGE: u32 = 50;
-const MOST: u32 = 200;
+pub(crate) const MAX_PAGE: u32 = 200;
 /// The longest reason, in bytes.
 const MAX_REASON: usize = 4000;
 /// The longest text to search for, in bytes.
@@ -132,7 +132,9 @@ impl Query {
     pub(super) fn parse(text: &str, known: &[&str]) -> Result<Self, Problem> {
         let odd = || {
             let known = known.join("`, `");
-            Problem::bad_request(format!("the parameters here are `{known}`, each once and encoded"))
+            Problem::bad_request(format!(
+                "the parameters here are `{known}`, each once and encoded"
+            ))
         };
         let mut found: Vec<(String, String)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -156,8 +158,8 @@ impl Query {
             Some(text) => text
                 .parse()
                 .ok()
-                .filter(|limit| (1..=MOST).contains(limit))
-                .ok_or_else(|| Problem::bad_request(format!("`limit` is from 1 to {MOST}"))),
+                .filter(|limit| (1..=MAX_PAGE).contains(limit))
+                .ok_or_else(|| Problem::bad_request(format!("`limit` is from 1 to {MAX_PAGE}"))),
         }
     }
 

@@ -41,6 +41,10 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", says)
     }
 
+    pub(super) fn conflict(code: &'static str, says: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, says)
+    }
+
     /// The store or the record can not be read or written.
     pub(super) fn unavailable() -> Self {
         let says = "this can not be looked up or written down at present; try again later";
@@ -96,6 +100,12 @@ pub(super) fn ok(value: &impl Serialize) -> Response {
         Ok(body) => replies::json(StatusCode::OK, Body::from(body)),
         Err(_) => broken(),
     }
+}
+
+/// Somebody has waited for long enough.
+pub(super) fn slow() -> Response {
+    let says = "this takes too long; it goes on all the same, so look whether it was done before you try again";
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "timed_out", says).into()
 }
 
 /// A defect here, or of the application.

@@ -8,6 +8,7 @@ use crate::approval::{Approval, ApprovalId, CastVote, Party, State, StateKind, V
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::identity::Method;
+use crate::pipeline::DecideRefused;
 use crate::store::{RunId, RunRecord, RunState, Switch};
 use crate::tool::Output;
 
@@ -110,6 +111,12 @@ pub(crate) struct VoidedView {
 pub(crate) struct LeftView {
     pub(crate) id: ApprovalId,
     pub(crate) why: String,
+}
+
+impl From<&(ApprovalId, DecideRefused)> for LeftView {
+    fn from((id, why): &(ApprovalId, DecideRefused)) -> Self {
+        Self { id: *id, why: why.to_string() }
+    }
 }
 
 /// A run. What is kept for a rollback holds the very arguments, so it is not in it.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::api::Api;
 use crate::audit::Record;
 use crate::catalog::StartFault;
 use crate::identity::{DataDir, Directory, LocalIssuer};
@@ -73,6 +74,9 @@ pub(crate) trait App: Send + Sync {
 
     /// The inbox on this address, or why there is none.
     fn inbox(&self, data: &DataDir, addr: SocketAddr) -> Result<InboxParts, NoInbox>;
+
+    /// The decision API of what was opened, where anybody's tokens decide.
+    fn api(&self, data: &DataDir, opened: &Arc<dyn Opened>) -> Result<Option<Arc<Api>>, String>;
 
     /// Where the audit record lies.
     fn audit_folder(&self, data: &DataDir) -> PathBuf {

@@ -22,6 +22,7 @@ pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Fai
         Approvals::Show { id, who } => show(context, &id, &who).await,
         Approvals::Approve(args) => decide(context, args, Verdict::Approve).await,
         Approvals::Deny(args) => decide(context, args, Verdict::Deny).await,
+        Approvals::Withdraw { id, who } => withdraw(context, &id, &who).await,
         Approvals::Void(args) => void(context, args).await,
     }
 }
@@ -116,6 +117,21 @@ async fn decide_at(
         Err(_) => named.unwrap_or_else(|| Digest::of_bytes(&[])),
     };
     desk.decide(id, digest, verdict, reason).await
+}
+
+async fn withdraw(context: &Context, id: &str, who: &Who) -> Result<(), Failure> {
+    let json = context.output.wants_json()?;
+    let id = parse_id(id)?;
+    let desk = Desk::open(context, who).await?;
+    let by = desk.by();
+    let taken = desk.withdraw(&id).await;
+    desk.close().await;
+    let request = taken?;
+    if json {
+        return Output::json(&json!(request));
+    }
+    Output::note(&format!("taken back{by}; the request is `{}`", request.state));
+    Ok(())
 }
 
 async fn void(context: &Context, args: Void) -> Result<(), Failure> {

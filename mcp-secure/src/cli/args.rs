@@ -69,6 +69,9 @@ pub(super) enum Command {
     /// Look at what has run, take it back, and resolve what is in doubt.
     #[command(subcommand)]
     Runs(Runs),
+    /// Let people sign in to the web page on which they decide.
+    #[command(subcommand)]
+    Inbox(InboxCommand),
     /// Switch a tool, a tenant or everything off at once, and on again, in every process of the store.
     #[command(subcommand)]
     Switch(SwitchCommand),
@@ -164,6 +167,13 @@ pub(super) enum Approvals {
     Approve(Decide),
     /// Do not let it run.
     Deny(Decide),
+    /// Take back a request of your own that has not run.
+    Withdraw {
+        /// The request.
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
     /// Make every request of your tenant useless that waits, or is approved and not used yet.
     Void(Void),
 }
@@ -196,6 +206,22 @@ pub(super) struct Decide {
     /// Why, for the record and for who asked.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum InboxCommand {
+    /// Print a link that signs somebody in, once, in a sandbox. Whoever has it is that person.
+    Link {
+        /// Who signs in.
+        #[arg(long = "as", value_name = "NAME")]
+        person: String,
+        /// How long it can be used: `30s`, `10m`, `1h` at most. Unless said, as the server is set up.
+        #[arg(long, value_name = "SPAN", value_parser = span::duration)]
+        expires: Option<Duration>,
+        /// Where the server listens, if not on 127.0.0.1:8080 and without an address that was set for the inbox.
+        #[arg(long, value_name = "ADDR")]
+        http: Option<SocketAddr>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -68,6 +68,14 @@ impl App for Desk {
         LocalIssuer::open(data, "desk").map_err(|error| error.to_string())
     }
 
+    fn api(
+        &self,
+        _: &DataDir,
+        _: &Arc<dyn Opened>,
+    ) -> Result<Option<Arc<crate::api::Api>>, String> {
+        Ok(None)
+    }
+
     fn local_decisions(&self) -> Result<(), String> {
         Ok(())
     }

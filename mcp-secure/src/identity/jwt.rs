@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::cache::{Cache, Entry};
 use super::{
-    AuthError, Authenticated, Authenticator, Claims, Credentials, KeySource, PersonMapping, VerifyKey,
+    AuthError, Authenticated, Authenticator, Claims, Credentials, KeySource, PersonMapping,
+    VerifyKey,
 };
 use crate::canon::Digest;
 use crate::clock::Clock;
@@ -345,7 +346,9 @@ fn proven(token: &str, key: &VerifyKey) -> Result<Map<String, Value>, AuthError>
 fn audience_holds(claim: Option<&Value>, issuer: &Issuer) -> bool {
     let ours = |one: &Value| one.as_str() == Some(&issuer.audience);
     match claim {
-        Some(Value::Array(many)) if issuer.only_audience => many.len() == 1 && many.iter().all(ours),
+        Some(Value::Array(many)) if issuer.only_audience => {
+            many.len() == 1 && many.iter().all(ours)
+        }
         Some(Value::Array(many)) => many.iter().any(ours),
         Some(one) => ours(one),
         None => false,

@@ -88,9 +88,14 @@ pub(crate) struct Begun {
     expect(dead_code, reason = "a provider alone makes one")
 )]
 pub(crate) enum ProviderError {
-    /// The issuer, or what it sent, does not let them in. The words are for the log.
-    #[error("the sign-in was refused: {0}")]
-    Refused(String),
+    /// The issuer, or what it sent, does not let them in.
+    #[error("{says}")]
+    Refused {
+        /// For the record.
+        code: &'static str,
+        /// For whoever wanted to sign in.
+        says: String,
+    },
     /// The issuer does not answer. The words are for the log.
     #[error("the issuer can not be reached: {0}")]
     Unavailable(String),
@@ -308,10 +313,9 @@ impl Site {
         tracing::warn!(%error, "somebody could not sign in to the inbox");
         match error {
             ProviderError::Unavailable(_) => self.unavailable(),
-            ProviderError::Refused(_) => {
-                let says = "the sign-in was not accepted; try again from the beginning";
+            ProviderError::Refused { code, says } => {
                 let page = self.frame(None).page("You are not signed in", entrance::refused(says));
-                self.stranger("issuer_refused", reply::html(StatusCode::FORBIDDEN, page))
+                self.stranger(code, reply::html(StatusCode::FORBIDDEN, page))
             }
         }
     }

@@ -56,6 +56,8 @@ mod upkeep;
 mod validate;
 #[cfg(feature = "server")]
 mod void;
+#[cfg(feature = "server")]
+mod withdraw;
 mod witness;
 
 #[cfg(feature = "bench-internals")]

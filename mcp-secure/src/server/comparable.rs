@@ -142,7 +142,11 @@ mod tests {
         let mapped = [issuer("https://a", "mcp", claim("employee"))];
         assert!(told(&mapped, &[issuer("https://b", "desk", claim("staff_id"))]).is_empty());
         for (callers, decider, missing) in [
-            (&mapped[..], PersonMapping::Account, "missing for the decision API (`https://b`): write"),
+            (
+                &mapped[..],
+                PersonMapping::Account,
+                "missing for the decision API (`https://b`): write",
+            ),
             (
                 &[issuer("https://a", "mcp", PersonMapping::Account)],
                 claim("employee"),
@@ -156,14 +160,19 @@ mod tests {
         ] {
             let told = told(callers, &[issuer("https://b", "desk", decider)]);
             assert_eq!(told.len(), 1, "{told:?}");
-            assert!(told[0].contains(missing) && told[0].contains("PersonMapping::Claim"), "{told:?}");
+            assert!(
+                told[0].contains(missing) && told[0].contains("PersonMapping::Claim"),
+                "{told:?}"
+            );
         }
     }
 
     #[test]
     fn one_of_several_issuers_is_enough_to_be_in_the_way() {
-        let callers =
-            [issuer("https://a", "mcp", claim("employee")), issuer("https://c", "mcp", PersonMapping::Account)];
+        let callers = [
+            issuer("https://a", "mcp", claim("employee")),
+            issuer("https://c", "mcp", PersonMapping::Account),
+        ];
         let told = told(&callers, &[issuer("https://b", "desk", claim("employee"))]);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains("`https://c`"), "{told:?}");

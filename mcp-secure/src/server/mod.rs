@@ -25,7 +25,7 @@ mod testkit;
 
 pub use boot::Boot;
 pub use builder::{Server, ServerBuilder};
-pub(crate) use http::{HttpServer, HttpSettings};
+pub(crate) use http::{HttpServer, HttpSettings, replies};
 #[cfg(test)]
 pub(crate) use opened::opened;
 pub(crate) use opened::{Opened, Tickets};

@@ -49,6 +49,13 @@ pub(crate) trait Opened: Send + Sync {
         reason: Option<String>,
     ) -> BoxFuture<'a, Result<Approval, DecideRefused>>;
 
+    /// Takes back a request that `who` has made and that has not run, and records it; as it then stands.
+    fn withdraw<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, DecideRefused>>;
+
     /// Makes every request useless that stands and that `who` may decide, and records it.
     fn void<'a>(
         &'a self,
@@ -223,6 +230,14 @@ impl Opened for OpenedServer {
             let made = self.0.decide(&decider, id, digest, verdict, reason).await;
             made.map(|made| made.approval)
         })
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, DecideRefused>> {
+        Box::pin(self.0.withdraw(who, id))
     }
 
     fn void<'a>(

@@ -33,7 +33,10 @@ impl<S: State> ServerBuilder<S> {
     /// Whether those who decide can be told from those who ask.
     fn incomparable(&self) -> Vec<StartFault> {
         let deciders = self.decisions.as_ref().map(|decisions| decisions.issuers());
-        let deciders = Side::of_decisions(deciders.unwrap_or_default());
+        #[cfg_attr(not(feature = "oidc"), expect(unused_mut, reason = "the inbox has no issuer"))]
+        let mut deciders = Side::of_decisions(deciders.unwrap_or_default());
+        #[cfg(feature = "oidc")]
+        deciders.extend(self.inbox.provider.iter().map(Side::of_the_inbox));
         comparable::faults(&Side::of_calls(&self.issuers), &deciders)
     }
 

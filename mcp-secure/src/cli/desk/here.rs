@@ -8,7 +8,7 @@ use super::not_rolled_back;
 use crate::api::{
     LeftView, RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView,
 };
-use crate::approval::{ApprovalId, Verdict};
+use crate::approval::{ApprovalId, StateKind, Verdict};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::identity::{Authenticated, DataDir};
@@ -76,6 +76,16 @@ impl Here {
         Ok(RequestView::from(&made.map_err(Failure::because)?))
     }
 
+    pub(super) async fn withdraw(&self, id: &ApprovalId) -> Result<RequestView, Failure> {
+        let stands = self.opened.withdraw(&self.who, id).await.map_err(Failure::because)?;
+        match stands.state.kind() {
+            StateKind::Withdrawn | StateKind::Void => Ok(RequestView::from(&stands)),
+            other => Err(Failure::because(format!(
+                "the request is `{other}`, so there is nothing to take back"
+            ))),
+        }
+    }
+
     pub(super) async fn void(
         &self,
         before: Option<Timestamp>,
@@ -84,11 +94,7 @@ impl Here {
         let made = self.opened.void(&self.who, before, reason).await.map_err(Failure::because)?;
         Ok(VoidedView {
             voided: made.gone.iter().map(RequestView::from).collect(),
-            left: made
-                .left
-                .into_iter()
-                .map(|(id, why)| LeftView { id, why: why.to_string() })
-                .collect(),
+            left: made.left.iter().map(LeftView::from).collect(),
         })
     }
 

@@ -9,13 +9,11 @@ use here::Here;
 pub(super) use here::identify;
 #[cfg(feature = "remote")]
 use there::There;
-pub(super) use who::Who;
 use who::Place;
+pub(super) use who::Who;
 
 use super::{Context, Failure};
-use crate::api::{
-    RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView,
-};
+use crate::api::{RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView};
 use crate::approval::{ApprovalId, Verdict};
 use crate::audit::Executed;
 use crate::canon::Digest;
@@ -74,6 +72,10 @@ impl Desk {
         reason: Option<String>,
     ) -> Result<RequestView, Failure> {
         at!(self, desk => desk.decide(id, digest, verdict, reason).await)
+    }
+
+    pub(super) async fn withdraw(&self, id: &ApprovalId) -> Result<RequestView, Failure> {
+        at!(self, desk => desk.withdraw(id).await)
     }
 
     pub(super) async fn void(

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::Failure;
 use super::not_rolled_back;
 use crate::api::{
-    API_PATH, MAX_PAGE, RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView,
+    self, MAX_PAGE, RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView,
 };
 use crate::approval::{ApprovalId, Verdict};
 use crate::audit::Executed;
@@ -69,8 +69,8 @@ impl There {
     pub(super) fn open(url: &str, token: SecretString) -> Result<Self, Failure> {
         let shown = url.escape_debug();
         let wrong = |why: &str| Failure::Usage(format!("the server `{shown}` {why}"));
-        let mut base =
-            Url::parse(url).map_err(|_| wrong("is no address; write it as `https://mcp.example.com`"))?;
+        let mut base = Url::parse(url)
+            .map_err(|_| wrong("is no address; write it as `https://mcp.example.com`"))?;
         if !is_safe(&base, true) {
             return Err(wrong(
                 "has to be asked by https: over http everybody on the way could read the token; http is for this machine",
@@ -80,7 +80,7 @@ impl There {
         if !plainly || !base.username().is_empty() || base.password().is_some() {
             return Err(wrong("is named without user, query and fragment"));
         }
-        let path = format!("{}{API_PATH}/", base.path().trim_end_matches('/'));
+        let path = format!("{}{}/", base.path().trim_end_matches('/'), api::PATH);
         base.set_path(&path);
         let http = Outbound::new(is_here(&base), WITHIN, MAX_BYTES).map_err(Failure::because)?;
         Ok(Self { http, base, token })
@@ -137,6 +137,10 @@ impl There {
         self.post(&format!("requests/{id}/decision"), &body).await
     }
 
+    pub(super) async fn withdraw(&self, id: &ApprovalId) -> Result<RequestView, Failure> {
+        self.post(&format!("requests/{id}/withdraw"), &json!({})).await
+    }
+
     pub(super) async fn void(
         &self,
         before: Option<Timestamp>,
@@ -154,7 +158,10 @@ impl There {
     ) -> Result<Vec<RunView>, Failure> {
         let mut url = self.at("runs")?;
         let state = state.map(|state| state.to_string());
-        parameters(&mut url, [("state", state), ("tool", tool), ("limit", Some(limit.to_string()))]);
+        parameters(
+            &mut url,
+            [("state", state), ("tool", tool), ("limit", Some(limit.to_string()))],
+        );
         Ok(self.get::<Runs>(url).await?.runs)
     }
 
@@ -284,7 +291,10 @@ impl There {
             }
             _ => "",
         };
-        Failure::because(format!("the server `{}`: {error_description} ({error}){help}", origin(&self.base)))
+        Failure::because(format!(
+            "the server `{}`: {error_description} ({error}){help}",
+            origin(&self.base)
+        ))
     }
 }
 

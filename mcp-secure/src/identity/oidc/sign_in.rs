@@ -17,10 +17,8 @@ use serde_json::{Map, Value};
 use super::Oidc;
 use super::provider::{Known, Metadata, Provider};
 use crate::clock::Clock;
-use crate::identity::{AuthError, Authenticated, PersonMapping};
+use crate::identity::{AuthError, Authenticated, INBOX_CLIENT, Method, PersonMapping};
 
-/// The client of everything that is decided in the inbox.
-const CLIENT: &str = "inbox";
 /// How far clocks may differ, in seconds.
 const LEEWAY: i64 = 30;
 /// How old an ID token may be that was asked for just now, in seconds.
@@ -120,6 +118,11 @@ impl OidcSignIn {
         let issuer = IssuerUrl::new(oidc.issuer.clone()).map_err(|error| error.to_string())?;
         let provider = Provider::new(issuer.clone()).map_err(|error| error.to_string())?;
         Ok(Self { oidc, issuer, provider, clock })
+    }
+
+    /// The issuer of the people who sign in.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.oidc.issuer
     }
 
     /// Asks the provider what it says of itself. A server that starts does so, and logs what is wrong.
@@ -338,11 +341,15 @@ impl OidcSignIn {
 
     /// Whom the claims speak of, if it is a person who speaks for themselves.
     fn admitted(&self, claims: &Map<String, Value>) -> Result<Authenticated, SignInRefused> {
-        let who = self.oidc.claims.signed_in(&self.oidc.issuer, claims, CLIENT);
+        let who = self.oidc.claims.signed_in(&self.oidc.issuer, claims, INBOX_CLIENT);
         let who = who.map_err(|why| match why {
             AuthError::BadClaim(name) => SignInRefused::Claim(name),
             _ => SignInRefused::Token,
         })?;
+        if who.method != Method::Interactive {
+            // An issuer that asks nobody for proof says so.
+            return Err(SignInRefused::Token);
+        }
         let is_person = who.person.as_deref().is_some_and(|person| !person.trim().is_empty());
         if !is_person || !who.actors.is_empty() {
             return Err(SignInRefused::NoPerson);
