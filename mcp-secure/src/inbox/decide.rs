@@ -42,7 +42,7 @@ impl Site {
         if let Some(what) = missing {
             let body = outcome::incomplete(&id.to_string(), what);
             let frame = self.frame(Some(visitor));
-            let page = frame.page("Your decision is not complete", body);
+            let page = frame.page("Your decision is not complete", &body);
             return Some(reply::html(StatusCode::UNPROCESSABLE_ENTITY, page));
         }
         let made = self.opened.decide(visitor.who.clone(), id, digest, verdict, reason).await;
@@ -69,7 +69,7 @@ impl Site {
             return reply::see(&format!("{}/decided", route::request(id)));
         }
         let body = outcome::refused(&id.to_string(), why);
-        let page = self.frame(Some(visitor)).page("Your decision does not count", body);
+        let page = self.frame(Some(visitor)).page("Your decision does not count", &body);
         reply::html(status(why), page)
     }
 }

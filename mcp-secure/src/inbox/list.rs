@@ -34,10 +34,10 @@ impl Site {
         let body = maud::html! {
             (list::live())
             (list::filter(PATH, &wish, &tools, false))
-            (list::fragment(self.list(visitor, &page, PATH, &wish, "Nothing waits for you.")))
+            (list::fragment(&self.list(visitor, &page, PATH, &wish, "Nothing waits for you.")))
         };
         let frame: Frame<'_> = self.frame(Some(visitor)).at(Place::Pending);
-        Ok(reply::html(StatusCode::OK, frame.page("Waiting for a decision", body)))
+        Ok(reply::html(StatusCode::OK, frame.page("Waiting for a decision", &body)))
     }
 
     /// The list alone, for the script that refreshes it.
@@ -49,7 +49,7 @@ impl Site {
         let Some(wish) = wish(query, false) else { return Ok(self.not_a_form()) };
         let page = self.listed(visitor, &wish, Some(StateKind::Pending)).await?;
         let list = self.list(visitor, &page, PATH, &wish, "Nothing waits for you.");
-        Ok(reply::html(StatusCode::OK, list::fragment(list)))
+        Ok(reply::html(StatusCode::OK, list::fragment(&list)))
     }
 
     /// Every request, whatever became of it.
@@ -67,7 +67,7 @@ impl Site {
             (self.list(visitor, &page, &at, &wish, "There is no such request."))
         };
         let frame = self.frame(Some(visitor)).at(Place::History);
-        Ok(reply::html(StatusCode::OK, frame.page("History", body)))
+        Ok(reply::html(StatusCode::OK, frame.page("History", &body)))
     }
 
     async fn listed(

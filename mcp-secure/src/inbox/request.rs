@@ -24,7 +24,7 @@ impl Site {
         };
         let body = page::request::page(&look, visitor);
         let frame = self.framed(visitor, &look);
-        Ok(reply::html(StatusCode::OK, frame.page(&page::request::title(&look), body)))
+        Ok(reply::html(StatusCode::OK, frame.page(&page::request::title(&look), &body)))
     }
 
     /// What became of the visitor's own decision, as the request stands.
@@ -39,7 +39,7 @@ impl Site {
         };
         let body = outcome::decided(&look, page::name(visitor));
         let title = format!("Your decision: {}", page::request::title(&look));
-        Ok(reply::html(StatusCode::OK, self.framed(visitor, &look).page(&title, body)))
+        Ok(reply::html(StatusCode::OK, self.framed(visitor, &look).page(&title, &body)))
     }
 
     /// A request the visitor may see, or the answer that there is none.

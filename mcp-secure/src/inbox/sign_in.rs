@@ -16,7 +16,7 @@ use super::route::{self, Route};
 use super::secret::{NoRandomness, Secret};
 use super::session::SessionError;
 use super::settings::millis;
-use super::site::Site;
+use super::site::{Site, stranger};
 use super::{Inbox, page::entrance};
 use crate::audit::{AuditError, Event, Executed, OutcomeNote, Record};
 use crate::identity::{Authenticated, Directory, NotSignedIn, Sandbox, Vouching, admitted};
@@ -36,11 +36,8 @@ pub(crate) enum SignIn {
         /// That the data folder is a sandbox.
         sandbox: Sandbox,
     },
-    /// An issuer's own page (OpenID Connect Core 1.0, code flow).
-    #[cfg_attr(
-        not(any(feature = "oidc", test)),
-        expect(dead_code, reason = "a provider alone makes one")
-    )]
+    /// An issuer's own page (`OpenID` Connect Core 1.0, code flow).
+    #[allow(dead_code, reason = "made where a provider is compiled in")]
     Issuer(Arc<dyn Provider>),
 }
 
@@ -83,10 +80,7 @@ pub(crate) struct Begun {
 
 /// Why somebody did not come in by an issuer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[cfg_attr(
-    not(any(feature = "oidc", test)),
-    expect(dead_code, reason = "a provider alone makes one")
-)]
+#[allow(dead_code, reason = "made where a provider is compiled in")]
 pub(crate) enum ProviderError {
     /// The issuer, or what it sent, does not let them in.
     #[error("{says}")]
@@ -172,7 +166,7 @@ impl Site {
             SignIn::Issuer(provider) => Some(provider.issuer()),
         };
         let page = entrance::sign_in(issuer, &landing(Some(path)));
-        reply::html(status, self.frame(None).page("Sign in", page))
+        reply::html(status, self.frame(None).page("Sign in", &page))
     }
 
     /// Shows a link's button. Looking at it uses nothing up: mail programs and messengers look at every link.
@@ -189,14 +183,14 @@ impl Site {
         Ok(match name {
             Some(name) => {
                 let page = entrance::link(&name, secret);
-                reply::html(StatusCode::OK, self.frame(None).page("Sign in", page))
+                reply::html(StatusCode::OK, self.frame(None).page("Sign in", &page))
             }
             None => self.spent_link(),
         })
     }
 
     fn spent_link(&self) -> Response {
-        let page = self.frame(None).page("This link does not work", entrance::spent());
+        let page = self.frame(None).page("This link does not work", &entrance::spent());
         reply::html(StatusCode::GONE, page)
     }
 
@@ -213,7 +207,7 @@ impl Site {
         };
         let link = taken.and_then(|t| serde_json::from_value::<LinkContent>(t.content).ok());
         let Some(LinkContent { person }) = link else {
-            return Ok(self.stranger("link_unknown", self.spent_link()));
+            return Ok(stranger("link_unknown", self.spent_link()));
         };
         let who = match self.vouching.assert(&person) {
             Ok(who) => who,
@@ -261,7 +255,7 @@ impl Site {
         let underway = taken.and_then(|t| serde_json::from_value::<Underway>(t.content).ok());
         let Some(Underway { kept, then }) = underway else {
             let page = self.sign_in_page(PATH, StatusCode::GONE);
-            return Ok(self.stranger("sign_in_unknown", page));
+            return Ok(stranger("sign_in_unknown", page));
         };
         let who = match provider.finish(query, kept).await {
             Ok(who) => who,
@@ -298,15 +292,15 @@ impl Site {
     ) -> Result<Response, Failed> {
         self.sessions().end(headers).await?;
         self.opened.record_refused(event(Event::SignOut, who, Executed::Yes, "ok"));
-        let page = self.frame(None).page("Signed out", entrance::signed_out());
+        let page = self.frame(None).page("Signed out", &entrance::signed_out());
         let response = reply::html(StatusCode::OK, page);
         Ok(reply::with_cookie(response, Cookie::Session.clear(&self.base)))
     }
 
     fn not_let_in(&self, why: NotSignedIn) -> Response {
         let page =
-            self.frame(None).page("You can not sign in", entrance::refused(&why.to_string()));
-        self.stranger("not_let_in", reply::html(StatusCode::FORBIDDEN, page))
+            self.frame(None).page("You can not sign in", &entrance::refused(&why.to_string()));
+        stranger("not_let_in", reply::html(StatusCode::FORBIDDEN, page))
     }
 
     fn provider_failed(&self, error: &ProviderError) -> Response {
@@ -314,8 +308,8 @@ impl Site {
         match error {
             ProviderError::Unavailable(_) => self.unavailable(),
             ProviderError::Refused { code, says } => {
-                let page = self.frame(None).page("You are not signed in", entrance::refused(says));
-                self.stranger(code, reply::html(StatusCode::FORBIDDEN, page))
+                let page = self.frame(None).page("You are not signed in", &entrance::refused(says));
+                stranger(code, reply::html(StatusCode::FORBIDDEN, page))
             }
         }
     }

@@ -176,7 +176,7 @@ impl Site {
         let visitor = match self.sessions().find(&asked.headers).await {
             Ok(visitor) => visitor,
             Err(SessionError::None | SessionError::Refused(_)) => {
-                return Ok(self.stranger(
+                return Ok(stranger(
                     "no_session",
                     self.told(StatusCode::UNAUTHORIZED, &page::SIGNED_OUT),
                 ));
@@ -184,20 +184,17 @@ impl Site {
             Err(error) => return Err(error.into()),
         };
         if !visitor.made(form.get("token")) {
-            return Ok(
-                self.stranger("form_token", self.told(StatusCode::FORBIDDEN, &page::STALE_FORM))
-            );
+            return Ok(stranger("form_token", self.told(StatusCode::FORBIDDEN, &page::STALE_FORM)));
         }
         self.sessions().renew(&visitor).await?;
-        let done = match route {
+        match route {
             Route::SignOut => self.sign_out(&visitor.who, &asked.headers).await,
             Route::Act(id, act) => match self.decide(&visitor, &id, act, &form).await {
                 Some(response) => Ok(response),
                 None => Ok(self.not_a_form()),
             },
             _ => Ok(self.nothing_here()),
-        };
-        done
+        }
     }
 
     /// Who has come from another site may be signed in all the same: the cookie stays at home then. A page of ours that
@@ -259,7 +256,7 @@ impl Site {
     }
 
     fn told(&self, status: StatusCode, told: &page::Told) -> Response {
-        reply::html(status, self.frame(None).page(told.title, told.body()))
+        reply::html(status, self.frame(None).page(told.title, &told.body()))
     }
 
     pub(super) fn nothing_here(&self) -> Response {
@@ -275,12 +272,12 @@ impl Site {
         let response = self.told(StatusCode::SERVICE_UNAVAILABLE, &page::UNAVAILABLE);
         reply::with(response, header::RETRY_AFTER, "5")
     }
+}
 
-    /// Marks an answer to somebody who proved nothing.
-    pub(super) fn stranger(&self, code: &'static str, mut response: Response) -> Response {
-        response.extensions_mut().insert(Stranger(code));
-        response
-    }
+/// Marks an answer to somebody who proved nothing.
+pub(super) fn stranger(code: &'static str, mut response: Response) -> Response {
+    response.extensions_mut().insert(Stranger(code));
+    response
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

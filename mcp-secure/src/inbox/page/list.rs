@@ -155,11 +155,10 @@ fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
 /// How much harm a call can do. The words are the declaration's; any other text is shown and not styled.
 pub(in crate::inbox) fn risk(word: &str) -> Markup {
     let known = [Risk::Low, Risk::Medium, Risk::High, Risk::Critical];
-    match known.into_iter().find(|risk| risk.as_str() == word) {
-        Some(risk) => {
-            html! { span class={ "tag risk-" (risk.as_str()) } { (risk.as_str()) " risk" } }
-        }
-        None => html! { span.tag { (value(word)) } },
+    let known = known.into_iter().find(|risk| risk.as_str() == word).map(Risk::as_str);
+    html! {
+        @if let Some(risk) = known { span class={ "tag risk-" (risk) } { (risk) " risk" } }
+        @else { span.tag { (value(word)) } }
     }
 }
 
@@ -206,7 +205,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// The list as the script takes it: by itself.
-pub(in crate::inbox) fn fragment(list: Markup) -> Markup {
+pub(in crate::inbox) fn fragment(list: &Markup) -> Markup {
     html! { div #pending { (list) } }
 }
 

@@ -48,7 +48,7 @@ impl Frame<'_> {
     }
 
     /// A whole page with one heading.
-    pub(super) fn page(&self, title: &str, body: Markup) -> Markup {
+    pub(super) fn page(&self, title: &str, body: &Markup) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {

@@ -1,5 +1,11 @@
 //! A small bank with an inbox on loopback, and browsers that go there.
 
+#![allow(
+    unused_parens,
+    clippy::unused_async,
+    reason = "`tools![..]` is no macro of another crate here, and tools need not wait"
+)]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
