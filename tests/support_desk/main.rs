@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod api;
 mod approvals;
 mod cli;
 mod clients;
@@ -11,6 +12,7 @@ mod doubt;
 mod hostile_http;
 mod hostile_stdio;
 mod limits;
+mod oidc;
 mod private;
 mod processes;
 mod refusals;
