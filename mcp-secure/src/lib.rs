@@ -55,6 +55,8 @@ pub mod testing;
 #[cfg(any(feature = "oidc", feature = "postgres", feature = "remote"))]
 mod tls;
 pub mod tool;
+#[cfg(feature = "webhook-verify")]
+pub mod webhook;
 
 #[doc(hidden)]
 #[path = "private.rs"]

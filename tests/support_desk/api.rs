@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Desk, Finished, Request, Response, Server, call, mcp, node, refund_arguments, refusal_code,
+    Desk, Finished, Request, Response, Server, call, mcp, refund_arguments, refusal_code,
     structured,
 };
 
@@ -130,17 +130,11 @@ fn b30_b37_who_asked_and_what_asked_decide_nothing() {
 /// A token of the local issuer that its command line would not make: with the key, as whoever can read the folder has it.
 fn forged(desk: &Desk, claims: &Value) -> String {
     let key = std::fs::read_to_string(desk.data().join("local-issuer.key")).unwrap();
-    let script = "
-        const { createPrivateKey, createPublicKey, createHash, sign } = require('node:crypto');
-        const [seed, claims] = process.argv.slice(1);
-        const der = Buffer.from('302e020100300506032b657004220420' + seed, 'hex');
-        const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-        const raw = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32);
-        const kid = createHash('sha256').update(raw).digest('hex').slice(0, 16);
-        const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-        const signed = part({ alg: 'EdDSA', typ: 'at+jwt', kid }) + '.' + part(JSON.parse(claims));
-        console.log(signed + '.' + sign(null, Buffer.from(signed), key).toString('base64url'));
-    ";
+    let key: Vec<u8> =
+        (0..32).map(|at| u8::from_str_radix(&key[2 * at..2 * at + 2], 16).unwrap()).collect();
+    // What precedes the 32 bytes of an Ed25519 private key in PKCS #8 (RFC 8410 section 7).
+    let prefix = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+    let key = jsonwebtoken::EncodingKey::from_ed_der(&[prefix.as_slice(), &key].concat());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let mut all = json!({
         "iss": "urn:mcp-secure:local", "sub": "bob", "aud": "support-desk:approvals", "exp": now + 600, "iat": now,
@@ -151,9 +145,9 @@ fn forged(desk: &Desk, claims: &Value) -> String {
         all[name] = value.clone();
     }
     all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    let mut command = Command::new(node());
-    command.args(["-e", script, key.trim(), &all.to_string()]);
-    Finished::of(&mut command).succeeded().stdout.trim().to_owned()
+    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::EdDSA);
+    header.typ = Some("at+jwt".to_owned());
+    jsonwebtoken::encode(&header, &all, &key).unwrap()
 }
 
 #[test]
@@ -397,10 +391,10 @@ fn what_is_wrong_with_a_server_or_a_token_is_told_with_what_helps() {
 fn one_time_links_are_made_on_the_command_line() {
     let desk = Desk::new();
     let server = desk.serve();
-    let at = server.address.to_string();
-    let link = desk.run(&["inbox", "link", "--as", "bob", "--http", &at, "--expires", "1m"]);
+    let at = format!("http://{}", server.address);
+    let link = desk.run(&["inbox", "link", "--as", "bob", "--inbox-url", &at, "--expires", "1m"]);
     let link = link.succeeded().stdout.trim().to_owned();
-    let path = link.strip_prefix(&format!("http://{at}")).unwrap_or_else(|| panic!("{link}"));
+    let path = link.strip_prefix(&at).unwrap_or_else(|| panic!("{link}"));
     assert_eq!(Request::new("GET", path).send(server.address).status, 200);
     for (arguments, code, says) in [
         (&["--as", "nobody"][..], 1, "nobody is named `nobody`; there is alice"),

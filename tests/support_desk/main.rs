@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod announcements;
 mod api;
 mod approvals;
 mod cli;

@@ -72,8 +72,16 @@ pub(crate) trait App: Send + Sync {
     /// How it serves over HTTP on this address.
     fn http(&self, addr: SocketAddr) -> HttpSettings;
 
-    /// The inbox on this address, or why there is none.
-    fn inbox(&self, data: &DataDir, addr: SocketAddr) -> Result<InboxParts, NoInbox>;
+    /// The inbox on this address, or why there is none. `named` is where an operator says that people find it.
+    fn inbox(
+        &self,
+        data: &DataDir,
+        addr: SocketAddr,
+        named: Option<Base>,
+    ) -> Result<InboxParts, NoInbox>;
+
+    /// Where the application says that people find its inbox.
+    fn inbox_base(&self) -> Option<Base>;
 
     /// The decision API of what was opened, where anybody's tokens decide.
     fn api(&self, data: &DataDir, opened: &Arc<dyn Opened>) -> Result<Option<Arc<Api>>, String>;

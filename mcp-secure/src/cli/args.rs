@@ -8,11 +8,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::desk::Who;
 use super::span;
+use crate::inbox::Base;
 use crate::store::SwitchScope;
+
+/// Below the help.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it was done
+  1  it was refused, or it failed
+  2  it was called wrongly, and nothing was done
+  3  it was done, and could not be recorded";
 
 /// An MCP server whose tools carry their policy.
 #[derive(Debug, Parser)]
-#[command(disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -89,7 +98,7 @@ pub(super) enum Command {
 impl Command {
     /// What the bare program does.
     pub(super) fn serve_on_this_machine() -> Self {
-        Self::Serve(Serve { stdio: false, http: None, person: None })
+        Self::Serve(Serve { stdio: false, http: None, person: None, inbox_url: None })
     }
 }
 
@@ -104,6 +113,9 @@ pub(super) struct Serve {
     /// The person at the other end of standard input, in a sandbox.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "http")]
     pub(super) person: Option<String>,
+    /// Where people decide, as clients are told: the address that `/inbox` comes after, as `https://desk.example.com`.
+    #[arg(long, env = "MCP_SECURE_INBOX_URL", value_name = "URL", value_parser = Base::parse)]
+    pub(super) inbox_url: Option<Base>,
 }
 
 #[derive(Debug, Args)]
@@ -218,9 +230,9 @@ pub(super) enum InboxCommand {
         /// How long it can be used: `30s`, `10m`, `1h` at most. Unless said, as the server is set up.
         #[arg(long, value_name = "SPAN", value_parser = span::duration)]
         expires: Option<Duration>,
-        /// Where the server listens, if not on 127.0.0.1:8080 and without an address that was set for the inbox.
-        #[arg(long, value_name = "ADDR")]
-        http: Option<SocketAddr>,
+        /// Where the inbox is, if not at `http://127.0.0.1:8080` or where the application says.
+        #[arg(long, env = "MCP_SECURE_INBOX_URL", value_name = "URL", value_parser = Base::parse)]
+        inbox_url: Option<Base>,
     },
 }
 

@@ -1,17 +1,18 @@
 //! One-time links to the inbox, for the people of a sandbox.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::args::InboxCommand;
 use super::output::Output;
 use super::serve::HERE;
 use super::{Context, Failure, InboxParts, NoInbox, Opening};
-use crate::inbox::{SignIn, mint_link};
+use crate::inbox::{Base, SignIn, mint_link};
 
 pub(super) async fn run(context: &Context, command: InboxCommand) -> Result<(), Failure> {
     match command {
-        InboxCommand::Link { person, expires, http } => link(context, &person, expires, http).await,
+        InboxCommand::Link { person, expires, inbox_url } => {
+            link(context, &person, expires, inbox_url).await
+        }
     }
 }
 
@@ -19,12 +20,12 @@ async fn link(
     context: &Context,
     person: &str,
     expires: Option<Duration>,
-    http: Option<SocketAddr>,
+    named: Option<Base>,
 ) -> Result<(), Failure> {
     let data = context.data()?;
     context.app.people().find(person).map_err(Failure::because)?;
-    let addr = http.or(context.app.http(HERE).inbox).unwrap_or(HERE);
-    let parts = context.app.inbox(&data, addr).map_err(|why| match why {
+    let addr = context.app.http(HERE).inbox.unwrap_or(HERE);
+    let parts = context.app.inbox(&data, addr, named).map_err(|why| match why {
         NoInbox::Off => Failure::because("the inbox is switched off"),
         NoInbox::Because(why) => Failure::because(why),
     })?;

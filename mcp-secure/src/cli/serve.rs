@@ -9,7 +9,7 @@ use super::args::Serve;
 use super::output::Output;
 use super::{Context, Failure, InboxParts, NoInbox, Opening};
 use crate::identity::{DataDir, INBOX_CLIENT};
-use crate::inbox::{SignIn, Site, mint_link};
+use crate::inbox::{Base, SignIn, Site, mint_link};
 use crate::server::{HttpServer, Opened, Stdio};
 
 /// Where the bare program serves.
@@ -24,17 +24,14 @@ pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     }
     let stop = stop_on_signal();
     if args.stdio {
-        stdio(context, args.person, stop).await
+        stdio(context, args, stop).await
     } else {
-        http(context, args.http.unwrap_or(HERE), stop).await
+        http(context, args.http.unwrap_or(HERE), args.inbox_url, stop).await
     }
 }
 
-async fn stdio(
-    context: &Context,
-    person: Option<String>,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
+async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Result<(), Failure> {
+    let Serve { person, inbox_url, .. } = args;
     let streams = Stdio::take().map_err(Failure::because)?;
     let data = context.data_or_new()?;
     let opened = context
@@ -42,6 +39,9 @@ async fn stdio(
         .open(data, Opening::Stdio { person }, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
+    if let Some(base) = inbox_url.or_else(|| context.app.inbox_base()) {
+        opened.set_inbox_url(base.origin());
+    }
     let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
     let code = match served {
@@ -55,7 +55,12 @@ async fn stdio(
     std::process::exit(code)
 }
 
-async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> Result<(), Failure> {
+async fn http(
+    context: &Context,
+    addr: SocketAddr,
+    inbox_url: Option<Base>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let data = context.data_or_new()?;
     // The address first: a second server on one folder should fail before it has written anything.
     let server = HttpServer::bind(context.app.http(addr)).await.map_err(Failure::because)?;
@@ -65,7 +70,7 @@ async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> R
         .await
         .map_err(|faults| Failure::all(&faults))?;
     let mut lines = banner(context, &data, server.addr());
-    let site = inbox(context, &data, &server, &opened, &mut lines).await;
+    let site = inbox(context, &data, &server, &opened, inbox_url, &mut lines).await;
     let server = match context.app.api(&data, &opened) {
         Ok(None) => server,
         Ok(Some(api)) => {
@@ -91,18 +96,20 @@ async fn inbox(
     data: &DataDir,
     server: &HttpServer,
     opened: &Arc<dyn Opened>,
+    named: Option<Base>,
     lines: &mut Vec<String>,
 ) -> Option<Arc<Site>> {
-    let InboxParts { sign_in, base, settings } = match context.app.inbox(data, server.inbox_addr())
-    {
-        Ok(parts) => parts,
-        Err(NoInbox::Off) => return None,
-        Err(NoInbox::Because(why)) => {
-            tracing::warn!("the inbox is not served: {why}");
-            lines.push(format!("  no inbox   {why}"));
-            return None;
-        }
-    };
+    let InboxParts { sign_in, base, settings } =
+        match context.app.inbox(data, server.inbox_addr(), named) {
+            Ok(parts) => parts,
+            Err(NoInbox::Off) => return None,
+            Err(NoInbox::Because(why)) => {
+                tracing::warn!("the inbox is not served: {why}");
+                lines.push(format!("  no inbox   {why}"));
+                return None;
+            }
+        };
+    opened.set_inbox_url(base.origin());
     lines.push(format!("  inbox      {}", base.front()));
     if let SignIn::Issuer(provider) = &sign_in {
         lines.push(format!("  sign in    at {}", provider.issuer()));

@@ -29,6 +29,8 @@ mod principal;
 #[cfg(feature = "server")]
 mod private_file;
 #[cfg(feature = "server")]
+mod refresh;
+#[cfg(feature = "server")]
 mod session;
 
 #[cfg(test)]
@@ -64,5 +66,9 @@ pub(crate) use oidc::{OidcSignIn, SignInRefused};
 #[cfg(feature = "server")]
 pub use people::{Directory, People, PeopleError, Person};
 pub use principal::{Method, Principal};
+#[cfg(feature = "server")]
+pub(crate) use refresh::vouched;
+#[cfg(feature = "server")]
+pub use refresh::{Present, Refresh, RefreshError};
 #[cfg(feature = "server")]
 pub(crate) use session::{INBOX_CLIENT, NotSignedIn, Vouching, admitted};

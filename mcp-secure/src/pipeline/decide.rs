@@ -6,7 +6,7 @@ use super::authorise::{loaded, policy_note};
 use super::gate::Gate;
 use super::record::approval_note;
 use super::table::Served;
-use crate::approval::{Approval, ApprovalId, Party, Verdict, Vote, VoteRefused};
+use crate::approval::{Approval, ApprovalId, Party, StateKind, Verdict, Vote, VoteRefused};
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::canon::Digest;
 use crate::context::CallContext;
@@ -107,6 +107,10 @@ impl Gate {
             if made.is_ok() { Executed::Yes } else { Executed::No },
             code,
         ));
+        if made.as_ref().is_ok_and(|made| made.approval.state.kind() != StateKind::Pending) {
+            // Nobody may be listening.
+            drop(self.decided.send(*id));
+        }
         if let Err(error) = self.audit.durable(ended).await {
             // The attempt is on record already, so the store's answer stands.
             tracing::error!(%error, approval = %id, "the end of a decision could not be recorded");

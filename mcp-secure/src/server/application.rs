@@ -131,13 +131,23 @@ impl<S: State> App for Application<S> {
         settings
     }
 
-    fn inbox(&self, data: &DataDir, addr: SocketAddr) -> Result<InboxParts, NoInbox> {
+    fn inbox_base(&self) -> Option<Base> {
+        let inbox = &self.builder.inbox;
+        inbox.base().filter(|_| inbox.on)?.ok()
+    }
+
+    fn inbox(
+        &self,
+        data: &DataDir,
+        addr: SocketAddr,
+        named: Option<Base>,
+    ) -> Result<InboxParts, NoInbox> {
         let settings = self.builder.inbox.clone();
         if !settings.on {
             return Err(NoInbox::Off);
         }
         let because = |why: &str| NoInbox::Because(why.to_owned());
-        let base = match settings.base() {
+        let base = match named.map(Ok).or_else(|| settings.base()) {
             Some(base) => base.map_err(|why| because(&why.to_string()))?,
             None if addr.ip().is_loopback() && self.builder.public.is_none() => Base::of(addr),
             None => {
@@ -229,6 +239,11 @@ impl<S: State> App for Application<S> {
                     tracing::warn!("policies: {warning}");
                 }
                 gate.keep_up();
+                #[cfg(feature = "webhooks")]
+                self.builder.announce(&gate)?;
+                if let Some(refresh) = self.builder.vouches(&data, &self.people) {
+                    gate.run_approved(refresh);
+                }
             }
             Ok(opened(gate))
         })

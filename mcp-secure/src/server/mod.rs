@@ -10,6 +10,7 @@ mod builder;
 mod changes;
 mod checks;
 mod comparable;
+mod elicit;
 mod face;
 mod gate;
 mod handler;
@@ -17,8 +18,10 @@ mod http;
 mod list;
 mod opened;
 mod opening;
+mod patterns;
 mod plain;
 mod stdio;
+mod tasks;
 
 #[cfg(test)]
 mod testkit;

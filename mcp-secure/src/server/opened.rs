@@ -24,6 +24,9 @@ pub(crate) trait Opened: Send + Sync {
     /// The pipeline, for a transport.
     fn face(&self) -> Arc<dyn Face>;
 
+    /// Says where the inbox is reached, before the first call: the base address that `/inbox` comes after.
+    fn set_inbox_url(&self, base: &str);
+
     /// The requests that `who` may see, newest first.
     fn approvals<'a>(
         &'a self,
@@ -197,6 +200,10 @@ pub(crate) fn opened(gate: Arc<Gate>) -> Arc<dyn Opened> {
 impl Opened for OpenedServer {
     fn face(&self) -> Arc<dyn Face> {
         Arc::clone(&self.0) as Arc<dyn Face>
+    }
+
+    fn set_inbox_url(&self, base: &str) {
+        self.0.set_inbox_url(base);
     }
 
     fn approvals<'a>(

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::boot::Boot;
 use super::builder::ServerBuilder;
-use super::checks;
 use super::comparable::{self, Side};
+use super::{checks, patterns};
 use crate::audit::{Audit, AuditKey, Event, Options, Record};
 use crate::catalog::{Described, StartFault, describe};
 use crate::clock::Clock;
@@ -52,6 +52,8 @@ impl<S: State> ServerBuilder<S> {
                 "a lease under {SHORTEST_LEASE:?} would take running calls for lost; raise `lease` in the settings"
             )));
         }
+        #[cfg(feature = "webhooks")]
+        faults.extend(self.webhooks.faults());
         if self.entries.is_empty() {
             faults.push(StartFault::server(
                 "nothing is served; give the server its tools with `tools![..]`",
@@ -64,6 +66,7 @@ impl<S: State> ServerBuilder<S> {
                 return Err(faults);
             }
         };
+        faults.extend(patterns::broken(&described));
         faults.extend(checks::deciders(&described));
         faults.extend(self.incomparable());
         match checks::policies(&self.policies, &self.info.name, &described) {
@@ -163,6 +166,10 @@ impl<S: State> ServerBuilder<S> {
             clock,
             authenticator,
             settings: self.settings.clone(),
+            #[cfg(feature = "webhooks")]
+            announce: self.webhooks.announces(),
+            #[cfg(not(feature = "webhooks"))]
+            announce: false,
         });
         gate.read_switches()
             .await
@@ -170,5 +177,14 @@ impl<S: State> ServerBuilder<S> {
         gate.watch_switches();
         gate.recover().await.map_err(|error| one("lost runs can not be looked up", &error))?;
         Ok(gate)
+    }
+
+    /// Begins to tell others of requests for approval, where somebody is to be told.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn announce(&self, gate: &Arc<Gate>) -> Result<(), Vec<StartFault>> {
+        if let Some(deliverer) = crate::webhook::Deliverer::open(&self.webhooks)? {
+            deliverer.start(gate);
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,11 @@
 //! A small bank whose requests are decided over HTTP, and tokens for it.
 
+#![allow(
+    unused_parens,
+    clippy::unused_async,
+    reason = "`tools![..]` is no macro of another crate here, and tools need not wait"
+)]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
