@@ -19,6 +19,7 @@ pages! {
     approvals = "approvals.md";
     architecture = "architecture.md";
     audit = "audit.md";
+    decision_api = "decision-api.md";
     dry_run = "dry-run.md";
     getting_started = "getting-started.md";
     idempotency = "idempotency.md";
@@ -65,6 +66,7 @@ pages! {
     replicas = "replicas.md";
     rollback = "rollback.md";
     serving = "serving.md";
+    signing_in = "signing-in.md";
     testing = "testing.md";
     webhooks = "webhooks.md";
 }

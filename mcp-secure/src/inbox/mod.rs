@@ -10,6 +10,8 @@ mod cookie;
 mod decide;
 mod form;
 mod list;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod page;
 mod reply;
 mod request;

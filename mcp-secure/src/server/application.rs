@@ -7,10 +7,13 @@ use std::sync::Arc;
 use super::builder::ServerBuilder;
 use super::http::HttpSettings;
 use super::opened::{Opened, opened_to_announce};
+use crate::api::Api;
 use crate::audit::{Options, Record};
 use crate::catalog::StartFault;
 use crate::cli::{App, CheckReport, InboxParts, NoInbox, Opening};
 use crate::clock::Clock;
+#[cfg(feature = "oidc")]
+use crate::identity::OidcSignIn;
 use crate::identity::{
     Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator, LocalIssuer,
 };
@@ -108,6 +111,15 @@ impl<S: State> App for Application<S> {
         LocalIssuer::open(data, self.builder.info.name.clone()).map_err(|error| error.to_string())
     }
 
+    fn local_decisions(&self) -> Result<(), String> {
+        match &self.builder.decisions {
+            None => self.no_issuer(),
+            Some(_) => {
+                Err("decisions take the tokens of an issuer that was set; get one there".to_owned())
+            }
+        }
+    }
+
     fn http(&self, addr: SocketAddr) -> HttpSettings {
         let mut settings = HttpSettings::new(addr);
         settings.public.clone_from(&self.builder.public);
@@ -148,11 +160,22 @@ impl<S: State> App for Application<S> {
                 ));
             }
         };
+        #[cfg(feature = "oidc")]
+        if let Some(provider) = &settings.provider {
+            let provider = OidcSignIn::new(provider.clone(), self.clock.clone());
+            let provider = Arc::new(provider.map_err(|why| because(&why))?);
+            // Aside: what is wrong there is logged when the server starts, and keeps nobody from starting.
+            let looking = Arc::clone(&provider);
+            tokio::spawn(async move { drop(looking.look().await) });
+            let sign_in = SignIn::Issuer(provider);
+            return Ok(InboxParts { sign_in, base, settings });
+        }
         // Names chosen on this machine and an issuer's people are never known to be the same.
         let sandbox = data.sandbox().ok().filter(|_| self.builder.issuers.is_empty());
         let Some(sandbox) = sandbox else {
             return Err(because(
-                "nobody can sign in: one-time links work in a `sandbox` data folder without an issuer of real people alone",
+                "nobody can sign in: one-time links work in a `sandbox` data folder without an issuer of real people alone; set \
+                 the OpenID provider of those who decide with `Inbox::sign_in` (feature `oidc`)",
             ));
         };
         if !addr.ip().is_loopback() {
@@ -162,6 +185,19 @@ impl<S: State> App for Application<S> {
         }
         let sign_in = SignIn::Links { people: self.people.clone(), sandbox };
         Ok(InboxParts { sign_in, base, settings })
+    }
+
+    fn api(&self, data: &DataDir, opened: &Arc<dyn Opened>) -> Result<Option<Arc<Api>>, String> {
+        let issuers = match &self.builder.decisions {
+            Some(decisions) => decisions.issuers().to_vec(),
+            None if self.builder.issuers.is_empty() && data.sandbox().is_ok() => {
+                let local = self.local_issuer(data)?.approvals_issuer();
+                vec![local.map_err(|error| error.to_string())?]
+            }
+            None => return Ok(None),
+        };
+        let api = Api::new(Arc::clone(opened), issuers, self.clock.clone());
+        api.map(Some).map_err(|error| error.to_string())
     }
 
     fn brake<'a>(

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::boot::Boot;
 use super::builder::ServerBuilder;
+use super::comparable::{self, Side};
 use super::opened::Later;
 use super::{checks, patterns};
 use crate::audit::{Audit, AuditKey, Event, Options, Record};
@@ -28,6 +29,16 @@ const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 impl<S: State> ServerBuilder<S> {
     pub(super) fn describe(&self) -> Result<Vec<Described>, Vec<StartFault>> {
         describe(&self.entries, self.info.owner.as_deref(), self.house.as_deref())
+    }
+
+    /// Whether those who decide can be told from those who ask.
+    fn incomparable(&self) -> Vec<StartFault> {
+        let deciders = self.decisions.as_ref().map(|decisions| decisions.issuers());
+        #[cfg_attr(not(feature = "oidc"), expect(unused_mut, reason = "the inbox has no issuer"))]
+        let mut deciders = Side::of_decisions(deciders.unwrap_or_default());
+        #[cfg(feature = "oidc")]
+        deciders.extend(self.inbox.provider.iter().map(Side::of_the_inbox));
+        comparable::faults(&Side::of_calls(&self.issuers), &deciders)
     }
 
     /// Everything that can be found wrong without opening anything.
@@ -58,6 +69,7 @@ impl<S: State> ServerBuilder<S> {
         };
         faults.extend(patterns::broken(&described));
         faults.extend(checks::deciders(&described));
+        faults.extend(self.incomparable());
         match checks::policies(&self.policies, &self.info.name, &described) {
             Ok(policy) if faults.is_empty() => Ok((described, policy)),
             Ok(_) => Err(faults),

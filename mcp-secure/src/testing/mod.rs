@@ -200,7 +200,7 @@ impl LocalServer {
         reason: Option<&str>,
     ) -> Result<bool, String> {
         let who = self.person(name, "local-desk")?;
-        self.gate.switch(&who, scope, off, reason).await.map_err(|error| error.to_string())
+        self.gate.switch(&who, scope, off, reason).await.map_err(|refused| refused.to_string())
     }
 
     /// Writes the record to its end and closes it.
