@@ -9,8 +9,9 @@ use mcp_secure::clock::{Clock, Timestamp};
 use mcp_secure::prelude::*;
 use mcp_secure::store::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, Rate, Renewed, Requested, Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult,
-    Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope,
+    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch,
+    SwitchScope, Ticket, TicketKind,
 };
 use serde_json::json;
 
@@ -54,6 +55,10 @@ impl Store for Counting {
         resolve_run(id: &RunId, found: Resolution, by: Party) -> Resolved;
         lease(bucket: &Digest, rate: Rate, want: u32) -> Leased;
         switch(scope: SwitchScope, off: bool, by: &str, reason: Option<&str>) -> bool;
+        put_ticket(digest: Digest, new: NewTicket) -> ();
+        ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
+        take_ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
+        settle_notice(number: i64, end: NoticeEnd) -> ();
     }
 
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
@@ -70,6 +75,10 @@ impl Store for Counting {
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {
         self.store.switches()
+    }
+
+    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.due_notices(limit, hold_ms)
     }
 }
 
