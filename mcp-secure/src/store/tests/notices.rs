@@ -223,6 +223,7 @@ async fn a_notice_goes_to_one_of_two_processes(desk: Desk) {
                         return mine;
                     }
                     mine.extend(numbers(&some));
+                    assert!(mine.len() <= 100, "they never end");
                 }
             })
         })
