@@ -32,11 +32,14 @@ macro_rules! cases {
 mod approvals;
 mod faults;
 mod keys;
+mod listing;
+mod notices;
 #[cfg(feature = "postgres")]
 mod outages;
 mod rollbacks;
 mod runs;
 mod shared;
+mod tickets;
 mod views;
 
 use super::*;
