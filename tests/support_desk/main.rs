@@ -4,6 +4,7 @@
 mod harness;
 
 mod approvals;
+mod channels_agents;
 mod cli;
 mod clients;
 mod disk;

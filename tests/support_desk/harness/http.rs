@@ -81,7 +81,7 @@ pub(crate) fn raw(to: SocketAddr, bytes: &[u8]) -> Response {
 pub(crate) fn mcp(token: &str, message: &Value) -> Request {
     let method = message["method"].as_str().unwrap();
     let name =
-        ["name", "uri"].iter().find_map(|key| message["params"][key].as_str()).unwrap_or_default();
+        ["name", "uri", "taskId"].iter().find_map(|key| message["params"][key].as_str()).unwrap_or_default();
     Request::new("POST", "/mcp")
         .header(
             "authorization",
