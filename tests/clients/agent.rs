@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, ClientCapabilities, ClientConfig,
-    CustomNotification, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationCapability,
-    GetTaskParams, Implementation, ProtocolVersion, TaskPayload, UpdateTaskParams,
-    UrlElicitationCapability,
+    CustomNotification, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ElicitationCapability, GetTaskParams, Implementation, ProtocolVersion, TaskPayload,
+    UpdateTaskParams, UrlElicitationCapability,
 };
 use rmcp::service::{
-    ClientLifecycleMode, ClientServiceExt as _, NotificationContext, RequestContext, RunningService,
-    ServiceError,
+    ClientLifecycleMode, ClientServiceExt as _, NotificationContext, RequestContext,
+    RunningService, ServiceError,
 };
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
@@ -46,7 +46,8 @@ impl ClientHandler for Agent {
         request: ElicitRequestParams,
         _: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        let ElicitRequestParams::UrlElicitationParams { url, message, elicitation_id, .. } = request
+        let ElicitRequestParams::UrlElicitationParams { url, message, elicitation_id, .. } =
+            request
         else {
             return Err(ErrorData::invalid_params("only links are shown", None));
         };

@@ -236,7 +236,11 @@ async fn b26_a_task_is_only_there_for_the_account_and_the_client_that_asked() {
         for stranger in &strangers {
             for id in [id.as_str(), none, "", "*", "apr_", &id.to_uppercase()] {
                 assert_eq!(stranger.task(id).await.unwrap_err(), unknown, "{stranger:?} {id}");
-                assert_eq!(stranger.cancel_task(id).await.unwrap_err(), unknown, "{stranger:?} {id}");
+                assert_eq!(
+                    stranger.cancel_task(id).await.unwrap_err(),
+                    unknown,
+                    "{stranger:?} {id}"
+                );
             }
         }
         assert!(bank.effects.all().is_empty(), "looking at another's task runs nothing");
@@ -380,7 +384,8 @@ async fn b29_a_task_that_failed_says_how_and_whether_anything_happened() {
 async fn a_task_keeps_the_name_its_client_gave_the_call() {
     let bank = bank_with(None).await;
     let alice = bank.client("alice");
-    let named = || [("mcp-secure/idempotency_key".to_owned(), json!("march"))].into_iter().collect();
+    let named =
+        || [("mcp-secure/idempotency_key".to_owned(), json!("march"))].into_iter().collect();
     let asked = alice.begin_with_meta("pay_named", json!({"amount": 5}), named()).await;
     let id = asked.approval_id().unwrap();
     bank.server.decide("bob", id, Verdict::Approve).await.unwrap();
@@ -414,10 +419,9 @@ async fn a_task_whose_key_somebody_else_holds_is_over_and_says_so() {
 
 #[tokio::test]
 async fn what_was_approved_for_another_version_of_the_tool_never_runs() {
-    for (name, later) in [
-        ("another input", tools![pay_later_version]),
-        ("nobody to ask", tools![pay_asking_nobody]),
-    ] {
+    for (name, later) in
+        [("another input", tools![pay_later_version]), ("nobody to ask", tools![pay_asking_nobody])]
+    {
         let bank = waiting_bank().await;
         let id = begun(&bank.client("alice"), "pay", payment()).await;
         bank.server.decide("bob", &id, Verdict::Approve).await.unwrap();

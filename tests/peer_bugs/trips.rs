@@ -9,9 +9,9 @@ use mcp_secure::clock::{Clock, Timestamp};
 use mcp_secure::prelude::*;
 use mcp_secure::store::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved, RunFilter,
-    RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope, Ticket,
-    TicketKind,
+    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch,
+    SwitchScope, Ticket, TicketKind,
 };
 use serde_json::{Value, json};
 

@@ -5,6 +5,8 @@ mod harness;
 
 mod approvals;
 mod channels_agents;
+mod channels_links;
+mod channels_tasks;
 mod cli;
 mod clients;
 mod disk;

@@ -45,11 +45,7 @@ pub(super) fn inbox_url(text: &str) -> Result<String, String> {
     Err(says.to_owned())
 }
 
-async fn stdio(
-    context: &Context,
-    args: Serve,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
+async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Result<(), Failure> {
     let Serve { person, inbox_url, .. } = args;
     let streams = Stdio::take().map_err(Failure::because)?;
     let data = context.data_or_new()?;

@@ -162,7 +162,10 @@ mod tests {
         let who = vouched(&people, &asked()).await.unwrap();
         assert_eq!(who.roles, ["support".to_owned()].into());
         assert!(who.scopes.is_empty());
-        assert_eq!((who.client.as_str(), who.actors.as_slice()), ("agent", &["robot".to_owned()][..]));
+        assert_eq!(
+            (who.client.as_str(), who.actors.as_slice()),
+            ("agent", &["robot".to_owned()][..])
+        );
     }
 
     #[tokio::test]

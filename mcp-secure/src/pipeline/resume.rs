@@ -104,13 +104,15 @@ impl Gate {
             State::Denied { reason, .. } => denied(reason.as_deref()),
             State::Done { .. } => carried_out(NOT_KEPT),
             State::Expired { .. } => expired(found),
-            State::Withdrawn { .. } => {
-                Refusal::new(Code::Cancelled, "the request for approval of this call was taken back")
-                    .remedy("call again with the same arguments to ask anew")
-            }
+            State::Withdrawn { .. } => Refusal::new(
+                Code::Cancelled,
+                "the request for approval of this call was taken back",
+            )
+            .remedy("call again with the same arguments to ask anew"),
             State::Void { why, .. } if why == KEY_TAKEN => {
-                Refusal::new(Code::IdempotencyConflict, KEY_TAKEN)
-                    .remedy("look at what was done before; do not try other arguments to get around this")
+                Refusal::new(Code::IdempotencyConflict, KEY_TAKEN).remedy(
+                    "look at what was done before; do not try other arguments to get around this",
+                )
             }
             State::Void { .. } => {
                 Refusal::new(Code::ApprovalRequired, "an approval of this call no longer counts")

@@ -115,11 +115,8 @@ impl Runner {
             return true;
         }
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { return false };
-        let vouching = Vouching {
-            gate: Weak::clone(&self.gate),
-            refresh: Arc::clone(&self.refresh),
-            slot,
-        };
+        let vouching =
+            Vouching { gate: Weak::clone(&self.gate), refresh: Arc::clone(&self.refresh), slot };
         drop(gate.go_on(found, AGAIN, Who::Vouched(vouching)));
         true
     }
@@ -144,7 +141,9 @@ impl Vouching {
                     .transport(Transport::Task.as_str())
                     .tool(found.tool.as_str())
                     .approval(approval_note(&found))
-                    .outcome(OutcomeNote::new(Executed::No, "not_vouched_for").error(why.to_string()));
+                    .outcome(
+                        OutcomeNote::new(Executed::No, "not_vouched_for").error(why.to_string()),
+                    );
                 if let Err(error) = gate.audit.queued(refused) {
                     tracing::error!(%error, approval = %found.id, "a refusal could not be recorded");
                 }

@@ -289,8 +289,13 @@ impl Gate {
         let (ends, ended) = watch::channel(());
         going.insert(found.id, Going::On(ended.clone()));
         drop(going);
-        let ongoing =
-            Ongoing { gate: Arc::clone(self), id: found.id, times, why_not: cut_off(), _ends: ends };
+        let ongoing = Ongoing {
+            gate: Arc::clone(self),
+            id: found.id,
+            times,
+            why_not: cut_off(),
+            _ends: ends,
+        };
         let calling = who.calling(found);
         self.running.spawn(async move {
             let why_not = match calling.await {
@@ -309,7 +314,9 @@ impl Gate {
     /// Why a request that was gone on with did not run, where it may later on.
     async fn why_not_run(&self, id: &ApprovalId, answer: &Answer) -> Option<String> {
         let why = match answer {
-            Answer::Done { .. } | Answer::Replayed { .. } | Answer::Previewed { .. } => return None,
+            Answer::Done { .. } | Answer::Replayed { .. } | Answer::Previewed { .. } => {
+                return None;
+            }
             Answer::Unknown => "there is no such tool for its requester".to_owned(),
             Answer::Refused { refusal, .. } => {
                 // Somebody else holds the key, perhaps for ever. Nobody waits for that.
@@ -354,7 +361,8 @@ impl Gate {
 }
 
 /// Of a call that was carried out, where whoever asked for it may not see that today.
-const UNSEEN: &str = "this very call was carried out, and its answer can not be shown to you any more";
+const UNSEEN: &str =
+    "this very call was carried out, and its answer can not be shown to you any more";
 
 /// As whom an approved request is run.
 pub(super) enum Who<'a> {
@@ -400,8 +408,10 @@ pub(super) fn as_approved(
     found: &Approval,
 ) -> Incoming {
     let key = found.client_key.as_ref();
-    let own_meta: Map<_, _> =
-        key.map(|key| (format!("{META_PREFIX}{CLIENT_KEY}"), key.as_str().into())).into_iter().collect();
+    let own_meta: Map<_, _> = key
+        .map(|key| (format!("{META_PREFIX}{CLIENT_KEY}"), key.as_str().into()))
+        .into_iter()
+        .collect();
     Incoming {
         caller,
         target: Target::Tool(found.tool.clone()),

@@ -42,8 +42,8 @@ impl Gate {
                 (now.unwrap_or(found), "too_late")
             }
         };
-        let ended = taking_back(who.principal(), &stands)
-            .outcome(OutcomeNote::new(Executed::No, code));
+        let ended =
+            taking_back(who.principal(), &stands).outcome(OutcomeNote::new(Executed::No, code));
         if let Err(error) = self.audit.durable(ended).await {
             // The attempt is on record already, so the store's answer stands.
             tracing::error!(%error, approval = %id, "the end of a withdrawal could not be recorded");

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rmcp::Peer;
 use rmcp::model::{
-    CustomNotification, ElicitRequest, ElicitRequestParams, InputRequest, InputRequiredResult,
-    InputRequests, ServerNotification, ServerRequest,
+    CustomNotification, ElicitRequest, ElicitRequestParams, InputRequest, InputRequests,
+    InputRequiredResult, ServerNotification, ServerRequest,
 };
 use rmcp::service::{PeerRequestOptions, RoleServer};
 use serde_json::json;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use crate::identity::{AuthError, Authenticated, Authenticator};
 use crate::approval::ApprovalId;
+use crate::identity::{AuthError, Authenticated, Authenticator};
 use crate::pipeline::{Answer, Incoming, NoTask, Refusal, ServerInfo, Task, TaskAsked, Transport};
 use crate::tool::ToolSpec;
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rmcp::ErrorData;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, ClientCapabilities,
-    CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
-    GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse,
+    GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
     ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
     ServerConfig, ServerJsonRpcMessage, ServerResult, SubscriptionFilter, TASKS_EXTENSION_ID,
@@ -133,7 +133,9 @@ impl Handler {
     pub(super) fn channel(&self, client: Option<&ClientCapabilities>, legacy: bool) -> Channel {
         match client {
             Some(client) if client.supports_tasks() => Channel::Task,
-            Some(client) if !legacy && opens_links(client) && self.face.has_inbox() => Channel::Link,
+            Some(client) if !legacy && opens_links(client) && self.face.has_inbox() => {
+                Channel::Link
+            }
             _ => Channel::Result,
         }
     }

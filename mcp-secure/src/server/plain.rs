@@ -10,7 +10,8 @@
 //! [`Handler`]: super::handler::Handler
 
 use rmcp::model::{
-    ClientCapabilities, Implementation, JsonRpcVersion2_0, ProtocolVersion, RequestId, RequestMetaObject,
+    ClientCapabilities, Implementation, JsonRpcVersion2_0, ProtocolVersion, RequestId,
+    RequestMetaObject,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};

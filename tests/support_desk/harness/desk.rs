@@ -197,16 +197,15 @@ impl Desk {
 
     /// A server that knows where people decide.
     pub(crate) fn serve_with_inbox(&self) -> Server {
-        Server::start(|address| {
-            self.command(&["serve", "--http", address, "--inbox-url", INBOX])
-        })
+        Server::start(|address| self.command(&["serve", "--http", address, "--inbox-url", INBOX]))
     }
 
     /// Time runs out for a request, as if it had been asked for long ago.
     pub(crate) fn let_expire(&self, approval_id: &str) {
         let store = rusqlite::Connection::open(self.data().join("mcp-secure.sqlite")).unwrap();
         store.busy_timeout(PATIENCE).unwrap();
-        let changed = store.execute("UPDATE approvals SET expires = created + 1 WHERE id = ?1", [approval_id]);
+        let changed = store
+            .execute("UPDATE approvals SET expires = created + 1 WHERE id = ?1", [approval_id]);
         assert_eq!(changed.unwrap(), 1, "{approval_id} is not there");
     }
 
