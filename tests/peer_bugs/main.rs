@@ -13,12 +13,15 @@ mod app;
 
 mod approvals;
 mod declarations;
+mod expiry;
 mod faults;
+mod issuer;
 mod limits;
 mod policies;
 mod previews;
 mod races;
 mod records;
+mod releases;
 mod repeats;
 mod requirements;
 mod rollbacks;

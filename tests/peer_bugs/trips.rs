@@ -9,9 +9,9 @@ use mcp_secure::clock::{Clock, Timestamp};
 use mcp_secure::prelude::*;
 use mcp_secure::store::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved,
-    RunFilter, RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch,
-    SwitchScope, Ticket, TicketKind,
+    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
+    RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope,
+    Ticket, TicketKind, Wanted,
 };
 use serde_json::{Value, json};
 
@@ -54,8 +54,20 @@ impl Store for Counting {
         run(id: &RunId) -> Option<RunRecord>;
         runs(filter: RunFilter, limit: u32) -> Vec<RunRecord>;
         resolve_run(id: &RunId, found: Resolution, by: Party) -> Resolved;
-        lease(bucket: &Digest, rate: Rate, want: u32) -> Leased;
+        lease(wanted: Vec<Wanted>) -> Vec<Leased>;
         switch(scope: SwitchScope, off: bool, by: &str, reason: Option<&str>) -> bool;
+        put_ticket(digest: Digest, new: NewTicket) -> ();
+        ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
+        take_ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
+        renew_ticket(kind: TicketKind, digest: &Digest, in_ms: u64) -> bool;
+    }
+
+    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.due_notices(limit, hold_ms)
+    }
+
+    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
+        self.store.settle_notice(number, end)
     }
 
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
@@ -70,24 +82,8 @@ impl Store for Counting {
         self.store.told(runs, approvals)
     }
 
-    fn put_ticket(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()> {
-        self.store.put_ticket(digest, new)
-    }
-
-    fn ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
-        self.store.ticket(kind, digest)
-    }
-
-    fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
-        self.store.take_ticket(kind, digest)
-    }
-
-    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
-        self.store.due_notices(limit, hold_ms)
-    }
-
-    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
-        self.store.settle_notice(number, end)
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.notices(of)
     }
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {

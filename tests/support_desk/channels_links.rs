@@ -275,11 +275,12 @@ fn who_can_not_open_links_or_waits_for_tasks_is_handed_none() {
     let result = send_as(&server, &alice, &both, refund());
     assert_eq!(result["resultType"], "task", "{result:#}");
     // Where no inbox is known there is nothing to hand over.
-    let desk = Desk::new();
-    let server = desk.serve();
-    let result = send(&server, &desk.token("alice"), refund());
-    assert_eq!(refusal_code(&result), "approval_required");
-    assert!(structured(&result).get("decide_url").is_none(), "{result:#}");
+    let mut pipes = Stdio::start(desk.command(&["serve", "--stdio", "--as", "bob"]));
+    for nth in [1, 2] {
+        let result = pipes.result(&declaring(&links(), nth, "tools/call", refund()));
+        assert_eq!(refusal_code(&result), "approval_required");
+        assert!(structured(&result).get("decide_url").is_none(), "{result:#}");
+    }
 }
 
 #[test]

@@ -118,8 +118,9 @@ fn who_declares_no_tasks_gets_none_and_is_told_what_to_declare() {
         rpc(1, "tools/call", json!({"name": "request_refund", "arguments": refund_arguments()}));
     let plain = send(&server, &alice, &call)["result"].clone();
     assert_eq!(refusal_code(&plain), "approval_required");
-    assert!(structured(&plain).get("decide_url").is_none(), "no inbox is known: {plain:#}");
     let id = structured(&plain)["approval_id"].as_str().unwrap();
+    let page = format!("http://{}/inbox/requests/{id}", server.address);
+    assert_eq!(structured(&plain)["decide_url"], json!(page), "{plain:#}");
     for method in ["tasks/get", "tasks/cancel", "tasks/update"] {
         let undeclared = rpc(1, method, json!({"taskId": id, "inputResponses": {}}));
         let error = send(&server, &alice, &undeclared)["error"].clone();

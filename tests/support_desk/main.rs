@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod announcements;
 mod approvals;
 mod channels_agents;
 mod channels_links;

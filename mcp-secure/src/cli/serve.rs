@@ -1,14 +1,16 @@
 //! Serving, until standard input closes or somebody says stop.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Serve;
 use super::output::Output;
-use super::{Context, Failure, Opening};
-use crate::identity::DataDir;
-use crate::server::{HttpServer, Stdio};
+use super::{Context, Failure, InboxParts, NoInbox, Opening};
+use crate::identity::{DataDir, INBOX_CLIENT};
+use crate::inbox::{Base, SignIn, Site, mint_link};
+use crate::server::{HttpServer, Opened, Stdio};
 
 /// Where the bare program serves.
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -27,24 +29,6 @@ pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     }
 }
 
-/// An address that people can be sent to: `https`, or `http` on this machine, and nothing after the path.
-pub(super) fn inbox_url(text: &str) -> Result<String, String> {
-    let says = "an address as `https://desk.example.com`, or `http://` on this machine; no query and no name or password in it";
-    let parsed: http::Uri = text.parse().map_err(|_| says.to_owned())?;
-    let (Some(scheme), Some(host)) = (parsed.scheme_str(), parsed.host()) else {
-        return Err(says.to_owned());
-    };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let here = bare == "localhost"
-        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let named = parsed.authority().is_some_and(|whole| whole.as_str().contains('@'));
-    let plain = parsed.query().is_none() && !text.contains('#');
-    if (scheme == "https" || (scheme == "http" && here)) && !named && plain {
-        return Ok(text.to_owned());
-    }
-    Err(says.to_owned())
-}
-
 async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Result<(), Failure> {
     let Serve { person, inbox_url, .. } = args;
     let streams = Stdio::take().map_err(Failure::because)?;
@@ -54,8 +38,8 @@ async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Resul
         .open(data, Opening::Stdio { person }, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
-    if let Some(base) = inbox_url {
-        opened.set_inbox_url(&base);
+    if let Some(base) = inbox_url.or_else(|| context.app.inbox_base()) {
+        opened.set_inbox_url(base.origin());
     }
     let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
@@ -73,7 +57,7 @@ async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Resul
 async fn http(
     context: &Context,
     addr: SocketAddr,
-    inbox_url: Option<String>,
+    inbox_url: Option<Base>,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     let data = context.data_or_new()?;
@@ -84,18 +68,58 @@ async fn http(
         .open(data.clone(), Opening::Http, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
-    if let Some(base) = inbox_url {
-        opened.set_inbox_url(&base);
-    }
-    Output::note(&banner(context, &data, server.addr()));
-    server.run(opened.face(), stop).await;
+    let mut lines = banner(context, &data, server.addr());
+    let site = inbox(context, &data, &server, &opened, inbox_url, &mut lines).await;
+    lines.push("  Ctrl-C stops it".to_owned());
+    Output::note(&lines.join("\n"));
+    server.run(opened.face(), site, stop).await;
     opened.close().await;
     Output::note("stopped");
     Ok(())
 }
 
+/// The inbox, and what the banner says of it.
+async fn inbox(
+    context: &Context,
+    data: &DataDir,
+    server: &HttpServer,
+    opened: &Arc<dyn Opened>,
+    named: Option<Base>,
+    lines: &mut Vec<String>,
+) -> Option<Arc<Site>> {
+    let InboxParts { sign_in, base, settings } =
+        match context.app.inbox(data, server.inbox_addr(), named) {
+            Ok(parts) => parts,
+            Err(NoInbox::Off) => return None,
+            Err(NoInbox::Because(why)) => {
+                tracing::warn!("the inbox is not served: {why}");
+                lines.push(format!("  no inbox   {why}"));
+                return None;
+            }
+        };
+    opened.set_inbox_url(base.origin());
+    lines.push(format!("  inbox      {}", base.front()));
+    if let SignIn::Links { people, sandbox } = &sign_in {
+        // Somebody who could decide, so that a newcomer sees the whole way.
+        let decides = people.names().find(|name| {
+            let who = people.assert(name, INBOX_CLIENT, *sandbox);
+            who.is_ok_and(|who| who.person.is_some() && !opened.decidable(&who).is_empty())
+        });
+        if let Some(name) = decides {
+            match mint_link(&**opened, (people, *sandbox), &settings, name).await {
+                Ok(path) => {
+                    lines.push(format!("  sign in    {}{path} (as {name}, once)", base.origin()));
+                }
+                Err(error) => tracing::warn!(%error, "no link for the inbox"),
+            }
+        }
+        lines.push(format!("  a new link {}", context.hint("inbox link --as NAME")));
+    }
+    Some(Site::new(Arc::clone(opened), sign_in, base, settings))
+}
+
 /// What a newcomer can do next, in commands that can be copied.
-fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> String {
+fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> Vec<String> {
     let info = context.app.info();
     let endpoint = format!("http://{addr}/mcp");
     let mut lines = vec![
@@ -111,8 +135,7 @@ fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> String {
         lines.push(format!("  approvals  {}", context.hint("approvals list --as NAME")));
     }
     lines.push(format!("  the record {}", context.hint("audit tail")));
-    lines.push("  Ctrl-C stops it".to_owned());
-    lines.join("\n")
+    lines
 }
 
 /// A request that needs no client: the 2026-07-28 protocol is one request, one answer.
@@ -155,37 +178,4 @@ async fn signalled() {
 #[cfg(not(unix))]
 async fn signalled() {
     drop(tokio::signal::ctrl_c().await);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::inbox_url;
-
-    #[test]
-    fn people_are_sent_to_https_or_to_this_machine() {
-        for good in [
-            "https://desk.example.com",
-            "https://desk.example.com/tools/",
-            "http://127.0.0.1:8080",
-            "http://[::1]:8080",
-            "http://localhost:8080",
-        ] {
-            assert_eq!(inbox_url(good).as_deref(), Ok(good));
-        }
-        for bad in [
-            "http://desk.example.com",
-            "http://127.0.0.1.example.com",
-            "https://alice:secret@desk.example.com",
-            "https://desk.example.com/?next=1",
-            "https://desk.example.com/#here",
-            "desk.example.com",
-            "/inbox",
-            "javascript:alert(1)",
-            "ftp://desk.example.com",
-            "https://desk.example.com/a b",
-            "",
-        ] {
-            assert!(inbox_url(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -28,6 +28,8 @@ mod principal;
 mod private_file;
 #[cfg(feature = "server")]
 mod refresh;
+#[cfg(feature = "server")]
+mod session;
 
 #[cfg(test)]
 #[cfg(feature = "server")]
@@ -60,3 +62,5 @@ pub use principal::{Method, Principal};
 pub(crate) use refresh::vouched;
 #[cfg(feature = "server")]
 pub use refresh::{Present, Refresh, RefreshError};
+#[cfg(feature = "server")]
+pub(crate) use session::{INBOX_CLIENT, NotSignedIn, Vouching, admitted};

@@ -214,7 +214,7 @@ impl Gate {
             expires_in_ms: rule.expires_secs.saturating_mul(1000),
             max_pending: self.settings.max_pending_approvals,
             task: permitted.channel == Channel::Task,
-            announce: false,
+            announce: self.announce,
         };
         match self.store.request_approval(new).await {
             Ok(Requested::Created(made)) => {
@@ -337,7 +337,7 @@ pub(super) fn unavailable(error: &StoreError) -> Refusal {
         Code::AuditUnavailable,
         "what has been approved and what runs can not be looked up or written down",
     )
-    .remedy("try again later; an operator has to look at the server's data folder")
+    .remedy("try again later; an operator has to look at the server's store")
     .retry_after(Duration::from_secs(1))
     .internal(error)
 }

@@ -79,6 +79,8 @@ pub(crate) struct GateParts {
     pub(crate) clock: Clock,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) settings: Settings,
+    /// Whether others are told of requests for approval.
+    pub(crate) announce: bool,
 }
 
 /// The gate before every body: the served table and all that decides and records.
@@ -93,6 +95,8 @@ pub(crate) struct Gate {
     pub(super) clock: Clock,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) settings: Settings,
+    pub(super) announce: bool,
+    /// The address that the inbox is under, once it is known.
     pub(super) quota: Option<Local<Account>>,
     pub(super) flood: Flood<Account>,
     pub(super) leases: Leases,
@@ -111,7 +115,17 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(parts: GateParts) -> Arc<Self> {
-        let GateParts { info, table, policy, store, audit, clock, authenticator, settings } = parts;
+        let GateParts {
+            info,
+            table,
+            policy,
+            store,
+            audit,
+            clock,
+            authenticator,
+            settings,
+            announce,
+        } = parts;
         let leases = Leases::new(Arc::clone(&store));
         let states = codec(audit.key());
         Arc::new(Self {
@@ -131,6 +145,7 @@ impl Gate {
             flood: Flood::default(),
             switches: Switches::new(),
             settings,
+            announce,
             running: TaskTracker::new(),
         })
     }
@@ -174,6 +189,27 @@ impl Gate {
 
     pub(crate) fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// The store, for what is none of a call's business.
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Whether calls are no longer waited for.
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.running.is_closed()
+    }
+
+    /// The tool of that name.
+    pub(crate) fn served(&self, tool: &str) -> Option<Arc<Served>> {
+        self.table.tool(tool).map(Arc::clone)
     }
 
     /// What in the policies is no fault but surely not meant.

@@ -19,6 +19,7 @@ use super::table::Served;
 use crate::approval::Party;
 use crate::audit::Executed;
 use crate::canon::Digest;
+use crate::guard;
 use crate::identity::Principal;
 use crate::store::{KeyRecord, KeyState, NewKey};
 use crate::tool::Output;
@@ -137,6 +138,21 @@ pub(super) fn met(principal: &Principal, key: NewKey, found: KeyRecord) -> Resul
                 Err(carried_out("this very call was carried out before; its answer is not known"))
             }
         },
+    }
+}
+
+/// What was kept may be the answer of an older release of the tool, made to another promise. It has to keep the one that
+/// clients are told now, like any answer.
+pub(super) fn still_fits(tool: &Served, kept: Output) -> Result<Output, Refusal> {
+    match guard::check(tool.spec, tool.output.as_ref(), kept) {
+        Ok(checked) => Ok(checked.output),
+        Err(cause) => Err(Refusal::new(
+            Code::IdempotencyConflict,
+            "this very call was carried out by an older version of the tool, and its answer does not fit this one",
+        )
+        .executed(Executed::Yes)
+        .remedy("do not call again; look at what was done")
+        .internal(cause)),
     }
 }
 

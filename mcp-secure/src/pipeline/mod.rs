@@ -15,6 +15,8 @@ mod brake;
 #[cfg(feature = "server")]
 mod call;
 #[cfg(feature = "server")]
+mod cause;
+#[cfg(feature = "server")]
 mod commit;
 #[cfg(feature = "server")]
 mod decide;
@@ -28,6 +30,8 @@ mod gate;
 mod idempotency;
 #[cfg(feature = "server")]
 mod limits;
+#[cfg(feature = "server")]
+mod look;
 #[cfg(feature = "server")]
 mod mask;
 #[cfg(feature = "server")]
@@ -82,6 +86,8 @@ pub(crate) use gate::{Account, Gate, GateParts, ServerInfo};
 #[cfg(feature = "server")]
 pub(crate) use limits::account;
 #[cfg(feature = "server")]
+pub(crate) use look::{Look, Page, RequestAt};
+#[cfg(feature = "server")]
 pub use refusal::Code;
 #[cfg(feature = "server")]
 pub(crate) use refusal::{Refusal, Standing};
@@ -107,14 +113,13 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 #[cfg(feature = "server")]
-use tokio::sync::OwnedSemaphorePermit;
-
-#[cfg(feature = "server")]
 use approve::Approved;
 #[cfg(feature = "server")]
 use commit::Ready;
 #[cfg(feature = "server")]
 use idempotency::Repeat;
+#[cfg(feature = "server")]
+use limits::Slot;
 #[cfg(feature = "server")]
 use record::Trail;
 
@@ -132,7 +137,7 @@ enum Passed {
     /// It was carried out before, with this answer.
     Repeated(Output),
     /// It may run.
-    Cleared(Approved, OwnedSemaphorePermit),
+    Cleared(Approved, Slot),
 }
 
 #[cfg(feature = "server")]
@@ -156,7 +161,7 @@ impl Gate {
                 Repeat::Of(output) => return Ok(Passed::Repeated(output)),
                 Repeat::No(key) => key,
             };
-            let slot = Self::slot(&tool)?;
+            let slot = Self::slot(&tool, &permitted.caller.principal)?;
             self.switched_on(&tool, &permitted.caller.principal)?;
             if permitted.dry_run {
                 let preview = Box::pin(self.dry_run(&tool, &permitted)).await?;
@@ -175,7 +180,7 @@ impl Gate {
         let passed = AssertUnwindSafe(gates).catch_unwind().await;
         let (approved, slot) = match passed.unwrap_or_else(|_| Err(Refusal::broken())) {
             Ok(Passed::Cleared(approved, slot)) => (approved, slot),
-            Ok(Passed::Repeated(output)) => return self.replay(trail, output),
+            Ok(Passed::Repeated(output)) => return self.replay(&tool, trail, output),
             Ok(Passed::Asked(preview)) => return self.previewed(&tool, trail, preview),
             Err(refusal) => return self.refuse(trail, refusal),
         };

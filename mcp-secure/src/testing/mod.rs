@@ -94,6 +94,8 @@ impl LocalServer {
         let options = Options { durability, ..Options::default() };
         let gate = server.open_gate(&data, None, Arc::new(nobody), clock.clone(), options).await?;
         gate.keep_up();
+        #[cfg(feature = "webhooks")]
+        server.announce(&gate)?;
         if let Some(refresh) = server.vouches(&data, &people) {
             gate.run_approved(refresh);
         }
@@ -114,6 +116,12 @@ impl LocalServer {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What this crate's own tests drive in other ways.
+    #[cfg(test)]
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     /// The folder with the record and the store.
