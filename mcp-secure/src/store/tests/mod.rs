@@ -32,6 +32,7 @@ macro_rules! cases {
 mod approvals;
 mod faults;
 mod keys;
+mod model;
 #[cfg(feature = "postgres")]
 mod outages;
 mod rollbacks;
