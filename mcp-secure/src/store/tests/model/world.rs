@@ -195,7 +195,7 @@ impl Slot {
                 });
             }
             StateKind::Done | StateKind::Denied => key.state_at = state_at,
-            StateKind::Expired => key.expires = expires,
+            StateKind::Expired => key.expires = if forgotten { STILL } else { expires },
             StateKind::Failed | StateKind::Withdrawn | StateKind::Void => {}
         }
         if kind != StateKind::Pending {
