@@ -16,6 +16,10 @@
 // Declarations alone are never run, so what runs them looks unused then.
 #![cfg_attr(not(feature = "server"), allow(dead_code))]
 
+// What the macros write names this crate from outside.
+#[cfg(all(test, feature = "server"))]
+extern crate self as mcp_secure;
+
 #[cfg(feature = "server")]
 pub mod approval;
 #[cfg(feature = "server")]
@@ -28,6 +32,8 @@ pub mod clock;
 pub mod context;
 pub mod guard;
 pub mod identity;
+#[cfg(feature = "server")]
+pub mod inbox;
 #[cfg(feature = "server")]
 pub mod limit;
 pub mod manifest;
@@ -43,6 +49,8 @@ pub mod store;
 #[cfg(feature = "server")]
 pub mod testing;
 pub mod tool;
+#[cfg(feature = "webhook-verify")]
+pub mod webhook;
 
 #[doc(hidden)]
 #[path = "private.rs"]

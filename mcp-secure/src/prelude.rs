@@ -7,6 +7,8 @@ pub use crate::identity::Principal;
 #[cfg(feature = "server")]
 pub use crate::identity::{People, Person};
 #[cfg(feature = "server")]
+pub use crate::inbox::Inbox;
+#[cfg(feature = "server")]
 pub use crate::policy::Policies;
 pub use crate::resource::{Attributes, Resource, ResourceId};
 #[cfg(feature = "server")]

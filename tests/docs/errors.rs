@@ -69,12 +69,13 @@ fn messages() -> BTreeMap<String, String> {
 fn section(entry: &Diagnostic, message: Option<&String>) -> String {
     let Diagnostic { code, title, why, fix, bad, good, .. } = entry;
     let mut text = format!("## {code}: {title} {{#{code}}}\n\n{why}\n\n");
-    match (entry.reporter, message) {
-        (Reporter::StartUp, _) => text.push_str(
+    if let Some(message) = message {
+        write!(text, "```text\n{message}\n```\n\n").unwrap();
+    }
+    if entry.reporter == Reporter::StartUp {
+        text.push_str(
             "The server finds it before it serves anything, and so does its `check` command.\n\n",
-        ),
-        (_, Some(message)) => write!(text, "```text\n{message}\n```\n\n").unwrap(),
-        (_, None) => {}
+        );
     }
     // The parts of a house rules file are no Rust.
     let language = if bad.starts_with('[') { "toml" } else { "rust,ignore" };

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_secure::catalog::StartFault;
+use mcp_secure::clock::Clock;
 use mcp_secure::identity::{People, Person};
 use mcp_secure::prelude::*;
 use mcp_secure::server::ServerBuilder;
@@ -267,10 +268,18 @@ impl Fixture {
     pub(crate) async fn built(
         finish: impl FnOnce(ServerBuilder<Bank>) -> ServerBuilder<Bank>,
     ) -> Result<Self, Vec<StartFault>> {
+        Self::at(Clock::system(), finish).await
+    }
+
+    /// The same by a clock of the test's own.
+    pub(crate) async fn at(
+        clock: Clock,
+        finish: impl FnOnce(ServerBuilder<Bank>) -> ServerBuilder<Bank>,
+    ) -> Result<Self, Vec<StartFault>> {
         let (effects, weather) = (Effects::default(), Weather::default());
         let folder = tempfile::tempdir().unwrap();
         let server = finish(empty(&effects, &weather));
-        let server = LocalServer::open(server, folder.path()).await?;
+        let server = LocalServer::open_with(server, folder.path(), clock, true).await?;
         Ok(Self { effects, weather, server, folder })
     }
 

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mcp_secure::approval::{StateKind, Verdict};
+use mcp_secure::prelude::*;
 use mcp_secure::testing::LocalReply;
 use serde_json::{Value, json};
 
-use crate::app::{Fixture, payment};
+use crate::app::{Fixture, Mischief, Weather, payment};
 
 fn note() -> Value {
     json!({"account": "acc_1", "text": "a note"})
@@ -79,6 +80,46 @@ async fn nothing_is_done_asked_decided_or_shown_while_the_record_cannot_be_writt
     assert!(records.iter().any(|r| r["event"] == "audit_recovered"), "{records:#?}");
 }
 
+/// Looks at an account and comes to grief.
+#[tool(risk = "low", permission = "account.read", read_only, timeout = "200ms")]
+async fn look_badly(_weather: &Weather, how: Mischief) -> Result<Content, ToolError> {
+    match how {
+        Mischief::Panic => panic!("hunter2 in a panic"),
+        Mischief::Internal => Err(ToolError::internal("hunter2 at /var/lib/bank.db")),
+        Mischief::Vouched => Err(ToolError::public("no such page").no_effect()),
+        Mischief::TooSlow => {
+            std::future::pending::<()>().await;
+            Ok(Content::default())
+        }
+        Mischief::TooLarge => Ok(Content::text("seen")),
+    }
+}
+
+#[tokio::test]
+async fn a_read_whose_record_cannot_be_written_says_of_itself_what_is_true() {
+    let policies = r#"permit (principal in Role::"clerk", action, resource);"#;
+    let tools = tools![look_badly, crate::app::write_note];
+    let built = Fixture::built(|builder| {
+        builder.tools(tools).policies(Policies::from_str("bank", policies))
+    });
+    let bank = built.await.unwrap();
+    lose_the_record(&bank);
+    // The first write that fails says so to all that follow.
+    refused(&bank.call("alice", "write_note", note()).await, &json!(false));
+    for (how, executed) in [
+        ("vouched", json!(false)),
+        ("internal", json!("unknown")),
+        ("panic", json!("unknown")),
+        ("too_slow", json!("unknown")),
+        ("too_large", json!(true)),
+    ] {
+        let answer = bank.call("alice", "look_badly", json!({"how": how})).await;
+        refused(&answer, &executed);
+        let said = answer.structured.to_string();
+        assert!(!said.contains("no such page") && !said.contains("seen"), "{answer:#?}");
+    }
+}
+
 #[tokio::test]
 async fn an_effect_whose_outcome_cannot_be_recorded_is_told_as_such_and_recorded_later() {
     let bank = Fixture::new().await;
@@ -118,7 +159,11 @@ async fn nothing_runs_while_the_store_cannot_write() {
     store.busy_timeout(Duration::from_secs(5)).unwrap();
     store.execute_batch("ALTER TABLE runs RENAME TO lost").unwrap();
     for (tool, arguments) in [("write_note", note()), ("pay", payment())] {
-        refused(&bank.call("alice", tool, arguments).await, &json!(false));
+        let answer = bank.call("alice", tool, arguments).await;
+        refused(&answer, &json!(false));
+        // Which may as well be a database elsewhere.
+        let remedy = answer.structured["remedy"].as_str().unwrap();
+        assert!(remedy.contains("the server's store"), "{tool}: {remedy}");
     }
     assert!(bank.effects.all().is_empty());
     // A read-only call needs no row.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use mcp_secure::approval::Verdict;
+use mcp_secure::clock::{Clock, Timestamp};
 use mcp_secure::limit::Quota;
 use mcp_secure::pipeline::Settings;
 use mcp_secure::prelude::*;
-use mcp_secure::testing::LocalServer;
+use mcp_secure::testing::{LocalReply, LocalServer};
 use serde_json::json;
 
 use crate::app::{Effects, Fixture, Weather, empty};
@@ -33,6 +34,20 @@ async fn send_mail(effects: &Effects) -> Content {
 #[tool(risk = "medium", permission = "mail.send", destructive = false, rate_limit = ["2/min per tenant", "100/min per tool"])]
 async fn send_letter(effects: &Effects) -> Content {
     effects.happened("posted");
+    Content::text("sent")
+}
+
+/// Sends a card; few for each, and few at a time for all.
+#[tool(risk = "medium", permission = "mail.send", destructive = false, rate_limit = ["3/day per user", "1/min per tenant"])]
+async fn send_card(effects: &Effects) -> Content {
+    effects.happened("card sent");
+    Content::text("sent")
+}
+
+/// Sends a leaflet; many for each, and few at a time for all.
+#[tool(risk = "medium", permission = "mail.send", destructive = false, rate_limit = ["200/day per user", "1/min per tenant"])]
+async fn send_leaflet(effects: &Effects) -> Content {
+    effects.happened("leaflet sent");
     Content::text("sent")
 }
 
@@ -65,6 +80,26 @@ async fn send_to_all(effects: &Effects) -> Content {
 #[dry_run]
 async fn look_at_readers(_weather: &Weather) -> Content {
     Content::text("7 readers")
+}
+
+/// Prints until the weather is calm, on four printers.
+#[tool(risk = "medium", permission = "mail.send", destructive = false, max_concurrent = 4)]
+async fn print(effects: &Effects, weather: &Weather) -> Content {
+    effects.happened("printing");
+    while !weather.calm.load(std::sync::atomic::Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Content::text("printed")
+}
+
+/// Watches until the weather is calm, at one of three windows.
+#[tool(risk = "low", permission = "mail.send", read_only, max_concurrent = 3)]
+async fn watch(weather: &Weather) -> Content {
+    weather.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    while !weather.calm.load(std::sync::atomic::Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Content::text("seen")
 }
 
 /// Looks.
@@ -116,6 +151,103 @@ async fn a_tenants_limit_is_the_tenants_and_all_limits_hold() {
     assert!(bank.call("bob", "send_letter", json!({})).await.ok);
     assert_eq!(bank.call("alice", "send_letter", json!({})).await.code(), Some("rate_limited"));
     assert!(bank.call("dave", "send_letter", json!({})).await.ok);
+}
+
+#[tokio::test]
+async fn what_one_limit_refuses_uses_nothing_of_another_up() {
+    let clock = Clock::fixed(Timestamp::from_millis(1_790_000_000_000));
+    let policies =
+        r#"permit (principal in Role::"clerk", action in Action::"mail.send", resource);"#;
+    let tools = tools![send_card, send_leaflet];
+    let built = Fixture::at(clock.clone(), |builder| {
+        builder.tools(tools).policies(Policies::from_str("bank", policies))
+    });
+    let bank = built.await.unwrap();
+    for (tool, polls) in [("send_card", 10), ("send_leaflet", 250)] {
+        assert!(bank.call("bob", tool, json!({})).await.ok);
+        // The minute's one is bob's. However often alice looks, her day is not used up by it.
+        for _ in 0..polls {
+            let refused = bank.call("alice", tool, json!({})).await;
+            assert_eq!(refused.code(), Some("rate_limited"), "{tool}: {refused:?}");
+            let reason = refused.structured["reason"].as_str().unwrap();
+            assert!(reason.contains("your organisation"), "{tool}: {reason}");
+            let wait = refused.structured["retry_after_ms"].as_u64().unwrap();
+            assert!((1..=60_000).contains(&wait), "{tool}: {wait}");
+        }
+        for _ in 0..3 {
+            clock.advance_millis(60_001);
+            let sent = bank.call("alice", tool, json!({})).await;
+            assert!(sent.ok, "{tool}: {sent:?}");
+        }
+    }
+    assert_eq!(bank.effects.all().len(), 8);
+    // And the other way round: alice's day is over, and what she tries takes no minute from bob.
+    clock.advance_millis(60_001);
+    for _ in 0..10 {
+        let refused = bank.call("alice", "send_card", json!({})).await;
+        assert_eq!(refused.code(), Some("rate_limited"), "{refused:?}");
+    }
+    assert!(bank.call("bob", "send_card", json!({})).await.ok);
+}
+
+/// A call that runs until the weather is calm, once it has begun.
+async fn begun(
+    bank: &Fixture,
+    who: &str,
+    tool: &'static str,
+    begun: impl Fn() -> usize,
+) -> tokio::task::JoinHandle<LocalReply> {
+    let (client, before) = (bank.client(who), begun());
+    let call = tokio::spawn(async move { client.call(tool, json!({})).await });
+    while begun() == before {
+        assert!(!call.is_finished(), "{who}: {:#?}", call.await);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    call
+}
+
+#[tokio::test]
+async fn one_account_holds_at_most_half_of_what_a_tool_may_run_at_once() {
+    let built = Fixture::built(|builder| {
+        builder.tools(tools![print, watch]).policies(Policies::from_str(
+            "bank",
+            r#"permit (principal in Role::"clerk", action in Action::"mail.send", resource);"#,
+        ))
+    });
+    let bank = built.await.unwrap();
+    let printing = || bank.effects.all().len();
+    let watching = || bank.weather.reads.load(std::sync::atomic::Ordering::Relaxed);
+    let mut calls = Vec::new();
+    for who in ["alice", "alice", "bob"] {
+        calls.push(begun(&bank, who, "print", printing).await);
+    }
+    // Half of three is one.
+    for who in ["alice", "bob"] {
+        calls.push(begun(&bank, who, "watch", watching).await);
+    }
+    for tool in ["print", "watch"] {
+        let refused = bank.call("alice", tool, json!({})).await;
+        assert_eq!(refused.code(), Some("rate_limited"), "{tool}: {refused:#?}");
+        assert_eq!(refused.structured["executed"], json!(false));
+        assert!(refused.structured["retry_after_ms"].as_u64() > Some(0), "{refused:#?}");
+        let reason = refused.structured["reason"].as_str().unwrap();
+        assert!(reason.contains("of yours"), "{tool}: {reason}");
+    }
+    // An account is one of a tenant, and the others fill what is left and no more.
+    calls.push(begun(&bank, "dave", "print", printing).await);
+    calls.push(begun(&bank, "dave", "watch", watching).await);
+    for tool in ["print", "watch"] {
+        let refused = bank.call("bob", tool, json!({})).await;
+        assert_eq!(refused.code(), Some("rate_limited"), "{tool}: {refused:#?}");
+    }
+    bank.weather.calm.store(true, std::sync::atomic::Ordering::Relaxed);
+    for call in calls {
+        assert!(call.await.unwrap().ok);
+    }
+    // What has ended is free again.
+    for tool in ["print", "print", "print", "watch", "watch"] {
+        assert!(bank.call("alice", tool, json!({})).await.ok);
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! What the record holds, what answers say, and what neither ever shows.
 
+use mcp_secure::approval::Verdict;
+use mcp_secure::prelude::*;
 use serde_json::{Value, json};
 
-use crate::app::{Fixture, payment};
-use mcp_secure::approval::Verdict;
+use crate::app::{Effects, Fixture, payment};
 
 fn of<'a>(records: &'a [Value], request_id: &Value) -> Vec<&'a Value> {
     records.iter().filter(|record| &record["request_id"] == request_id).collect()
@@ -135,6 +136,47 @@ async fn no_secret_of_arguments_errors_or_panics_reaches_the_client_and_no_argum
         assert!(!answer.structured.to_string().contains("hunter2"), "{how}: {answer:#?}");
         assert!(!answer.structured.to_string().contains("/var/lib"), "{how}: {answer:#?}");
     }
+}
+
+/// Fails, and repeats what it was told in the cause.
+#[tool(risk = "medium", permission = "note.write", destructive = false)]
+async fn blurt(
+    _effects: &Effects,
+    #[arg(sensitive, max_len = 40)] pin: String,
+    #[arg(max_len = 40)] words: Vec<String>,
+    number: u32,
+    #[arg(default = false)] at_length: bool,
+) -> Result<Content, ToolError> {
+    let cause = format!("account {number} refused {pin}: \u{202e}{words:?}\u{1b}[2J\nat line 7");
+    let long = if at_length { "é".repeat(1_991) + &pin + &"x".repeat(100_000) } else { cause };
+    Err(ToolError::public("it failed").because(long))
+}
+
+#[tokio::test]
+async fn the_cause_of_an_error_is_kept_short_and_plain_and_without_what_the_record_hides() {
+    let policies = r#"permit (principal in Role::"clerk", action, resource);"#;
+    let built = Fixture::built(|builder| {
+        builder.tools(tools![blurt]).policies(Policies::from_str("bank", policies))
+    });
+    let bank = built.await.unwrap();
+    let mut arguments = json!({"pin": "hunter2-pin", "words": ["hunter2", "no"], "number": 4711});
+    for at_length in [false, true] {
+        arguments["at_length"] = at_length.into();
+        let answer = bank.call("alice", "blurt", arguments.clone()).await;
+        assert_eq!(answer.code(), Some("tool_failed"), "{answer:#?}");
+    }
+    let records = bank.records().await;
+    let causes: Vec<&str> = records
+        .iter()
+        .filter(|record| record["event"] == "outcome")
+        .map(|record| record["outcome"]["error"].as_str().unwrap())
+        .collect();
+    let [short, long] = causes.as_slice() else { panic!("{causes:?}") };
+    // The number is open to the record, and a text of two characters says nothing.
+    assert_eq!(*short, "account 4711 refused [masked]: [\"[masked]\", \"no\"][2J\nat line 7");
+    assert_eq!(long.chars().count(), 2_000);
+    assert!(long.ends_with("é[masked]\u{2026}"), "{long}");
+    assert!(!bank.everything_written().await.contains("hunter2"));
 }
 
 #[tokio::test]

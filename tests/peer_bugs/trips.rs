@@ -9,10 +9,11 @@ use mcp_secure::clock::{Clock, Timestamp};
 use mcp_secure::prelude::*;
 use mcp_secure::store::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, Rate, Renewed, Requested, Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult,
-    Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope,
+    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
+    RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope,
+    Ticket, TicketKind, Wanted,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{Effects, Fixture, Weather};
 
@@ -39,6 +40,7 @@ impl Store for Counting {
         request_approval(new: NewApproval) -> Requested;
         approval_for(effect: &Digest) -> Option<Approval>;
         approval(id: &ApprovalId) -> Option<Approval>;
+        answer(id: &ApprovalId) -> Option<Value>;
         approvals(filter: ApprovalFilter, limit: u32) -> Vec<Approval>;
         decide(id: &ApprovalId, digest: Digest, vote: Vote) -> Decided;
         withdraw(id: &ApprovalId, by: Party) -> Moved;
@@ -52,8 +54,20 @@ impl Store for Counting {
         run(id: &RunId) -> Option<RunRecord>;
         runs(filter: RunFilter, limit: u32) -> Vec<RunRecord>;
         resolve_run(id: &RunId, found: Resolution, by: Party) -> Resolved;
-        lease(bucket: &Digest, rate: Rate, want: u32) -> Leased;
+        lease(wanted: Vec<Wanted>) -> Vec<Leased>;
         switch(scope: SwitchScope, off: bool, by: &str, reason: Option<&str>) -> bool;
+        put_ticket(digest: Digest, new: NewTicket) -> ();
+        ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
+        take_ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
+        renew_ticket(kind: TicketKind, digest: &Digest, in_ms: u64) -> bool;
+    }
+
+    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.due_notices(limit, hold_ms)
+    }
+
+    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
+        self.store.settle_notice(number, end)
     }
 
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
@@ -66,6 +80,10 @@ impl Store for Counting {
 
     fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
         self.store.told(runs, approvals)
+    }
+
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.notices(of)
     }
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {

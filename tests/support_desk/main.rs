@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod announcements;
 mod approvals;
 mod cli;
 mod clients;

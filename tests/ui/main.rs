@@ -4,6 +4,7 @@ mod accepted;
 mod codes;
 mod crates;
 mod refused;
+mod start_up;
 
 use std::fs;
 use std::path::{Path, PathBuf};

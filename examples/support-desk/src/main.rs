@@ -12,12 +12,24 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    Server::builder(|boot| App::open(boot.data_dir()))
+    let server = Server::builder(|boot| App::open(boot.data_dir()))
         .info("support-desk", env!("CARGO_PKG_VERSION"))
         .owner("support-platform")
         .people(people())
         .tools(served())
-        .policies(Policies::from_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/policies")))
-        .cli()
-        .await
+        .policies(Policies::from_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/policies")));
+    #[cfg(feature = "webhooks")]
+    let server = server.webhooks(webhooks());
+    server.cli().await
+}
+
+/// Who is told of requests for approval, as the environment says. A secret on the command line could be read by everybody.
+#[cfg(feature = "webhooks")]
+fn webhooks() -> mcp_secure::webhook::Webhooks {
+    use mcp_secure::webhook::{Target, Webhooks};
+
+    let Ok(url) = std::env::var("MCP_SECURE_WEBHOOK_URL") else { return Webhooks::new() };
+    let secret = std::env::var("MCP_SECURE_WEBHOOK_SECRET").unwrap_or_default();
+    // A receiver on this machine may do without TLS; any other has it.
+    Webhooks::new().to(Target::new("environment", url).secret(secret).allow_http_on_loopback())
 }

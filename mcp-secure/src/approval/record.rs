@@ -132,6 +132,8 @@ pub struct NewApproval {
     pub arguments: Value,
     /// The very arguments, which policies judge and no list shows.
     pub exact: Value,
+    /// The client's name for the call (`idempotency_key`), so that whoever runs it runs it under that name.
+    pub client_key: Option<String>,
     /// What the dry run showed, where the tool has one.
     pub preview: Option<Value>,
     /// The tool's risk, in the attribute's word.
@@ -174,6 +176,9 @@ pub struct Approval {
     /// The very arguments. Never shown.
     #[serde(skip)]
     pub exact: Value,
+    /// The client's name for the call. Never shown.
+    #[serde(skip)]
+    pub client_key: Option<String>,
     /// What the dry run showed.
     pub preview: Option<Value>,
     /// The tool's risk.

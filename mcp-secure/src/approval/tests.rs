@@ -170,6 +170,7 @@ fn asked(quorum: u32) -> Approval {
         resource: Value::Null,
         arguments: json!({}),
         exact: json!({}),
+        client_key: None,
         preview: None,
         risk: "high".to_owned(),
         asked_by: "declaration".to_owned(),

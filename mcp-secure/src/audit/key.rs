@@ -127,6 +127,16 @@ impl AuditKey {
         Some(Digest::from_bytes(mac.finalize().into_bytes().into()))
     }
 
+    /// A key for `purpose` and nothing else, from which this one can not be found.
+    #[must_use]
+    pub(crate) fn derived(&self, purpose: &str) -> Option<[u8; 32]> {
+        let mut mac = self.mac.clone()?;
+        mac.update(b"mcp-secure derived key v1");
+        mac.update(&(purpose.len() as u64).to_be_bytes());
+        mac.update(purpose.as_bytes());
+        Some(mac.finalize().into_bytes().into())
+    }
+
     /// What a record shows in place of a value from a tiny domain.
     #[must_use]
     pub fn omitted() -> Value {

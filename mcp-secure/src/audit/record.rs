@@ -41,6 +41,12 @@ pub enum Event {
     Resolution,
     /// What a restart found: runs of a process that ended in the middle.
     Recovery,
+    /// Others were to be told of a request, and one of them never was.
+    Announcement,
+    /// Somebody signs in to the inbox, or is handed a link to do so.
+    SignIn,
+    /// Somebody signs out.
+    SignOut,
 }
 
 impl Event {
@@ -63,6 +69,9 @@ impl Event {
             Self::Decision => "decision",
             Self::Resolution => "resolution",
             Self::Recovery => "recovery",
+            Self::Announcement => "announcement",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mcp_secure_rules::Code;
 use serde_json::{Map, Value};
 
 use super::fault::StartFault;
@@ -157,13 +158,11 @@ fn duplicates<S: State>(entries: &[Entry<S>]) -> Vec<StartFault> {
             Kind::Tool | Kind::Prompt => None,
         };
         if let Some((first, what)) = by_name.map(|first| (first, "name")).or(by_uri) {
-            faults.push(StartFault::tool(
-                spec.name,
-                format!(
-                    "its {what} is declared twice, at {}:{} and {}:{}; rename one, as with `name = \"..\"`",
-                    first.source.file, first.source.line, spec.source.file, spec.source.line
-                ),
-            ));
+            let why = format!(
+                "its {what} is declared twice, at {}:{} and {}:{}; rename one, as with `name = \"..\"`",
+                first.source.file, first.source.line, spec.source.file, spec.source.line
+            );
+            faults.push(StartFault::tool(spec.name, why).code(Code::NAME_TAKEN.as_str()));
         }
     }
     faults

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::audit::Record;
 use crate::catalog::StartFault;
 use crate::identity::{DataDir, Directory, LocalIssuer};
+use crate::inbox::{Base, Inbox, SignIn};
 use crate::manifest::Manifest;
 use crate::pipeline::{Brake, ServerInfo};
 use crate::server::{HttpSettings, Opened};
@@ -22,6 +23,22 @@ pub(crate) enum Opening {
     Http,
     /// Deciding on the command line; nothing is served.
     Desk,
+}
+
+/// What an inbox is made of.
+pub(crate) struct InboxParts {
+    pub(crate) sign_in: SignIn,
+    pub(crate) base: Base,
+    pub(crate) settings: Inbox,
+}
+
+/// Why there is no inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoInbox {
+    /// It was switched off.
+    Off,
+    /// It can not be served as things are set.
+    Because(String),
 }
 
 /// What a check without faults tells.
@@ -50,6 +67,17 @@ pub(crate) trait App: Send + Sync {
 
     /// How it serves over HTTP on this address.
     fn http(&self, addr: SocketAddr) -> HttpSettings;
+
+    /// The inbox on this address, or why there is none. `named` is where an operator says that people find it.
+    fn inbox(
+        &self,
+        data: &DataDir,
+        addr: SocketAddr,
+        named: Option<Base>,
+    ) -> Result<InboxParts, NoInbox>;
+
+    /// Where the application says that people find its inbox.
+    fn inbox_base(&self) -> Option<Base>;
 
     /// Where the audit record lies.
     fn audit_folder(&self, data: &DataDir) -> PathBuf {

@@ -7,11 +7,20 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::span;
+use crate::inbox::Base;
 use crate::store::SwitchScope;
+
+/// Below the help.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it was done
+  1  it was refused, or it failed
+  2  it was called wrongly, and nothing was done
+  3  it was done, and could not be recorded";
 
 /// An MCP server whose tools carry their policy.
 #[derive(Debug, Parser)]
-#[command(disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -85,7 +94,7 @@ pub(super) enum Command {
 impl Command {
     /// What the bare program does.
     pub(super) fn serve_on_this_machine() -> Self {
-        Self::Serve(Serve { stdio: false, http: None, person: None })
+        Self::Serve(Serve { stdio: false, http: None, person: None, inbox_url: None })
     }
 }
 
@@ -100,6 +109,9 @@ pub(super) struct Serve {
     /// The person at the other end of standard input, in a sandbox.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "http")]
     pub(super) person: Option<String>,
+    /// Where people decide, as clients are told: the address that `/inbox` comes after, as `https://desk.example.com`.
+    #[arg(long, env = "MCP_SECURE_INBOX_URL", value_name = "URL", value_parser = Base::parse)]
+    pub(super) inbox_url: Option<Base>,
 }
 
 #[derive(Debug, Args)]

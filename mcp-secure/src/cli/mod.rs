@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
-pub(crate) use app::{App, CheckReport, Opening};
+pub(crate) use app::{App, CheckReport, InboxParts, NoInbox, Opening};
 use args::{Cli, Command};
 pub(crate) use escape::is_unsafe;
 use output::Output;

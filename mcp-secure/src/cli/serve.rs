@@ -1,14 +1,16 @@
 //! Serving, until standard input closes or somebody says stop.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::args::Serve;
 use super::output::Output;
-use super::{Context, Failure, Opening};
-use crate::identity::DataDir;
-use crate::server::{HttpServer, Stdio};
+use super::{Context, Failure, InboxParts, NoInbox, Opening};
+use crate::identity::{DataDir, INBOX_CLIENT};
+use crate::inbox::{Base, SignIn, Site, mint_link};
+use crate::server::{HttpServer, Opened, Stdio};
 
 /// Where the bare program serves.
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -21,17 +23,14 @@ pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     }
     let stop = stop_on_signal();
     if args.stdio {
-        stdio(context, args.person, stop).await
+        stdio(context, args, stop).await
     } else {
-        http(context, args.http.unwrap_or(HERE), stop).await
+        http(context, args.http.unwrap_or(HERE), args.inbox_url, stop).await
     }
 }
 
-async fn stdio(
-    context: &Context,
-    person: Option<String>,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
+async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Result<(), Failure> {
+    let Serve { person, inbox_url, .. } = args;
     let streams = Stdio::take().map_err(Failure::because)?;
     let data = context.data_or_new()?;
     let opened = context
@@ -39,6 +38,9 @@ async fn stdio(
         .open(data, Opening::Stdio { person }, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
+    if let Some(base) = inbox_url.or_else(|| context.app.inbox_base()) {
+        opened.set_inbox_url(base.origin());
+    }
     let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
     let code = match served {
@@ -52,7 +54,12 @@ async fn stdio(
     std::process::exit(code)
 }
 
-async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> Result<(), Failure> {
+async fn http(
+    context: &Context,
+    addr: SocketAddr,
+    inbox_url: Option<Base>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let data = context.data_or_new()?;
     // The address first: a second server on one folder should fail before it has written anything.
     let server = HttpServer::bind(context.app.http(addr)).await.map_err(Failure::because)?;
@@ -61,15 +68,58 @@ async fn http(context: &Context, addr: SocketAddr, stop: CancellationToken) -> R
         .open(data.clone(), Opening::Http, context.store.clone())
         .await
         .map_err(|faults| Failure::all(&faults))?;
-    Output::note(&banner(context, &data, server.addr()));
-    server.run(opened.face(), stop).await;
+    let mut lines = banner(context, &data, server.addr());
+    let site = inbox(context, &data, &server, &opened, inbox_url, &mut lines).await;
+    lines.push("  Ctrl-C stops it".to_owned());
+    Output::note(&lines.join("\n"));
+    server.run(opened.face(), site, stop).await;
     opened.close().await;
     Output::note("stopped");
     Ok(())
 }
 
+/// The inbox, and what the banner says of it.
+async fn inbox(
+    context: &Context,
+    data: &DataDir,
+    server: &HttpServer,
+    opened: &Arc<dyn Opened>,
+    named: Option<Base>,
+    lines: &mut Vec<String>,
+) -> Option<Arc<Site>> {
+    let InboxParts { sign_in, base, settings } =
+        match context.app.inbox(data, server.inbox_addr(), named) {
+            Ok(parts) => parts,
+            Err(NoInbox::Off) => return None,
+            Err(NoInbox::Because(why)) => {
+                tracing::warn!("the inbox is not served: {why}");
+                lines.push(format!("  no inbox   {why}"));
+                return None;
+            }
+        };
+    opened.set_inbox_url(base.origin());
+    lines.push(format!("  inbox      {}", base.front()));
+    if let SignIn::Links { people, sandbox } = &sign_in {
+        // Somebody who could decide, so that a newcomer sees the whole way.
+        let decides = people.names().find(|name| {
+            let who = people.assert(name, INBOX_CLIENT, *sandbox);
+            who.is_ok_and(|who| who.person.is_some() && !opened.decidable(&who).is_empty())
+        });
+        if let Some(name) = decides {
+            match mint_link(&**opened, (people, *sandbox), &settings, name).await {
+                Ok(path) => {
+                    lines.push(format!("  sign in    {}{path} (as {name}, once)", base.origin()));
+                }
+                Err(error) => tracing::warn!(%error, "no link for the inbox"),
+            }
+        }
+        lines.push(format!("  a new link {}", context.hint("inbox link --as NAME")));
+    }
+    Some(Site::new(Arc::clone(opened), sign_in, base, settings))
+}
+
 /// What a newcomer can do next, in commands that can be copied.
-fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> String {
+fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> Vec<String> {
     let info = context.app.info();
     let endpoint = format!("http://{addr}/mcp");
     let mut lines = vec![
@@ -85,8 +135,7 @@ fn banner(context: &Context, data: &DataDir, addr: SocketAddr) -> String {
         lines.push(format!("  approvals  {}", context.hint("approvals list --as NAME")));
     }
     lines.push(format!("  the record {}", context.hint("audit tail")));
-    lines.push("  Ctrl-C stops it".to_owned());
-    lines.join("\n")
+    lines
 }
 
 /// A request that needs no client: the 2026-07-28 protocol is one request, one answer.

@@ -60,6 +60,19 @@ impl App for Desk {
         &self.people
     }
 
+    fn inbox_base(&self) -> Option<crate::inbox::Base> {
+        None
+    }
+
+    fn inbox(
+        &self,
+        _: &DataDir,
+        _: SocketAddr,
+        _: Option<crate::inbox::Base>,
+    ) -> Result<InboxParts, NoInbox> {
+        Err(NoInbox::Off)
+    }
+
     fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String> {
         LocalIssuer::open(data, "desk").map_err(|error| error.to_string())
     }
@@ -176,6 +189,29 @@ fn b30_a_decision_names_who_decides() {
         panic!()
     };
     assert_eq!(lines, 20);
+}
+
+#[test]
+fn the_help_says_what_each_exit_code_means() {
+    let help = Cli::command().render_help().to_string();
+    let (_, codes) = help.split_once("Exit codes:").expect("the help tells of exit codes");
+    for code in ["0", "1", "2", "3"] {
+        let line = codes.lines().find(|line| line.trim_start().starts_with(code));
+        assert!(line.is_some_and(|line| line.trim().len() > 10), "{code} is not in {codes}");
+    }
+    assert!(codes.contains("could not be recorded"), "{codes}");
+}
+
+#[test]
+fn every_command_is_named_where_the_command_line_is_documented() {
+    let source = include_str!("../server/builder.rs");
+    let (before, _) = source.split_once("pub async fn cli(self)").unwrap();
+    let lines = before.trim_end().lines().rev().take_while(|line| line.trim().starts_with("///"));
+    let comment: String = lines.collect();
+    for command in Cli::command().get_subcommands() {
+        let name = format!("`{}`", command.get_name());
+        assert!(comment.contains(&name), "{name} is not in the comment of `ServerBuilder::cli`");
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ pub(crate) enum GuardFault {
     TooLarge { size: usize, most: u64 },
     #[error("the output breaks its schema at `{path}`: {message}")]
     Schema { path: String, message: String },
+    #[error("the output has no structured content, and the tool has a schema for it")]
+    Unstructured,
     #[error("the output has no canonical form")]
     NotCanonical,
     #[error("the output has two fields that differ in nothing a person can see")]
@@ -35,6 +37,9 @@ pub(crate) fn check(
     schema: Option<&Validator>,
     mut output: Output,
 ) -> Result<Checked, GuardFault> {
+    if schema.is_some() && output.structured.is_none() {
+        return Err(GuardFault::Unstructured);
+    }
     if let Some(value) = &mut output.structured {
         clean(value)?;
         // Whether it fits is much cheaper to tell than where it does not.

@@ -7,7 +7,7 @@ pub(crate) fn public_text(text: &str) -> String {
 }
 
 /// `text` without the characters that a reader does not see and a model does; `None` where there are none.
-pub(super) fn clean_text(text: &str) -> Option<String> {
+pub(crate) fn clean_text(text: &str) -> Option<String> {
     if text.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\n' || b == b'\t') {
         return None;
     }

@@ -26,6 +26,10 @@ mod people;
 mod principal;
 #[cfg(feature = "server")]
 mod private_file;
+#[cfg(feature = "server")]
+mod refresh;
+#[cfg(feature = "server")]
+mod session;
 
 #[cfg(test)]
 #[cfg(feature = "server")]
@@ -54,3 +58,9 @@ pub(crate) use local::system_user_name;
 #[cfg(feature = "server")]
 pub use people::{Directory, People, PeopleError, Person};
 pub use principal::{Method, Principal};
+#[cfg(feature = "server")]
+pub(crate) use refresh::vouched;
+#[cfg(feature = "server")]
+pub use refresh::{Present, Refresh, RefreshError};
+#[cfg(feature = "server")]
+pub(crate) use session::{INBOX_CLIENT, NotSignedIn, Vouching, admitted};

@@ -8,7 +8,7 @@ pub enum Method {
     Bearer,
     /// The operating-system user who started the process, over stdio.
     Local,
-    /// Signed in to the inbox with a browser, at an issuer (OpenID Connect Core 1.0).
+    /// Signed in to the inbox with a browser, at an issuer (`OpenID` Connect Core 1.0).
     Interactive,
     /// A name chosen by the operator in a `sandbox` data folder. Proves nothing, and every record says so.
     Asserted,

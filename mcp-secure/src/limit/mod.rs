@@ -10,7 +10,7 @@ mod leased;
 mod local;
 mod quota;
 
-pub(crate) use crowd::Crowd;
+pub(crate) use crowd::{Crowd, Place};
 pub(crate) use flood::Flood;
 pub(crate) use leased::{Exhausted, Leases};
 pub(crate) use local::Local;

@@ -10,14 +10,17 @@ use futures_util::FutureExt as _;
 use serde_json::Value;
 
 use super::authorise::{Asked, Permitted};
+use super::call::Channel;
 use super::gate::Gate;
+use super::idempotency::{Kept, running};
 use super::record::{Trail, unrecordable};
-use super::refusal::{Code, Refusal};
+use super::refusal::{Code, Refusal, Standing};
+use super::resume::{NOT_KEPT, carried_out, denied, in_doubt};
 use super::table::Served;
 use crate::approval::{
     Approval, ApprovalId, Effect, NewApproval, Party, State, Verdict as Vote, masked,
 };
-use crate::audit::{AuditError, Executed};
+use crate::audit::AuditError;
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::policy::{Act, Requester};
@@ -41,6 +44,7 @@ impl Gate {
         &self,
         tool: &Served,
         permitted: Permitted,
+        resumed: Option<ApprovalId>,
         key: Option<NewKey>,
         trail: &mut Trail,
     ) -> Result<Approved, Refusal> {
@@ -48,7 +52,7 @@ impl Gate {
             return Ok(Approved { permitted, approval: None, key, replay: None });
         };
         // Boxed: the future of every call would make room for it.
-        Box::pin(self.approved(tool, rule, permitted, key, trail)).await
+        Box::pin(self.approved(tool, rule, permitted, resumed, key, trail)).await
     }
 
     async fn approved(
@@ -56,6 +60,7 @@ impl Gate {
         tool: &Served,
         rule: ApprovalSpec,
         permitted: Permitted,
+        resumed: Option<ApprovalId>,
         key: Option<NewKey>,
         trail: &mut Trail,
     ) -> Result<Approved, Refusal> {
@@ -63,12 +68,16 @@ impl Gate {
         let effect = effect(tool, &permitted)?;
         // What stands is looked up first: a predicate that changed its mind does not undo a person's no.
         let found = match self.standing(&effect).await? {
-            Some(found) => {
+            Some(found) if resumed.is_none_or(|id| id == found.id) => {
                 trail.approval(&found);
                 self.picked_up(tool, &permitted, found)?
             }
-            None => PickUp::AskAnew,
+            Some(_) | None => PickUp::AskAnew,
         };
+        // Whoever goes on with a request hears what became of that one; nobody is asked, and nothing runs without it.
+        if let (PickUp::AskAnew, Some(id)) = (&found, resumed) {
+            return Err(self.no_longer(&id, trail).await);
+        }
         match found {
             PickUp::Run(found) => {
                 self.still_as_shown(tool, &permitted, &found, trail).await?;
@@ -109,60 +118,33 @@ impl Gate {
         permitted: &Permitted,
         found: Approval,
     ) -> Result<PickUp, Refusal> {
+        let held = found.is_held_by(&Party::from(&*permitted.caller.principal));
         match &found.state {
             State::Pending => {
-                Err(required(&found, "a person has to approve this call and has not decided yet"))
+                let reason = "a person has to approve this call and has not decided yet";
+                Err(self.required(tool, permitted, &found, Fresh::No, reason))
             }
             State::Approved { .. } => {
-                if !found.is_held_by(&Party::from(&*permitted.caller.principal)) {
-                    return Err(required(
-                        &found,
-                        "this call was asked for through another client, which alone can run it",
-                    ));
+                if !held {
+                    let reason =
+                        "this call was asked for through another client, which alone can run it";
+                    return Err(self.required(tool, permitted, &found, Fresh::No, reason));
                 }
                 if let Some(person) = self.withdrawn_vote(tool, permitted, &found) {
                     return Ok(PickUp::Void(Box::new(found), person));
                 }
                 Ok(PickUp::Run(Box::new(found)))
             }
-            State::Running { .. } => {
-                Err(Refusal::new(Code::InProgress, "this very call is running")
-                    .executed(Executed::Unknown)
-                    .remedy("call again with the same arguments to hear how it ended")
-                    .about(&found))
+            State::Running { .. } => Err(running().about(&found)),
+            State::InDoubt { .. } => Err(in_doubt().about(&found)),
+            State::Denied { reason, .. } => Err(denied(reason.as_deref()).about(&found)),
+            State::Done { .. } if !held => {
+                let elsewhere = "this very call was carried out through another client, which alone gets its answer";
+                Err(carried_out(elsewhere).about(&found))
             }
-            State::InDoubt { .. } => Err(Refusal::new(
-                Code::InDoubt,
-                "this very call began and nobody knows how far it came",
-            )
-            .executed(Executed::Unknown)
-            .remedy("do not try another way; a person has to find out what happened and resolve it")
-            .about(&found)),
-            State::Denied { reason, .. } => {
-                let reason = match reason.as_deref().filter(|r| !r.is_empty()) {
-                    Some(_) => "a person refused this call and left a reason with the request",
-                    None => "a person refused this call",
-                };
-                Err(Refusal::new(Code::ApprovalDenied, reason)
-                    .remedy("do not ask again in other words; talk to the person you work for")
-                    .about(&found))
-            }
-            State::Done { .. } if !found.is_held_by(&Party::from(&*permitted.caller.principal)) => {
-                Err(Refusal::new(
-                    Code::IdempotencyConflict,
-                    "this very call was carried out through another client, which alone gets its answer",
-                )
-                .executed(Executed::Yes)
-                .about(&found))
-            }
-            State::Done { .. } => match found.answer.map(serde_json::from_value::<Output>) {
-                Some(Ok(output)) => Ok(PickUp::Replay(output)),
-                _ => Err(Refusal::new(
-                    Code::IdempotencyConflict,
-                    "this very call was carried out; its answer is no longer kept",
-                )
-                .executed(Executed::Yes)
-                .remedy("do not call again; look at what was done")),
+            State::Done { .. } => match found.answer.and_then(Kept::read) {
+                Some(Kept::Output(output)) => Ok(PickUp::Replay(output)),
+                Some(Kept::Refusal(_)) | None => Err(carried_out(NOT_KEPT)),
             },
             State::Expired { .. }
             | State::Failed { .. }
@@ -222,6 +204,7 @@ impl Gate {
             resource: permitted.resource.clone(),
             arguments: masked(&arguments, &tool.redaction.sensitive()),
             exact: arguments,
+            client_key: permitted.client_key.clone(),
             preview,
             risk: tool.spec.risk.as_str().to_owned(),
             asked_by: "the tool's declaration".to_owned(),
@@ -230,8 +213,8 @@ impl Gate {
             allow_requester: rule.allow_requester,
             expires_in_ms: rule.expires_secs.saturating_mul(1000),
             max_pending: self.settings.max_pending_approvals,
-            task: false,
-            announce: false,
+            task: permitted.channel == Channel::Task,
+            announce: self.announce,
         };
         match self.store.request_approval(new).await {
             Ok(Requested::Created(made)) => {
@@ -244,12 +227,13 @@ impl Gate {
                     }
                     return unrecordable(&error);
                 }
-                required(&made, "a person has to approve this call before it runs")
+                let reason = "a person has to approve this call before it runs";
+                self.required(tool, permitted, &made, Fresh::Yes, reason)
             }
             Ok(Requested::Existing(found)) => {
                 trail.approval(&found);
                 let reason = "a person has to approve this call before it runs";
-                let asked = required(&found, reason);
+                let asked = self.required(tool, permitted, &found, Fresh::No, reason);
                 // Another call was quicker: the request may already be decided, or running.
                 self.picked_up(tool, permitted, found).map_or_else(|refusal| refusal, |_| asked)
             }
@@ -276,22 +260,55 @@ enum PickUp {
     AskAnew,
 }
 
+/// Whether this very call has made the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fresh {
+    Yes,
+    No,
+}
+
 impl Refusal {
-    fn about(mut self, approval: &Approval) -> Self {
+    pub(super) fn about(mut self, approval: &Approval) -> Self {
         self.approval_id = Some(approval.id.to_string());
         self
     }
 }
 
-fn required(approval: &Approval, reason: &str) -> Refusal {
-    let mut refusal = Refusal::new(Code::ApprovalRequired, reason)
-        .remedy(
-            "tell the person you work for that this waits for a decision; after the decision call again with the \
-             same arguments",
-        )
-        .about(approval);
-    refusal.expires_at = Some(approval.expires);
-    refusal
+impl Gate {
+    /// The answer while people decide. Whoever asked for it may get more than words: see [`Channel`].
+    fn required(
+        &self,
+        tool: &Served,
+        permitted: &Permitted,
+        approval: &Approval,
+        fresh: Fresh,
+        reason: &str,
+    ) -> Refusal {
+        let principal = &permitted.caller.principal;
+        let mut refusal = Refusal::new(Code::ApprovalRequired, reason)
+            .remedy(
+                "tell the person you work for that this waits for a decision; after the decision call again with the \
+                 same arguments",
+            )
+            .about(approval);
+        refusal.expires_at = Some(approval.expires);
+        if approval.state != State::Pending {
+            return refusal;
+        }
+        refusal.decide_url = self.decide_url(&approval.id);
+        if approval.is_held_by(&Party::from(&**principal)) {
+            let asks = fresh == Fresh::Yes && permitted.channel == Channel::Link;
+            refusal.standing = Some(Box::new(Standing {
+                id: approval.id,
+                tool: tool.spec.name,
+                created: approval.created,
+                expires: approval.expires,
+                fresh: fresh == Fresh::Yes,
+                state: if asks { self.seal(approval, tool, principal) } else { None },
+            }));
+        }
+        refusal
+    }
 }
 
 /// An approval that no longer counts is used up, so that people can be asked anew.
@@ -320,7 +337,7 @@ pub(super) fn unavailable(error: &StoreError) -> Refusal {
         Code::AuditUnavailable,
         "what has been approved and what runs can not be looked up or written down",
     )
-    .remedy("try again later; an operator has to look at the server's data folder")
+    .remedy("try again later; an operator has to look at the server's store")
     .retry_after(Duration::from_secs(1))
     .internal(error)
 }

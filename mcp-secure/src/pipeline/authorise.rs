@@ -6,6 +6,7 @@ use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::call::{Channel, Resumes};
 use super::gate::Gate;
 use super::record::Trail;
 use super::refusal::{Code, Refusal};
@@ -28,6 +29,8 @@ pub(super) struct Permitted {
     pub(super) digest: Digest,
     /// The client's name for this call.
     pub(super) client_key: Option<String>,
+    pub(super) channel: Channel,
+    pub(super) resumes: Option<Resumes>,
     pub(super) prepared: Box<dyn PreparedCall>,
     /// The resources by name, as records and effects hold them.
     pub(super) resource: Value,
@@ -43,14 +46,14 @@ impl Gate {
         valid: Valid,
         trail: &mut Trail,
     ) -> Result<Permitted, Refusal> {
-        let Valid { caller, cancelled, arguments, digest, client_key, prepared, dry_run } = valid;
+        let Valid { caller, arguments, prepared, .. } = &valid;
         let resources =
-            loaded(tool, &caller, &*prepared).await.map_err(|Unavailable| unavailable())?;
+            loaded(tool, caller, &**prepared).await.map_err(|Unavailable| unavailable())?;
         let references = references(&resources, trail);
         let asked = Asked {
             principal: &caller.principal,
             act: Act::Call,
-            arguments: &arguments,
+            arguments,
             resources: &resources,
             requester: None,
         };
@@ -64,15 +67,17 @@ impl Gate {
             return Err(denied(permission, &verdict));
         }
         Ok(Permitted {
-            caller,
-            cancelled,
-            arguments,
-            digest,
-            client_key,
-            prepared,
+            caller: valid.caller,
+            cancelled: valid.cancelled,
+            arguments: valid.arguments,
+            digest: valid.digest,
+            client_key: valid.client_key,
+            channel: valid.channel,
+            resumes: valid.resumes,
+            prepared: valid.prepared,
             resource: references,
             resources,
-            dry_run,
+            dry_run: valid.dry_run,
         })
     }
 

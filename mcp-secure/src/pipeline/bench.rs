@@ -58,9 +58,10 @@ impl Gate {
         let authorise = clock.elapsed();
 
         let clock = Instant::now();
-        let slot = self.limit(&tool, &permitted.caller.principal).await?;
+        let slot = Self::slot(&tool, &permitted.caller.principal)?;
+        self.limit(&tool, &permitted.caller.principal).await?;
         self.switched_on(&tool, &permitted.caller.principal)?;
-        let approved = self.approve(&tool, permitted, None, &mut trail).await?;
+        let approved = self.approve(&tool, permitted, None, None, &mut trail).await?;
         let approve = clock.elapsed();
         drop((slot, approved));
 

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::refusal::Refusal;
+use crate::approval::ApprovalId;
 use crate::context::Progress;
 use crate::identity::Authenticated;
 use crate::tool::Output;
@@ -20,6 +21,8 @@ pub enum Transport {
     Http,
     /// A client within the process, for tests.
     Local,
+    /// None: the server goes on with a call by itself, once people have approved what a client waits for.
+    Task,
 }
 
 impl Transport {
@@ -30,6 +33,7 @@ impl Transport {
             Self::Stdio => "stdio",
             Self::Http => "http",
             Self::Local => "local",
+            Self::Task => "task",
         }
     }
 }
@@ -53,6 +57,28 @@ impl Target {
     }
 }
 
+/// What a client can be given while people decide, by what it declared for this very call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Channel {
+    /// A result that says so; the same call made again hears more.
+    #[default]
+    Result,
+    /// The address where people decide, once, and a `requestState` to come back with (MCP 2026-07-28, "Multi Round-Trip
+    /// Requests").
+    Link,
+    /// A task (MCP extension `io.modelcontextprotocol/tasks`).
+    Task,
+}
+
+/// The request that a call goes on with. Such a call asks nobody anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Resumes {
+    /// A `requestState`, as a client sent it.
+    State(String),
+    /// The request of a task. Nothing a client sends makes this.
+    Request(ApprovalId),
+}
+
 /// One call. Who calls is what an authenticator established; everything else is untrusted.
 #[derive(Debug)]
 pub(crate) struct Incoming {
@@ -61,6 +87,8 @@ pub(crate) struct Incoming {
     pub(crate) arguments: Map<String, Value>,
     /// What of `_meta` has a key that starts with our prefix.
     pub(crate) own_meta: Map<String, Value>,
+    pub(crate) channel: Channel,
+    pub(crate) resumes: Option<Resumes>,
     pub(crate) transport: Transport,
     /// What the client says it is (`clientInfo`), cut short. Recorded, never believed.
     pub(crate) client_info: Option<String>,

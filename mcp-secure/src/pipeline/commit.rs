@@ -10,9 +10,10 @@ use super::approve::{Approved, effect, expired, unavailable};
 use super::authorise::Permitted;
 use super::execute::gave_up;
 use super::gate::Gate;
-use super::idempotency::{met, running};
+use super::idempotency::{kept_refusal, met, running};
 use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal};
+use super::resume::in_doubt;
 use super::rollback::not_undone;
 use super::table::Served;
 use super::witness::Clearance;
@@ -161,7 +162,7 @@ impl Gate {
                 return Err(Stopped { refusal: unavailable(&error), room: Some(room) });
             }
             (Some(refusal), Ok(Committed::Running { fence, .. })) => {
-                give_back(&*self.store, &run, fence, refusal.code).await;
+                give_back(&*self.store, &run, fence, &refusal).await;
                 return Err(Stopped { refusal, room: Some(room) });
             }
             (Some(refusal), _) => return Err(Stopped { refusal, room: Some(room) }),
@@ -184,7 +185,8 @@ impl Gate {
         let store = Arc::clone(&self.store);
         tokio::spawn(async move {
             if let Ok(Committed::Running { fence, .. }) = beginning.await {
-                give_back(&*store, &run, fence, Code::AuditUnavailable).await;
+                let why = StoreError::Unavailable("it was too slow to begin".to_owned());
+                give_back(&*store, &run, fence, &unavailable(&why)).await;
             }
         });
         Err(StoreError::Unavailable("the store does not answer".to_owned()))
@@ -234,10 +236,7 @@ impl Gate {
                 | CommitRefused::ApprovalNotApproved(StateKind::Running | StateKind::Done),
                 _,
             ) => running(),
-            (CommitRefused::ApprovalNotApproved(StateKind::InDoubt), _) => {
-                Refusal::new(Code::InDoubt, "this very call began and nobody knows how far it came")
-                    .executed(Executed::Unknown)
-            }
+            (CommitRefused::ApprovalNotApproved(StateKind::InDoubt), _) => in_doubt(),
             (why, _) => {
                 Refusal::new(Code::ApprovalRequired, "the approval of this call no longer holds")
                     .remedy("call again with the same arguments")
@@ -248,8 +247,9 @@ impl Gate {
 }
 
 /// Ends a run that was committed and will not begin. What can not be given back is in doubt when its lease lapses.
-async fn give_back(store: &dyn Store, run: &RunId, fence: Fence, why: Code) {
-    let nothing = RunResult::NoEffect { error: why.as_str().to_owned() };
+async fn give_back(store: &dyn Store, run: &RunId, fence: Fence, why: &Refusal) {
+    let error = why.code.as_str().to_owned();
+    let nothing = RunResult::NoEffect { error, answer: Some(kept_refusal(why)) };
     if let Err(error) = store.finish_run(run, fence, nothing).await {
         tracing::error!(%error, "a run that never began could not be ended; it will be in doubt");
     }

@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::authorise::{Asked, loaded, policy_note};
+use super::authorise::{loaded, policy_note};
 use super::gate::Gate;
 use super::record::approval_note;
 use super::table::Served;
-use crate::approval::{Approval, ApprovalId, Party, Verdict, Vote, VoteRefused};
+use crate::approval::{Approval, ApprovalId, Party, StateKind, Verdict, Vote, VoteRefused};
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::canon::Digest;
 use crate::context::CallContext;
 use crate::identity::{Authenticated, Principal};
-use crate::policy::{Act, Requester, same_tenant};
+use crate::policy::{Act, same_tenant};
 use crate::store::{ApprovalFilter, Decided, StoreError};
 use crate::tool::Caller;
 
@@ -67,7 +67,7 @@ impl Gate {
         found.filter(|found| self.shows(who.principal(), found)).ok_or(DecideRefused::NotFound)
     }
 
-    fn shows(&self, who: &Principal, approval: &Approval) -> bool {
+    pub(super) fn shows(&self, who: &Principal, approval: &Approval) -> bool {
         let asked = &approval.requester;
         same_tenant(&asked.tenant, &who.tenant)
             && ((asked.issuer == who.issuer && asked.subject == who.subject)
@@ -107,6 +107,10 @@ impl Gate {
             if made.is_ok() { Executed::Yes } else { Executed::No },
             code,
         ));
+        if made.as_ref().is_ok_and(|made| made.approval.state.kind() != StateKind::Pending) {
+            // Nobody may be listening.
+            drop(self.decided.send(*id));
+        }
         if let Err(error) = self.audit.durable(ended).await {
             // The attempt is on record already, so the store's answer stands.
             tracing::error!(%error, approval = %id, "the end of a decision could not be recorded");
@@ -145,22 +149,7 @@ impl Gate {
         tool: &Served,
         approval: &Approval,
     ) -> Result<crate::audit::PolicyNote, DecideRefused> {
-        let requester = Requester {
-            issuer: approval.requester.issuer.clone(),
-            subject: approval.requester.subject.clone(),
-            person: approval.requester.person.clone(),
-            tenant: approval.requester.tenant.clone(),
-        };
-        let arguments = approval.exact.as_object().cloned().unwrap_or_default();
-        let resources = self.resources_of(who, tool, &arguments).await?;
-        let asked = Asked {
-            principal: who,
-            act: Act::Decide,
-            arguments: &arguments,
-            resources: &resources,
-            requester: Some(&requester),
-        };
-        let verdict = self.judge(tool, &asked);
+        let verdict = self.ruled(who, Act::Decide, tool, approval).await?;
         let note = policy_note(&verdict);
         if verdict.is_permit() {
             return Ok(note);
@@ -176,7 +165,7 @@ impl Gate {
     }
 
     /// The resources of the call that is decided on, loaded again as they are now.
-    async fn resources_of(
+    pub(super) async fn resources_of(
         &self,
         who: &Principal,
         tool: &Served,

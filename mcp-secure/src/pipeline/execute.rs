@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jsonschema::Validator;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::approve::Approved;
@@ -16,6 +15,7 @@ use super::call::Answer;
 use super::commit::{Purpose, Ready, Running};
 use super::gate::Gate;
 use super::idempotency::kept_refusal;
+use super::limits::Slot;
 use super::record::{Trail, note, withheld};
 use super::refusal::{Code, Refusal};
 use super::rollback::offered;
@@ -35,7 +35,7 @@ impl Gate {
         &self,
         tool: &Served,
         approved: Approved,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
         mut trail: Trail,
     ) -> Answer {
         trail.begins();
@@ -47,10 +47,11 @@ impl Gate {
         drop(slot);
         let ended = ended.and_then(|output| guarded(tool, tool.output.as_ref(), output));
         let record = trail.end(Event::Read, outcome(&ended));
+        let executed = executed(&ended);
         match self.audit.queued_in_turn(record).await {
             Ok(()) => answer(&trail, ended),
-            // Nothing is shown that no record tells of.
-            Err(error) => answer(&trail, Err(withheld(&error))),
+            // Nothing is shown that no record tells of, but whether something ran.
+            Err(error) => answer(&trail, Err(withheld(&error).executed(executed))),
         }
     }
 
@@ -60,7 +61,7 @@ impl Gate {
         self: &Arc<Self>,
         tool: &Arc<Served>,
         ready: Ready,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
         mut trail: Trail,
     ) -> Answer {
         let gate = Arc::clone(self);
@@ -106,7 +107,7 @@ impl Gate {
         &self,
         tool: &Served,
         running: Running,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
         mut trail: Trail,
         begins: CancellationToken,
     ) -> Answer {
@@ -207,6 +208,13 @@ fn guarded(tool: &Served, schema: Option<&Validator>, output: Output) -> Result<
     })
 }
 
+fn executed(ended: &Result<Checked, Refusal>) -> Executed {
+    match ended {
+        Ok(_) => Executed::Yes,
+        Err(refusal) => refusal.executed,
+    }
+}
+
 fn outcome(ended: &Result<Checked, Refusal>) -> OutcomeNote {
     match ended {
         Ok(checked) => OutcomeNote::new(Executed::Yes, "ok").result_digest(checked.digest),
@@ -227,7 +235,7 @@ fn result(tool: &Served, purpose: Purpose, ended: &Result<Checked, Refusal>) -> 
         Err(refusal) => {
             let error = refusal.code.as_str().to_owned();
             match refusal.executed {
-                Executed::No => RunResult::NoEffect { error },
+                Executed::No => RunResult::NoEffect { error, answer: Some(kept_refusal(refusal)) },
                 Executed::Yes => RunResult::Failed { error, answer: Some(kept_refusal(refusal)) },
                 Executed::Unknown => RunResult::Unknown { why: error },
             }
@@ -275,12 +283,8 @@ pub(super) fn gave_up(executed: Executed) -> Refusal {
 
 /// The effect happened, or may have, and its record did not.
 fn unrecorded(error: &AuditError, ended: &Result<Checked, Refusal>) -> Refusal {
-    let executed = match ended {
-        Ok(_) => Executed::Yes,
-        Err(refusal) => refusal.executed,
-    };
     Refusal::new(Code::ExecutedUnrecorded, "the tool ran, but how it ended could not be recorded")
-        .executed(executed)
+        .executed(executed(ended))
         .remedy("do not call again; an operator has to look at the server's data folder")
         .internal(error)
 }

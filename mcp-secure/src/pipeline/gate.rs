@@ -1,10 +1,15 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use rmcp::model::RequestStateCodec;
+use tokio::sync::broadcast;
 use tokio_util::task::TaskTracker;
 
+use super::resume::codec;
 use super::switches::Switches;
 use super::table::{Served, Table};
+use super::tasks::Tasks;
+use crate::approval::ApprovalId;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, Authenticator};
@@ -58,6 +63,9 @@ impl Default for Settings {
     }
 }
 
+/// How many decisions whoever listens for them may lag behind. Who misses some looks in the store.
+const HEARD: usize = 1024;
+
 /// Tenant, issuer and subject.
 pub(crate) type Account = (String, String, String);
 
@@ -71,6 +79,8 @@ pub(crate) struct GateParts {
     pub(crate) clock: Clock,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) settings: Settings,
+    /// Whether others are told of requests for approval.
+    pub(crate) announce: bool,
 }
 
 /// The gate before every body: the served table and all that decides and records.
@@ -85,19 +95,44 @@ pub(crate) struct Gate {
     pub(super) clock: Clock,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) settings: Settings,
+    pub(super) announce: bool,
+    /// The address that the inbox is under, once it is known.
     pub(super) quota: Option<Local<Account>>,
     pub(super) flood: Flood<Account>,
     pub(super) leases: Leases,
     pub(super) switches: Switches,
     /// The tasks of calls that may write.
     pub(super) running: TaskTracker,
+    /// Seals what clients bring back.
+    pub(super) states: Option<RequestStateCodec>,
+    /// Where the inbox is reached, once that is known.
+    inbox: OnceLock<String>,
+    /// The requests that people in this process decide on, as they do.
+    pub(super) decided: broadcast::Sender<ApprovalId>,
+    /// What the server goes on with by itself, or for whoever waits for it.
+    pub(super) tasks: Tasks,
 }
 
 impl Gate {
     pub(crate) fn new(parts: GateParts) -> Arc<Self> {
-        let GateParts { info, table, policy, store, audit, clock, authenticator, settings } = parts;
+        let GateParts {
+            info,
+            table,
+            policy,
+            store,
+            audit,
+            clock,
+            authenticator,
+            settings,
+            announce,
+        } = parts;
         let leases = Leases::new(Arc::clone(&store));
+        let states = codec(audit.key());
         Arc::new(Self {
+            states,
+            inbox: OnceLock::new(),
+            decided: broadcast::Sender::new(HEARD),
+            tasks: Tasks::default(),
             leases,
             info,
             table,
@@ -110,6 +145,7 @@ impl Gate {
             flood: Flood::default(),
             switches: Switches::new(),
             settings,
+            announce,
             running: TaskTracker::new(),
         })
     }
@@ -118,12 +154,62 @@ impl Gate {
         &self.info
     }
 
+    /// Says where the inbox is reached: the base address that `/inbox` comes after, such as `https://desk.example.com`. The
+    /// first one counts.
+    pub(crate) fn set_inbox_url(&self, base: impl Into<String>) {
+        let mut base = base.into();
+        base.truncate(base.trim_end_matches('/').len());
+        if self.inbox.set(base).is_err() {
+            tracing::warn!("the inbox has an address already; the second one is not used");
+        }
+    }
+
+    /// Whether clients can be told where people decide.
+    pub(crate) fn has_inbox(&self) -> bool {
+        self.inbox.get().is_some()
+    }
+
+    /// Where people decide on the request called `id`. It names the request and carries no power.
+    pub(crate) fn decide_url(&self, id: &ApprovalId) -> Option<String> {
+        self.inbox.get().map(|base| format!("{base}/inbox/requests/{id}"))
+    }
+
+    /// Whether the tool called `name` is one that people are asked about, or any where none is named.
+    pub(crate) fn asks_people(&self, name: Option<&str>) -> bool {
+        let asks = |served: &Served| served.spec.approval.is_some();
+        match name {
+            Some(name) => self.table.tool(name).is_some_and(|served| asks(served)),
+            None => self.table.iter().any(|served| asks(served)),
+        }
+    }
+
     pub(crate) fn authenticator(&self) -> &dyn Authenticator {
         self.authenticator.as_ref()
     }
 
     pub(crate) fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// The store, for what is none of a call's business.
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Whether calls are no longer waited for.
+    #[cfg_attr(not(feature = "webhooks"), expect(dead_code, reason = "nobody is told of requests"))]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.running.is_closed()
+    }
+
+    /// The tool of that name.
+    pub(crate) fn served(&self, tool: &str) -> Option<Arc<Served>> {
+        self.table.tool(tool).map(Arc::clone)
     }
 
     /// What in the policies is no fault but surely not meant.

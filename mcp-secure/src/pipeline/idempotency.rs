@@ -13,18 +13,20 @@ use super::authorise::Permitted;
 use super::call::META_PREFIX;
 use super::gate::Gate;
 use super::record::Trail;
-use super::refusal::{Code, Refusal};
+use super::refusal::{Code, Refusal, executed_from, executed_json};
+use super::resume::{carried_out, in_doubt};
 use super::table::Served;
 use crate::approval::Party;
 use crate::audit::Executed;
 use crate::canon::Digest;
+use crate::guard;
 use crate::identity::Principal;
 use crate::store::{KeyRecord, KeyState, NewKey};
 use crate::tool::Output;
 use crate::tool::spec::IdempotencySpec;
 
 /// The one key of `_meta` that is ours to read: the client's name for this call.
-const CLIENT_KEY: &str = "idempotency_key";
+pub(super) const CLIENT_KEY: &str = "idempotency_key";
 /// The longest such name, in characters.
 const LONGEST: usize = 255;
 
@@ -128,22 +130,29 @@ pub(super) fn met(principal: &Principal, key: NewKey, found: KeyRecord) -> Resul
     match found.state {
         KeyState::Running { .. } => Err(running()),
         KeyState::InDoubt if key.rerun => Ok(Repeat::No(Some(key))),
-        KeyState::InDoubt => Err(Refusal::new(
-            Code::InDoubt,
-            "this very call began and nobody knows how far it came",
-        )
-        .executed(Executed::Unknown)
-        .remedy("do not try another way; a person has to find out what happened and resolve it")),
+        KeyState::InDoubt => Err(in_doubt()),
         KeyState::Ended { answer } => match answer.map(Kept::read) {
             Some(Some(Kept::Output(output))) => Ok(Repeat::Of(output)),
             Some(Some(Kept::Refusal(refusal))) => Err(*refusal),
-            Some(None) | None => Err(Refusal::new(
-                Code::IdempotencyConflict,
-                "this very call was carried out before; its answer is not known",
-            )
-            .executed(Executed::Yes)
-            .remedy("do not call again; look at what was done")),
+            Some(None) | None => {
+                Err(carried_out("this very call was carried out before; its answer is not known"))
+            }
         },
+    }
+}
+
+/// What was kept may be the answer of an older release of the tool, made to another promise. It has to keep the one that
+/// clients are told now, like any answer.
+pub(super) fn still_fits(tool: &Served, kept: Output) -> Result<Output, Refusal> {
+    match guard::check(tool.spec, tool.output.as_ref(), kept) {
+        Ok(checked) => Ok(checked.output),
+        Err(cause) => Err(Refusal::new(
+            Code::IdempotencyConflict,
+            "this very call was carried out by an older version of the tool, and its answer does not fit this one",
+        )
+        .executed(Executed::Yes)
+        .remedy("do not call again; look at what was done")
+        .internal(cause)),
     }
 }
 
@@ -188,8 +197,8 @@ fn key_inputs(
     inputs.collect()
 }
 
-/// What is repeated under a key.
-enum Kept {
+/// What is kept to be repeated: under a key, or for whoever waits for an approval.
+pub(super) enum Kept {
     Output(Output),
     Refusal(Box<Refusal>),
 }
@@ -201,17 +210,20 @@ const REFUSAL: &str = "refusal";
 pub(super) fn kept_refusal(refusal: &Refusal) -> Value {
     json!({ REFUSAL: {
         "code": refusal.code.as_str(), "reason": refusal.reason, "remedy": refusal.remedy,
+        "executed": executed_json(refusal.executed),
     }})
 }
 
 impl Kept {
-    fn read(answer: Value) -> Option<Self> {
+    pub(super) fn read(answer: Value) -> Option<Self> {
         let Some(refusal) = answer.get(REFUSAL) else {
             return serde_json::from_value(answer).ok().map(Self::Output);
         };
         let text = |name: &str| refusal.get(name).and_then(Value::as_str);
+        // Those of before this was kept had all run.
+        let executed = refusal.get("executed").map_or(Executed::Yes, executed_from);
         let mut again =
-            Refusal::new(Code::from_str(text("code")?)?, text("reason")?).executed(Executed::Yes);
+            Refusal::new(Code::from_str(text("code")?)?, text("reason")?).executed(executed);
         again.remedy = text("remedy").map(ToOwned::to_owned);
         Some(Self::Refusal(Box::new(again)))
     }

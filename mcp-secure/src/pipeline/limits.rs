@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::gate::{Account, Gate};
 use super::record::Trail;
@@ -12,7 +12,7 @@ use super::refusal::{Code, Refusal};
 use super::table::Served;
 use crate::canon::Digest;
 use crate::identity::{Authenticated, Principal};
-use crate::limit::Exhausted;
+use crate::limit::{Crowd, Exhausted, Place};
 use crate::store::Rate;
 use crate::tool::spec::{RateLimitSpec, RateScope};
 
@@ -36,26 +36,73 @@ impl Gate {
         Err((request_id, Box::new(refusal)))
     }
 
-    /// The tool's own limits, all of which have to hold.
+    /// The tool's own limits, all of which have to hold. What one of them refuses uses nothing of another up.
     pub(super) async fn limit(&self, tool: &Served, principal: &Principal) -> Result<(), Refusal> {
-        for (nth, rule) in tool.spec.rate_limits.iter().enumerate() {
-            let bucket = bucket(tool, nth, *rule, principal)?;
-            self.leases.take(bucket, rate(*rule)).await.map_err(|why| match why {
-                Exhausted::Until(ms) => limited(said(*rule), Duration::from_millis(ms))
-                    .remedy("wait as long as `retry_after_ms` says, then call again"),
-                // A limit that can not be looked up lets nothing through.
-                Exhausted::Unknown(error) => super::approve::unavailable(&error),
-            })?;
+        let rules = tool.spec.rate_limits;
+        if rules.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let buckets = rules
+            .iter()
+            .enumerate()
+            .map(|(nth, rule)| Ok((bucket(tool, nth, *rule, principal)?, rate(*rule))))
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        self.leases.take(&buckets).await.map_err(|why| match why {
+            Exhausted::Until(nth, ms) => {
+                let said =
+                    rules.get(nth).map_or("a limit of this tool is reached", |rule| said(*rule));
+                limited(said, Duration::from_millis(ms))
+                    .remedy("wait as long as `retry_after_ms` says, then call again")
+            }
+            // A limit that can not be looked up lets nothing through.
+            Exhausted::Unknown(error) => super::approve::unavailable(&error),
+        })
     }
 
     /// Stage 5: a slot that is held until the call has ended.
-    pub(super) fn slot(tool: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
-        Arc::clone(&tool.slots).try_acquire_owned().map_err(|_| {
-            limited("too many calls of this tool run at once", Duration::from_secs(1))
-                .remedy("call again a little later")
+    pub(super) fn slot(tool: &Served, principal: &Principal) -> Result<Slot, Refusal> {
+        tool.slots.take(account(principal)).map_err(|full| {
+            limited(full, Duration::from_secs(1)).remedy("call again a little later")
         })
+    }
+}
+
+/// How many calls of one tool run at once: of all accounts together, and of each.
+#[derive(Debug)]
+pub(super) struct Slots {
+    all: Arc<Semaphore>,
+    /// How many one account may hold, where there are some to share.
+    each: Option<u32>,
+    held: Crowd<Account>,
+}
+
+/// One of them. It is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    _of_all: OwnedSemaphorePermit,
+    _of_account: Option<Place<Account>>,
+}
+
+impl Slots {
+    /// Half of them at most are one account's, so that nobody keeps a tool to themselves by calls that hang.
+    pub(super) fn new(most: u32) -> Self {
+        let all = Arc::new(Semaphore::new(usize::try_from(most.max(1)).unwrap_or(1)));
+        let each = (most > 1).then_some(most / 2);
+        Self { all, each, held: Crowd::default() }
+    }
+
+    fn take(&self, account: Account) -> Result<Slot, &'static str> {
+        let of_account = match self.each {
+            Some(each) => Some(
+                self.held
+                    .enter(account, each)
+                    .ok_or("too many calls of yours to this tool run at once")?,
+            ),
+            None => None,
+        };
+        let of_all = Arc::clone(&self.all).try_acquire_owned();
+        let of_all = of_all.map_err(|_| "too many calls of this tool run at once")?;
+        Ok(Slot { _of_all: of_all, _of_account: of_account })
     }
 }
 

@@ -15,6 +15,8 @@ mod brake;
 #[cfg(feature = "server")]
 mod call;
 #[cfg(feature = "server")]
+mod cause;
+#[cfg(feature = "server")]
 mod commit;
 #[cfg(feature = "server")]
 mod decide;
@@ -29,6 +31,8 @@ mod idempotency;
 #[cfg(feature = "server")]
 mod limits;
 #[cfg(feature = "server")]
+mod look;
+#[cfg(feature = "server")]
 mod mask;
 #[cfg(feature = "server")]
 mod preview;
@@ -41,7 +45,11 @@ mod refusal;
 #[cfg(feature = "server")]
 mod resolve;
 #[cfg(feature = "server")]
+mod resume;
+#[cfg(feature = "server")]
 mod rollback;
+#[cfg(feature = "server")]
+mod runner;
 #[cfg(feature = "server")]
 mod runs;
 #[cfg(feature = "server")]
@@ -49,11 +57,15 @@ mod switches;
 #[cfg(feature = "server")]
 mod table;
 #[cfg(feature = "server")]
+mod tasks;
+#[cfg(feature = "server")]
 mod upkeep;
 #[cfg(feature = "server")]
 mod validate;
 #[cfg(feature = "server")]
 mod void;
+#[cfg(feature = "server")]
+mod withdraw;
 mod witness;
 
 #[cfg(feature = "bench-internals")]
@@ -64,7 +76,7 @@ pub(crate) use brake::{Brake, Declared, Hand, Pulled};
 #[cfg(feature = "server")]
 pub use call::Transport;
 #[cfg(feature = "server")]
-pub(crate) use call::{Answer, Incoming, META_PREFIX, Target};
+pub(crate) use call::{Answer, Channel, Incoming, META_PREFIX, Resumes, Target};
 #[cfg(feature = "server")]
 pub use decide::{DecideRefused, DecisionMade};
 #[cfg(feature = "server")]
@@ -74,15 +86,19 @@ pub(crate) use gate::{Account, Gate, GateParts, ServerInfo};
 #[cfg(feature = "server")]
 pub(crate) use limits::account;
 #[cfg(feature = "server")]
+pub(crate) use look::{Look, Page, RequestAt};
+#[cfg(feature = "server")]
 pub use refusal::Code;
 #[cfg(feature = "server")]
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{Refusal, Standing};
 #[cfg(feature = "server")]
 pub use resolve::ResolveRefused;
 #[cfg(feature = "server")]
 pub(crate) use switches::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
 #[cfg(feature = "server")]
 pub(crate) use table::{Served, Table};
+#[cfg(feature = "server")]
+pub(crate) use tasks::{NoTask, Stage, Task, TaskAsked, kept_for_ms};
 #[cfg(feature = "server")]
 pub(crate) use void::Voided;
 pub(crate) use witness::Clearance;
@@ -97,14 +113,13 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 #[cfg(feature = "server")]
-use tokio::sync::OwnedSemaphorePermit;
-
-#[cfg(feature = "server")]
 use approve::Approved;
 #[cfg(feature = "server")]
 use commit::Ready;
 #[cfg(feature = "server")]
 use idempotency::Repeat;
+#[cfg(feature = "server")]
+use limits::Slot;
 #[cfg(feature = "server")]
 use record::Trail;
 
@@ -122,7 +137,7 @@ enum Passed {
     /// It was carried out before, with this answer.
     Repeated(Output),
     /// It may run.
-    Cleared(Approved, OwnedSemaphorePermit),
+    Cleared(Approved, Slot),
 }
 
 #[cfg(feature = "server")]
@@ -141,17 +156,18 @@ impl Gate {
         let gates = async {
             let valid = self.validate(&tool, incoming, &mut trail)?;
             let permitted = self.authorise(&tool, valid, &mut trail).await?;
+            let resumed = self.resumed(&tool, &permitted)?;
             let key = match self.repeated(&tool, &permitted, &mut trail).await? {
                 Repeat::Of(output) => return Ok(Passed::Repeated(output)),
                 Repeat::No(key) => key,
             };
-            let slot = Self::slot(&tool)?;
+            let slot = Self::slot(&tool, &permitted.caller.principal)?;
             self.switched_on(&tool, &permitted.caller.principal)?;
             if permitted.dry_run {
                 let preview = Box::pin(self.dry_run(&tool, &permitted)).await?;
                 return Ok(Passed::Asked(preview));
             }
-            let approved = self.approve(&tool, permitted, key, &mut trail).await?;
+            let approved = self.approve(&tool, permitted, resumed, key, &mut trail).await?;
             if let Some(output) = approved.replay {
                 return Ok(Passed::Repeated(output));
             }
@@ -164,7 +180,7 @@ impl Gate {
         let passed = AssertUnwindSafe(gates).catch_unwind().await;
         let (approved, slot) = match passed.unwrap_or_else(|_| Err(Refusal::broken())) {
             Ok(Passed::Cleared(approved, slot)) => (approved, slot),
-            Ok(Passed::Repeated(output)) => return self.replay(trail, output),
+            Ok(Passed::Repeated(output)) => return self.replay(&tool, trail, output),
             Ok(Passed::Asked(preview)) => return self.previewed(&tool, trail, preview),
             Err(refusal) => return self.refuse(trail, refusal),
         };

@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::call::{Answer, Incoming};
+use super::cause::Hidden;
 use super::commit::Stopped;
 use super::gate::Gate;
+use super::idempotency::still_fits;
 use super::limits::account;
 use super::refusal::Refusal;
 use super::table::Served;
+use super::tasks::TaskAsked;
 use crate::approval::Approval;
 use crate::audit::{ApprovalNote, Audit, Event, Executed, OutcomeNote, PolicyNote, Record};
 use crate::canon::Digest;
@@ -30,6 +33,8 @@ pub(super) struct Trail {
     started: Instant,
     request_id: Arc<str>,
     principal: Arc<Principal>,
+    /// What of the arguments the record hides, wherever it turns up.
+    hidden: Hidden,
     base: Record,
 }
 
@@ -39,6 +44,15 @@ impl Trail {
         trail.base.transport = Some(incoming.transport.as_str().to_owned());
         trail.base.client_info.clone_from(&incoming.client_info);
         trail.base.trace_id.clone_from(&incoming.trace);
+        trail
+    }
+
+    /// For somebody who asks about a task.
+    pub(super) fn about_task(gate: &Gate, asked: &TaskAsked) -> Self {
+        let mut trail = Self::of(gate, &asked.caller);
+        trail.base.transport = Some(asked.transport.as_str().to_owned());
+        trail.base.client_info.clone_from(&asked.client_info);
+        trail.base.trace_id.clone_from(&asked.trace);
         trail
     }
 
@@ -54,6 +68,7 @@ impl Trail {
             started: Instant::now(),
             request_id,
             principal,
+            hidden: Hidden::default(),
             base,
         }
     }
@@ -76,7 +91,13 @@ impl Trail {
     ) {
         let shown = tool.redaction.apply(&gate.audit, &self.principal.tenant, arguments);
         self.base.arguments = Some(shown);
+        self.hides(tool, arguments);
         self.base.arguments_digest = gate.audit.key().seal(&self.principal.tenant, &digest);
+    }
+
+    /// That these are the arguments of the call, whose hidden texts no cause of an error shows either.
+    pub(super) fn hides(&mut self, tool: &Served, arguments: &Map<String, Value>) {
+        self.hidden = Hidden::of(&tool.redaction, arguments);
     }
 
     pub(super) fn resource(&mut self, reference: String) {
@@ -127,7 +148,8 @@ impl Trail {
     }
 
     /// The last record of the call, which takes everything known with it.
-    pub(super) fn end(&mut self, event: Event, outcome: OutcomeNote) -> Record {
+    pub(super) fn end(&mut self, event: Event, mut outcome: OutcomeNote) -> Record {
+        outcome.error = outcome.error.map(|cause| self.hidden.kept(&cause));
         self.ended = true;
         let mut record = std::mem::replace(&mut self.base, Record::new(event));
         record.event = event;
@@ -222,8 +244,12 @@ impl Gate {
         Answer::Unknown
     }
 
-    /// Ends a call whose answer is that of the same call before.
-    pub(super) fn replay(&self, mut trail: Trail, output: Output) -> Answer {
+    /// Ends a call whose answer is that of the same call before, if the tool would give such an answer today.
+    pub(super) fn replay(&self, tool: &Served, mut trail: Trail, output: Output) -> Answer {
+        let output = match still_fits(tool, output) {
+            Ok(output) => output,
+            Err(refusal) => return self.refuse(trail, refusal),
+        };
         match self
             .audit
             .queued(trail.end(Event::Outcome, OutcomeNote::new(Executed::Yes, "replayed")))

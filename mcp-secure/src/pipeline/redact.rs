@@ -35,6 +35,14 @@ impl Redaction {
         self.sensitive.iter().map(String::as_str).collect()
     }
 
+    /// The values of `arguments` that a record does not show.
+    pub(super) fn closed<'a>(
+        &self,
+        arguments: &'a Map<String, Value>,
+    ) -> impl Iterator<Item = &'a Value> {
+        arguments.iter().filter(|(name, _)| !self.open.contains(name)).map(|(_, value)| value)
+    }
+
     pub(super) fn apply(
         &self,
         audit: &Audit,

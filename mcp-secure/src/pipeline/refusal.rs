@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::approval::ApprovalId;
 use crate::audit::Executed;
 use crate::clock::Timestamp;
 use crate::tool::Fault;
@@ -97,12 +98,34 @@ impl Code {
 }
 
 /// `false`, `true` or `"unknown"`.
-fn executed_json(executed: Executed) -> Value {
+pub(super) fn executed_json(executed: Executed) -> Value {
     match executed {
         Executed::No => Value::Bool(false),
         Executed::Yes => Value::Bool(true),
         Executed::Unknown => Value::from("unknown"),
     }
+}
+
+/// Reads it. Whatever else stands there leaves it open.
+pub(super) fn executed_from(json: &Value) -> Executed {
+    match json {
+        Value::Bool(false) => Executed::No,
+        Value::Bool(true) => Executed::Yes,
+        _ => Executed::Unknown,
+    }
+}
+
+/// A request for approval that waits for people, as it is told to whoever asked for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Standing {
+    pub(crate) id: ApprovalId,
+    pub(crate) tool: &'static str,
+    pub(crate) created: Timestamp,
+    pub(crate) expires: Timestamp,
+    /// This very call has made it.
+    pub(crate) fresh: bool,
+    /// What a client comes back with, where it was made for one that does: see [`Channel::Link`](super::Channel).
+    pub(crate) state: Option<String>,
 }
 
 /// A structured refusal. Every field is safe to show to a model.
@@ -116,6 +139,10 @@ pub(crate) struct Refusal {
     pub(crate) approval_id: Option<String>,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) retry_after_ms: Option<u64>,
+    /// Where people decide on it. An address and no more: whoever opens it has to sign in.
+    pub(crate) decide_url: Option<String>,
+    /// The request that waits, where whoever asked for it hears this.
+    pub(crate) standing: Option<Box<Standing>>,
     /// What only the record holds.
     pub(crate) internal: Option<String>,
 }
@@ -131,6 +158,8 @@ impl Refusal {
             approval_id: None,
             expires_at: None,
             retry_after_ms: None,
+            decide_url: None,
+            standing: None,
             internal: None,
         }
     }
@@ -187,6 +216,9 @@ impl Refusal {
         }
         if let Some(at) = self.expires_at {
             out.insert("expires_at".to_owned(), at.to_rfc3339().into());
+        }
+        if let Some(url) = &self.decide_url {
+            out.insert("decide_url".to_owned(), url.as_str().into());
         }
         if let Some(ms) = self.retry_after_ms {
             out.insert("retry_after_ms".to_owned(), ms.into());

@@ -82,7 +82,7 @@ impl Gate {
         let gates = async {
             let ready = self.may_undo(who, &tool, run, &mut trail).await?;
             self.switched_on(&tool, &who.shared())?;
-            Ok((ready, Self::slot(&tool)?))
+            Ok((ready, Self::slot(&tool, who.principal())?))
         };
         // Reading what was kept runs the application's code too.
         let passed = AssertUnwindSafe(gates).catch_unwind().await;
@@ -119,6 +119,7 @@ impl Gate {
         };
         let Kept { arguments, output, by } =
             serde_json::from_value(kept).map_err(|error| unread(&error))?;
+        trail.hides(tool, &arguments);
         // Another function may take another unit, or undo something else, of an output that it can read all the same.
         if tool.spec.rollback.is_none_or(|rule| rule.path != by) {
             return Err(unread(&format_args!("it was to be taken back by `{by}`")));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jsonschema::Validator;
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 
+use super::limits::Slots;
 use super::redact::Redaction;
 use crate::canon::Digest;
 use crate::catalog::{Described, StartFault};
@@ -30,7 +30,7 @@ pub(crate) struct Served {
     pub(super) preview: Option<Validator>,
     pub(super) defaults: Vec<(&'static str, Value)>,
     pub(super) redaction: Redaction,
-    pub(super) slots: Arc<Semaphore>,
+    pub(super) slots: Slots,
     pub(super) bound: BoundTool,
 }
 
@@ -130,7 +130,7 @@ fn serve(
         output,
         preview,
         defaults: described.defaults,
-        slots: Arc::new(Semaphore::new(usize::try_from(slots).unwrap_or(1))),
+        slots: Slots::new(slots),
         bound,
     })
 }

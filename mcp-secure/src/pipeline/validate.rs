@@ -3,7 +3,7 @@
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::{Map, Value};
 
-use super::call::{Incoming, Target};
+use super::call::{Channel, Incoming, Resumes, Target};
 use super::gate::Gate;
 use super::idempotency::client_key;
 use super::record::Trail;
@@ -25,6 +25,8 @@ pub(super) struct Valid {
     pub(super) digest: Digest,
     /// The client's name for this call.
     pub(super) client_key: Option<String>,
+    pub(super) channel: Channel,
+    pub(super) resumes: Option<Resumes>,
     pub(super) prepared: Box<dyn PreparedCall>,
     /// The caller asks what the call would do, and wants nothing done.
     pub(super) dry_run: bool,
@@ -71,6 +73,8 @@ impl Gate {
             arguments,
             digest,
             client_key,
+            channel: incoming.channel,
+            resumes: incoming.resumes,
             prepared,
             dry_run,
         })

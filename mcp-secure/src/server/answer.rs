@@ -8,7 +8,7 @@ use rmcp::model::{
 use serde_json::Value;
 
 use crate::audit::Executed;
-use crate::pipeline::{Answer, Code, META_PREFIX, Refusal};
+use crate::pipeline::{Answer, Code, META_PREFIX, Refusal, Standing};
 use crate::tool::{Block, DRY_RUN, Output};
 
 /// The answer to a name that is not there for this caller, whether it exists or not. It repeats nothing of the request.
@@ -33,6 +33,13 @@ pub(super) fn too_many_streams(most: u32) -> ErrorData {
     let says = format!("this account listens on {most} streams already; end one");
     let data = serde_json::json!({"code": Code::RateLimited.as_str(), "retry_after_ms": 30_000});
     ErrorData::new(ErrorCode::INVALID_REQUEST, says, Some(data))
+}
+
+/// The request that this very call has made, and where people decide on it.
+pub(super) fn just_asked(answer: &Answer) -> Option<(&Standing, String)> {
+    let Answer::Refused { refusal, .. } = answer else { return None };
+    let standing = refusal.standing.as_deref().filter(|standing| standing.fresh)?;
+    Some((standing, refusal.decide_url.clone()?))
 }
 
 /// The answer to `tools/call`.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::builder::ServerBuilder;
 use super::http::HttpSettings;
-use super::opened::{Opened, OpenedServer};
+use super::opened::{Opened, opened};
 use crate::audit::{Options, Record};
 use crate::catalog::StartFault;
-use crate::cli::{App, CheckReport, Opening};
+use crate::cli::{App, CheckReport, InboxParts, NoInbox, Opening};
 use crate::clock::Clock;
 use crate::identity::{
     Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator, LocalIssuer,
 };
+use crate::inbox::{Base, SignIn};
 use crate::manifest::Manifest;
 use crate::pipeline::{Brake, ServerInfo};
 use crate::store::StoreSource;
@@ -114,7 +115,49 @@ impl<S: State> App for Application<S> {
         settings.requests_per_peer = self.builder.requests_per_peer;
         settings.connections_per_peer = self.builder.connections_per_peer;
         settings.real_issuer = !self.builder.issuers.is_empty();
+        settings.inbox = self.builder.inbox.listen.filter(|_| self.builder.inbox.on);
         settings
+    }
+
+    fn inbox_base(&self) -> Option<Base> {
+        let inbox = &self.builder.inbox;
+        inbox.base().filter(|_| inbox.on)?.ok()
+    }
+
+    fn inbox(
+        &self,
+        data: &DataDir,
+        addr: SocketAddr,
+        named: Option<Base>,
+    ) -> Result<InboxParts, NoInbox> {
+        let settings = self.builder.inbox.clone();
+        if !settings.on {
+            return Err(NoInbox::Off);
+        }
+        let because = |why: &str| NoInbox::Because(why.to_owned());
+        let base = match named.map(Ok).or_else(|| settings.base()) {
+            Some(base) => base.map_err(|why| because(&why.to_string()))?,
+            None if addr.ip().is_loopback() && self.builder.public.is_none() => Base::of(addr),
+            None => {
+                return Err(because(
+                    "the address that people type is not known; set the inbox's `url`",
+                ));
+            }
+        };
+        // Names chosen on this machine and an issuer's people are never known to be the same.
+        let sandbox = data.sandbox().ok().filter(|_| self.builder.issuers.is_empty());
+        let Some(sandbox) = sandbox else {
+            return Err(because(
+                "nobody can sign in: one-time links work in a `sandbox` data folder without an issuer of real people alone",
+            ));
+        };
+        if !addr.ip().is_loopback() {
+            return Err(because(
+                "one-time links are for this machine alone; listen on `127.0.0.1`",
+            ));
+        }
+        let sign_in = SignIn::Links { people: self.people.clone(), sandbox };
+        Ok(InboxParts { sign_in, base, settings })
     }
 
     fn brake<'a>(
@@ -160,8 +203,13 @@ impl<S: State> App for Application<S> {
                     tracing::warn!("policies: {warning}");
                 }
                 gate.keep_up();
+                #[cfg(feature = "webhooks")]
+                self.builder.announce(&gate)?;
+                if let Some(refresh) = self.builder.vouches(&data, &self.people) {
+                    gate.run_approved(refresh);
+                }
             }
-            Ok(Arc::new(OpenedServer(gate)) as Arc<dyn Opened>)
+            Ok(opened(gate))
         })
     }
 }

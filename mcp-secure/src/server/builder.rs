@@ -6,13 +6,16 @@ use std::sync::Arc;
 use super::boot::Boot;
 use super::http::PublicHttp;
 use crate::catalog::StartFault;
-use crate::identity::{Directory, Issuer, People, PeopleError};
+use crate::identity::{DataDir, DataDirKind, Directory, Issuer, People, PeopleError, Refresh};
+use crate::inbox::Inbox;
 use crate::limit::Quota;
 use crate::manifest::Manifest;
 use crate::pipeline::{ServerInfo, Settings};
 use crate::policy::Policies;
 use crate::store::StoreSource;
 use crate::tool::{Entry, State, ToolSet};
+#[cfg(feature = "webhooks")]
+use crate::webhook::Webhooks;
 
 /// Opens the application's state.
 pub(super) type Open<S> = Box<dyn Fn(&Boot) -> Result<S, String> + Send + Sync>;
@@ -81,6 +84,10 @@ impl Server {
             requests_per_peer: Some(Quota::per_second(500).burst(2000)),
             connections_per_peer: Some(256),
             house: None,
+            #[cfg(feature = "webhooks")]
+            webhooks: Webhooks::new(),
+            refresh: None,
+            inbox: Inbox::new(),
         }
     }
 }
@@ -100,6 +107,10 @@ pub struct ServerBuilder<S: State> {
     pub(super) requests_per_peer: Option<Quota>,
     pub(super) connections_per_peer: Option<u32>,
     pub(super) house: Option<String>,
+    #[cfg(feature = "webhooks")]
+    pub(super) webhooks: Webhooks,
+    pub(super) refresh: Option<Arc<dyn Refresh>>,
+    pub(super) inbox: Inbox,
 }
 
 impl<S: State> std::fmt::Debug for ServerBuilder<S> {
@@ -200,6 +211,14 @@ impl<S: State> ServerBuilder<S> {
         self
     }
 
+    /// The web page on which people decide. Unless said it is on wherever the server speaks HTTP and people can sign in:
+    /// in a sandbox by one-time links.
+    #[must_use]
+    pub fn inbox(mut self, inbox: Inbox) -> Self {
+        self.inbox = inbox;
+        self
+    }
+
     /// Bounds on every call.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
@@ -207,10 +226,27 @@ impl<S: State> ServerBuilder<S> {
         self
     }
 
+    /// Who vouches for accounts whose clients wait for a task, so that the server runs a call by itself once people have
+    /// approved it. In a `sandbox` data folder the declared people are that unless said; elsewhere, without one, an approved
+    /// call runs when its client next looks at the task.
+    #[must_use]
+    pub fn refresh(mut self, refresh: impl Refresh + 'static) -> Self {
+        self.refresh = Some(Arc::new(refresh));
+        self
+    }
+
     /// The house rules (the text of `mcp-secure.toml`), applied at start-up to every tool, those of other crates included.
     #[must_use]
     pub fn house_rules(mut self, text: impl Into<String>) -> Self {
         self.house = Some(text.into());
+        self
+    }
+
+    /// Who is told of requests for approval. Every process that serves tells them, so give each the same.
+    #[cfg(feature = "webhooks")]
+    #[must_use]
+    pub fn webhooks(mut self, webhooks: Webhooks) -> Self {
+        self.webhooks = webhooks;
         self
     }
 
@@ -233,12 +269,30 @@ impl<S: State> ServerBuilder<S> {
         self.checked().map(drop)
     }
 
+    /// Who vouches for the accounts of a server on this data folder.
+    pub(crate) fn vouches(&self, data: &DataDir, people: &Directory) -> Option<Arc<dyn Refresh>> {
+        let declared = || -> Arc<dyn Refresh> { Arc::new(people.clone()) };
+        let sandbox = data.kind() == DataDirKind::Sandbox;
+        self.refresh.clone().or_else(|| sandbox.then(declared))
+    }
+
     /// The people of the sandbox, once their names are checked.
     pub(crate) fn directory(&self) -> Result<Directory, PeopleError> {
         self.people.clone().build()
     }
 
-    /// Runs the command line of this process: `serve`, `token`, `manifest`, `check`, `approvals`, `audit`.
+    /// Runs the command line of this process, and ends it.
+    ///
+    /// - `serve`: over standard input or HTTP; also what the bare program does
+    /// - `token`: a bearer token for development
+    /// - `manifest`, `check`: what is served, and whether it may be
+    /// - `approvals`, `runs`: deciding, taking back, resolving doubts
+    /// - `switch`: off and on again, at once and everywhere
+    /// - `audit`: verifying and reading the record
+    /// - `completions`: for a shell
+    ///
+    /// The exit code is 0 when it was done, 1 when it was refused or failed, 2 when it was called wrongly, 3 when it was done
+    /// and could not be recorded.
     pub async fn cli(self) -> ExitCode {
         let code = crate::cli::run(
             Arc::new(super::application::Application::new(self)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mcp_secure_rules::Code;
 use serde_json::Value;
 
 use crate::catalog::{Described, StartFault};
@@ -31,7 +32,7 @@ pub(super) fn deciders(tools: &[Described]) -> Vec<StartFault> {
                 let why = format!(
                     "`{by}` {does} this tool and is a tool's own permission; give it one of its own"
                 );
-                StartFault::tool(tool.spec.name, why)
+                StartFault::tool(tool.spec.name, why).code(Code::APPROVER_TAKEN.as_str())
             })
         })
         .collect()

@@ -1,16 +1,45 @@
 //! The gate as transports see it.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::face::{Answering, Catalogue, Face, Shown};
+use super::face::{Answering, AnsweringTask, Catalogue, Face, Shown, TaskWish};
+use crate::approval::ApprovalId;
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::identity::{AuthError, Authenticated, Authenticator};
-use crate::pipeline::{Gate, Incoming, Refusal, Served, ServerInfo, Transport};
+use crate::pipeline::{Gate, Incoming, Refusal, Served, ServerInfo, TaskAsked, Transport};
 use crate::tool::spec::Kind;
 
 impl Face for Gate {
     fn call(self: Arc<Self>, incoming: Incoming) -> Answering {
         Box::pin(async move { Self::call(&self, incoming).await })
+    }
+
+    fn task(self: Arc<Self>, asked: TaskAsked, wish: TaskWish) -> AnsweringTask {
+        Box::pin(async move {
+            match wish {
+                TaskWish::Look => Self::task(&self, asked).await.map(Some),
+                TaskWish::Cancel => self.cancel_task(asked).await.map(|()| None),
+                TaskWish::Update => self.update_task(asked).await.map(|()| None),
+            }
+        })
+    }
+
+    fn asks_people(&self, tool: Option<&str>) -> bool {
+        Self::asks_people(self, tool)
+    }
+
+    fn has_inbox(&self) -> bool {
+        Self::has_inbox(self)
+    }
+
+    fn until_decided(
+        self: Arc<Self>,
+        id: ApprovalId,
+        until: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        Box::pin(async move { Self::until_decided(&self, id, until).await })
     }
 
     fn may_list(&self, caller: &Authenticated) -> Result<(), (Arc<str>, Box<Refusal>)> {

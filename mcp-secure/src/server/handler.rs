@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig, ServerJsonRpcMessage, ServerResult, SubscriptionFilter,
+    CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, ClientCapabilities,
+    CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse,
+    GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, ServerJsonRpcMessage, ServerResult, SubscriptionFilter, TASKS_EXTENSION_ID,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{Peer, ServerHandler};
@@ -17,14 +19,17 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::face::{Catalogue, Face, Shown};
+use super::face::{Catalogue, Face, Shown, TaskWish};
 use super::http::Caller;
-use super::plain::PlainCall;
-use super::{answer, changes, list};
+use super::plain::{Client, PlainCall};
+use super::{answer, changes, elicit, list, tasks};
 use crate::context::Progress;
 use crate::identity::{Authenticated, Credentials};
 use crate::limit::Crowd;
-use crate::pipeline::{Account, Answer, Incoming, META_PREFIX, Target, Transport, account};
+use crate::pipeline::{
+    Account, Answer, Channel, Incoming, META_PREFIX, Resumes, Target, Task, TaskAsked, Transport,
+    account,
+};
 
 /// On how many streams one account may listen, in each process.
 const MOST_STREAMS: u32 = 16;
@@ -33,7 +38,7 @@ const MOST_STREAMS: u32 = 16;
 const CLIENT_INFO_CHARS: usize = 120;
 
 /// The methods a client may know, so that bad parameters of one are not taken for an unknown method.
-const METHODS: [&str; 13] = [
+const METHODS: [&str; 16] = [
     "initialize",
     "ping",
     "server/discover",
@@ -47,6 +52,9 @@ const METHODS: [&str; 13] = [
     "subscriptions/listen",
     "completion/complete",
     "logging/setLevel",
+    "tasks/get",
+    "tasks/update",
+    "tasks/cancel",
 ];
 
 /// Serves one connection, session or request. Cheap to clone.
@@ -58,6 +66,8 @@ pub(super) struct Handler {
     running: Running,
     /// The streams that accounts listen on.
     listening: Crowd<Account>,
+    /// The requests that accounts' sessions are told of when they are decided.
+    watched: elicit::Watched,
     /// This session is told already when lists change; a client may say again that it is initialized.
     told: Arc<AtomicBool>,
 }
@@ -70,7 +80,15 @@ impl Handler {
 
     pub(super) fn new(face: Arc<dyn Face>, transport: Transport, running: Running) -> Self {
         let config = Arc::new(server_config(&*face));
-        Self { face, config, transport, running, listening: Crowd::default(), told: Arc::default() }
+        Self {
+            face,
+            config,
+            transport,
+            running,
+            listening: Crowd::default(),
+            watched: elicit::Watched::default(),
+            told: Arc::default(),
+        }
     }
 
     /// Who calls. Over HTTP that is what the door established for this very request; nothing else counts.
@@ -83,6 +101,8 @@ impl Handler {
                 .map(Caller::authenticated)
                 .ok_or_else(answer::unauthenticated),
             Transport::Stdio | Transport::Local => self.local_caller(),
+            // The server has no connection with itself.
+            Transport::Task => Err(answer::unauthenticated()),
         }
     }
 
@@ -104,11 +124,51 @@ impl Handler {
         Ok(list::in_order(self.face.shown(&caller, which)))
     }
 
+    /// Whether a client that has to be handed an address while its call runs may call this tool. Only rmcp can do that.
+    pub(super) fn hands_over(&self, tool: &str) -> bool {
+        self.face.has_inbox() && self.face.asks_people(Some(tool))
+    }
+
+    /// What this client can be given while people decide.
+    pub(super) fn channel(&self, client: Option<&ClientCapabilities>, legacy: bool) -> Channel {
+        match client {
+            Some(client) if client.supports_tasks() => Channel::Task,
+            Some(client) if !legacy && opens_links(client) && self.face.has_inbox() => {
+                Channel::Link
+            }
+            _ => Channel::Result,
+        }
+    }
+
+    /// The client of a plain call that says everything itself.
+    pub(super) fn client_of(&self, call: &PlainCall) -> Client {
+        let channel = self.channel(call.capabilities.as_ref(), false);
+        Client { info: call.client_info(), channel }
+    }
+
+    /// The answer to `tools/call`, as this client can be given it.
+    fn called(answer: Answer, channel: Channel) -> Result<CallToolResponse, ErrorData> {
+        if let Answer::Refused { refusal, .. } = &answer
+            && let Some(standing) = &refusal.standing
+        {
+            let url = refusal.decide_url.as_deref();
+            match (channel, &standing.state, url) {
+                (Channel::Task, ..) => return Ok(tasks::created(standing, url).into()),
+                (Channel::Link, Some(state), Some(url)) => {
+                    let (url, state) = (url.to_owned(), state.clone());
+                    return Ok(elicit::input_required(standing, url, state).into());
+                }
+                _ => {}
+            }
+        }
+        answer::to_tool_result(answer).map(CallToolResponse::Complete)
+    }
+
     /// A plain call that came in over the process's own pipes.
     pub(super) async fn local_call(
         &self,
         call: PlainCall,
-        client: Option<Implementation>,
+        client: Client,
         cancelled: CancellationToken,
     ) -> ServerJsonRpcMessage {
         match self.local_caller() {
@@ -124,7 +184,7 @@ impl Handler {
         &self,
         caller: Authenticated,
         call: PlainCall,
-        client: Option<Implementation>,
+        client: Client,
         cancelled: CancellationToken,
     ) -> ServerJsonRpcMessage {
         let _running = self.running.enter();
@@ -132,15 +192,16 @@ impl Handler {
         let cancelled = cancelled.child_token();
         let gone = cancelled.clone().drop_guard();
         let legacy = call.leans_on_its_session();
-        let PlainCall { id, name, arguments, meta } = call;
+        let PlainCall { id, name, arguments, meta, .. } = call;
+        let Client { info, channel } = client;
         let target = Target::Tool(name);
         let incoming =
-            self.incoming(caller, target, arguments, &meta.0.0, client.as_ref(), cancelled);
-        let answer = Arc::clone(&self.face).call(incoming).await;
+            self.incoming(caller, target, arguments, &meta.0.0, info.as_ref(), cancelled);
+        let answer = Arc::clone(&self.face).call(Incoming { channel, ..incoming }).await;
         gone.disarm();
-        match answer::to_tool_result(answer) {
-            Ok(result) => {
-                let mut result = ServerResult::from(CallToolResponse::Complete(result));
+        match Self::called(answer, channel) {
+            Ok(response) => {
+                let mut result = ServerResult::from(response);
                 if legacy {
                     result.strip_result_type_for_legacy_peer();
                     result.strip_non_object_output_for_legacy_peer();
@@ -173,12 +234,32 @@ impl Handler {
             target,
             arguments,
             own_meta: list::own_keys(meta, META_PREFIX),
+            channel: Channel::Result,
+            resumes: None,
             transport: self.transport,
             client_info: client.map(untrusted_name),
             trace: trace_of(meta),
             cancelled,
             progress: None,
         }
+    }
+
+    /// Asks about a task.
+    async fn task(
+        &self,
+        id: String,
+        context: &RequestContext<RoleServer>,
+        wish: TaskWish,
+    ) -> Result<Option<Task>, ErrorData> {
+        let _running = self.running.enter();
+        let asked = TaskAsked {
+            caller: self.caller(context)?,
+            id,
+            transport: self.transport,
+            client_info: context.client_info().as_ref().map(untrusted_name),
+            trace: trace_of(&context.meta.0.0),
+        };
+        Arc::clone(&self.face).task(asked, wish).await.map_err(tasks::refused)
     }
 
     /// One call through the pipeline, with its progress forwarded while it runs.
@@ -188,6 +269,7 @@ impl Handler {
         caller: Authenticated,
         target: Target,
         arguments: Map<String, Value>,
+        (channel, resumes): (Channel, Option<Resumes>),
     ) -> Answer {
         let _running = self.running.enter();
         // The pipeline hears of it when the client cancels, and when this future is dropped because it went away.
@@ -198,7 +280,8 @@ impl Handler {
         let client = context.client_info();
         let meta = &context.meta.0.0;
         let incoming = self.incoming(caller, target, arguments, meta, client.as_ref(), cancelled);
-        let answering = Arc::clone(&self.face).call(Incoming { progress: sender, ..incoming });
+        let incoming = Incoming { progress: sender, channel, resumes, ..incoming };
+        let answering = Arc::clone(&self.face).call(incoming);
         let answer = match token.zip(receiver) {
             None => answering.await,
             Some((token, receiver)) => {
@@ -258,10 +341,26 @@ fn server_config(face: &dyn Face) -> ServerConfig {
         prompts.list_changed = Some(true);
         capabilities.prompts = Some(prompts);
     }
+    if face.asks_people(None) {
+        let extensions = capabilities.extensions.get_or_insert_default();
+        extensions.insert(TASKS_EXTENSION_ID.to_owned(), serde_json::Map::new());
+    }
     let mut config = ServerConfig::new(capabilities);
     config.server_info = Implementation::new(info.name.clone(), info.version.clone());
     config.instructions.clone_from(&info.instructions);
     config
+}
+
+/// Whether the client can show a person an address to open.
+pub(super) fn opens_links(client: &ClientCapabilities) -> bool {
+    client.elicitation.as_ref().is_some_and(|elicitation| elicitation.url.is_some())
+}
+
+/// Whether the request is one of before 2026-07-28.
+fn is_legacy(context: &RequestContext<RoleServer>) -> bool {
+    // ISO dates compare as texts do.
+    let modern = ProtocolVersion::V_2026_07_28;
+    context.protocol_version().is_none_or(|version| version.as_str() < modern.as_str())
 }
 
 /// What the client says it is, fit for a record: short, and without characters that act on a terminal.
@@ -302,8 +401,50 @@ impl ServerHandler for Handler {
         let caller = self.caller(&context)?;
         let target = Target::Tool(request.name.into_owned());
         let arguments = request.arguments.unwrap_or_default();
-        let answer = self.run(context, caller, target, arguments).await;
-        answer::to_tool_result(answer).map(CallToolResponse::Complete)
+        let (legacy, client) = (is_legacy(&context), context.client_capabilities());
+        let channel = self.channel(client.as_ref(), legacy);
+        // Of what a client brings back only this is looked at. What it answered to whatever it was asked decides nothing.
+        let resumes = request.request_state.map(Resumes::State);
+        let asker = account(caller.principal());
+        let peer = context.peer.clone();
+        let answer = self.run(context, caller, target, arguments, (channel, resumes)).await;
+        if legacy
+            && channel == Channel::Result
+            && client.as_ref().is_some_and(opens_links)
+            && let Some(asked) = answer::just_asked(&answer)
+        {
+            // Boxed: the future of every call would make room for it.
+            Box::pin(elicit::hand_over(&peer, &self.face, &self.watched, asker, asked)).await;
+        }
+        Self::called(answer, channel)
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let legacy = is_legacy(&context);
+        match self.task(request.task_id, &context, TaskWish::Look).await? {
+            Some(task) => tasks::to_task_result(task, legacy),
+            None => Err(ErrorData::internal_error("the task can not be shown", None)),
+        }
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.task(request.task_id, &context, TaskWish::Update).await.map(drop)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.task(request.task_id, &context, TaskWish::Cancel).await.map(drop)
     }
 
     async fn list_prompts(
@@ -324,7 +465,8 @@ impl ServerHandler for Handler {
     ) -> Result<GetPromptResponse, ErrorData> {
         let caller = self.caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
-        let answer = self.run(context, caller, Target::Prompt(request.name), arguments).await;
+        let target = Target::Prompt(request.name);
+        let answer = self.run(context, caller, target, arguments, (Channel::Result, None)).await;
         answer::to_prompt_result(answer).map(GetPromptResponse::Complete)
     }
 
@@ -361,7 +503,8 @@ impl ServerHandler for Handler {
         let caller = self.caller(&context)?;
         let uri = request.uri;
         let mime_type = list::mime_type_of(&self.face.shown(&caller, Catalogue::Resources), &uri);
-        let answer = self.run(context, caller, Target::Resource(uri.clone()), Map::new()).await;
+        let target = Target::Resource(uri.clone());
+        let answer = self.run(context, caller, target, Map::new(), (Channel::Result, None)).await;
         answer::to_resource_result(answer, &uri, mime_type).map(ReadResourceResponse::Complete)
     }
 

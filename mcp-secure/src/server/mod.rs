@@ -9,6 +9,7 @@ mod boot;
 mod builder;
 mod changes;
 mod checks;
+mod elicit;
 mod face;
 mod gate;
 mod handler;
@@ -16,8 +17,10 @@ mod http;
 mod list;
 mod opened;
 mod opening;
+mod patterns;
 mod plain;
 mod stdio;
+mod tasks;
 
 #[cfg(test)]
 mod testkit;
@@ -25,7 +28,9 @@ mod testkit;
 pub use boot::Boot;
 pub use builder::{Server, ServerBuilder};
 pub(crate) use http::{HttpServer, HttpSettings};
-pub(crate) use opened::Opened;
+#[cfg(test)]
+pub(crate) use opened::opened;
+pub(crate) use opened::{Opened, Tickets};
 pub(crate) use opening::AUDIT_FOLDER;
 pub(crate) use stdio::Stdio;
 

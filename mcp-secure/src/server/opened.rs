@@ -5,18 +5,26 @@ use std::sync::Arc;
 
 use super::face::Face;
 use crate::approval::{Approval, ApprovalId, Verdict};
-use crate::audit::{Event, Record};
+use crate::audit::{AuditError, Event, Record};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::identity::Authenticated;
-use crate::pipeline::{Answer, DecideRefused, Gate, ResolveRefused, Voided};
-use crate::store::{ApprovalFilter, Resolution, RunId, RunRecord, RunState, Switch, SwitchScope};
+use crate::pipeline::{
+    Answer, DecideRefused, Gate, Look, Page, RequestAt, ResolveRefused, Served, Voided,
+};
+use crate::store::{
+    ApprovalFilter, NewTicket, Resolution, RunId, RunRecord, RunState, Store, StoreError,
+    StoreFuture, Switch, SwitchScope, Ticket, TicketKind,
+};
 use crate::tool::BoxFuture;
 
 /// An application with its store, its audit and its pipeline open.
 pub(crate) trait Opened: Send + Sync {
     /// The pipeline, for a transport.
     fn face(&self) -> Arc<dyn Face>;
+
+    /// Says where the inbox is reached, before the first call: the base address that `/inbox` comes after.
+    fn set_inbox_url(&self, base: &str);
 
     /// The requests that `who` may see, newest first.
     fn approvals<'a>(
@@ -99,16 +107,95 @@ pub(crate) trait Opened: Send + Sync {
         reason: Option<&'a str>,
     ) -> BoxFuture<'a, Result<bool, String>>;
 
+    /// A page of the requests that `who` may see, newest first.
+    fn approvals_page<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        filter: ApprovalFilter,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Page<Approval, RequestAt>, StoreError>>;
+
+    /// One request with what `who` may do about it.
+    fn look<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Look, DecideRefused>>;
+
+    /// The tools whose requests `who` could decide on.
+    fn decidable(&self, who: &Authenticated) -> Vec<Arc<Served>>;
+
+    /// The tool of that name.
+    fn served(&self, tool: &str) -> Option<Arc<Served>>;
+
+    /// Where what browsers hold a secret to is kept.
+    fn tickets(&self) -> &dyn Tickets;
+
+    /// Writes a record of somebody who signs in or out, and waits for it.
+    fn record(&self, record: Record) -> BoxFuture<'_, Result<(), AuditError>>;
+
+    /// Hands over a record of somebody who was not let in; it is not waited for.
+    fn record_refused(&self, record: Record);
+
     /// Lets mutating calls end, writes down what is queued, and closes.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
+/// The part of a store that sessions need: tickets by the digest of their secret, and the time they go by.
+pub(crate) trait Tickets: Send + Sync {
+    /// The store's time.
+    fn now(&self) -> StoreFuture<'_, Timestamp>;
+
+    /// As [`Store::put_ticket`].
+    fn put(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()>;
+
+    /// As [`Store::ticket`].
+    fn find(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
+
+    /// As [`Store::take_ticket`].
+    fn take(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
+
+    /// As [`Store::renew_ticket`].
+    fn renew(&self, kind: TicketKind, digest: &Digest, in_ms: u64) -> StoreFuture<'_, bool>;
+}
+
+impl Tickets for Arc<dyn Store> {
+    fn now(&self) -> StoreFuture<'_, Timestamp> {
+        Store::now(&**self)
+    }
+
+    fn put(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()> {
+        self.put_ticket(digest, new)
+    }
+
+    fn find(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        self.ticket(kind, digest)
+    }
+
+    fn take(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        self.take_ticket(kind, digest)
+    }
+
+    fn renew(&self, kind: TicketKind, digest: &Digest, in_ms: u64) -> StoreFuture<'_, bool> {
+        self.renew_ticket(kind, digest, in_ms)
+    }
+}
+
 /// A gate that is open.
-pub(super) struct OpenedServer(pub(super) Arc<Gate>);
+struct OpenedServer(Arc<Gate>);
+
+/// A gate as people see it.
+pub(crate) fn opened(gate: Arc<Gate>) -> Arc<dyn Opened> {
+    Arc::new(OpenedServer(gate))
+}
 
 impl Opened for OpenedServer {
     fn face(&self) -> Arc<dyn Face> {
         Arc::clone(&self.0) as Arc<dyn Face>
+    }
+
+    fn set_inbox_url(&self, base: &str) {
+        self.0.set_inbox_url(base);
     }
 
     fn approvals<'a>(
@@ -207,6 +294,45 @@ impl Opened for OpenedServer {
         reason: Option<&'a str>,
     ) -> BoxFuture<'a, Result<bool, String>> {
         Box::pin(self.0.switch(who, scope, off, reason))
+    }
+
+    fn approvals_page<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        filter: ApprovalFilter,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Page<Approval, RequestAt>, StoreError>> {
+        Box::pin(self.0.approvals_page(who, filter, limit))
+    }
+
+    fn look<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Look, DecideRefused>> {
+        Box::pin(self.0.look(who, id))
+    }
+
+    fn decidable(&self, who: &Authenticated) -> Vec<Arc<Served>> {
+        self.0.decidable(who)
+    }
+
+    fn served(&self, tool: &str) -> Option<Arc<Served>> {
+        self.0.served(tool)
+    }
+
+    fn tickets(&self) -> &dyn Tickets {
+        self.0.store()
+    }
+
+    fn record(&self, record: Record) -> BoxFuture<'_, Result<(), AuditError>> {
+        Box::pin(async move { self.0.audit().durable(record).await.map(drop) })
+    }
+
+    fn record_refused(&self, record: Record) {
+        if let Err(error) = self.0.audit().queued(record) {
+            tracing::error!(%error, "a refused sign-in could not be recorded");
+        }
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::boot::Boot;
 use super::builder::ServerBuilder;
-use super::checks;
+use super::{checks, patterns};
 use crate::audit::{Audit, AuditKey, Event, Options, Record};
 use crate::catalog::{Described, StartFault, describe};
 use crate::clock::Clock;
@@ -35,11 +35,14 @@ impl<S: State> ServerBuilder<S> {
         if let Err(error) = self.people.clone().build() {
             faults.push(StartFault::server(error.to_string()));
         }
+        faults.extend(self.inbox.faults().into_iter().map(StartFault::server));
         if self.settings.lease < SHORTEST_LEASE {
             faults.push(StartFault::server(format!(
                 "a lease under {SHORTEST_LEASE:?} would take running calls for lost; raise `lease` in the settings"
             )));
         }
+        #[cfg(feature = "webhooks")]
+        faults.extend(self.webhooks.faults());
         if self.entries.is_empty() {
             faults.push(StartFault::server(
                 "nothing is served; give the server its tools with `tools![..]`",
@@ -52,6 +55,7 @@ impl<S: State> ServerBuilder<S> {
                 return Err(faults);
             }
         };
+        faults.extend(patterns::broken(&described));
         faults.extend(checks::deciders(&described));
         match checks::policies(&self.policies, &self.info.name, &described) {
             Ok(policy) if faults.is_empty() => Ok((described, policy)),
@@ -150,6 +154,10 @@ impl<S: State> ServerBuilder<S> {
             clock,
             authenticator,
             settings: self.settings.clone(),
+            #[cfg(feature = "webhooks")]
+            announce: self.webhooks.announces(),
+            #[cfg(not(feature = "webhooks"))]
+            announce: false,
         });
         gate.read_switches()
             .await
@@ -157,5 +165,14 @@ impl<S: State> ServerBuilder<S> {
         gate.watch_switches();
         gate.recover().await.map_err(|error| one("lost runs can not be looked up", &error))?;
         Ok(gate)
+    }
+
+    /// Begins to tell others of requests for approval, where somebody is to be told.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn announce(&self, gate: &Arc<Gate>) -> Result<(), Vec<StartFault>> {
+        if let Some(deliverer) = crate::webhook::Deliverer::open(&self.webhooks)? {
+            deliverer.start(gate);
+        }
+        Ok(())
     }
 }

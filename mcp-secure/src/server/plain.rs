@@ -10,10 +10,13 @@
 //! [`Handler`]: super::handler::Handler
 
 use rmcp::model::{
-    Implementation, JsonRpcVersion2_0, ProtocolVersion, RequestId, RequestMetaObject,
+    ClientCapabilities, Implementation, JsonRpcVersion2_0, ProtocolVersion, RequestId,
+    RequestMetaObject,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::pipeline::Channel;
 
 /// Where a request says what version it speaks (MCP 2026-07-28, `_meta`).
 const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
@@ -25,6 +28,17 @@ pub(super) struct PlainCall {
     pub(super) name: String,
     pub(super) arguments: Map<String, Value>,
     pub(super) meta: RequestMetaObject,
+    /// What the client declares for this call, where it does.
+    pub(super) capabilities: Option<ClientCapabilities>,
+}
+
+/// What is known of the client of a plain call, from the call or from its session.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// What it says it is.
+    pub(super) info: Option<Implementation>,
+    /// What it can be given while people decide.
+    pub(super) channel: Channel,
 }
 
 /// Fields that are not here, such as the answer to a question of the server's, are none of this way's business.
@@ -60,15 +74,19 @@ impl PlainCall {
     pub(super) fn read(message: &[u8]) -> Option<Self> {
         let Message { id, params, .. } = serde_json::from_slice(message).ok()?;
         // Progress is sent through rmcp's peer, which only rmcp can make.
-        let plain = !params.meta.contains_key("progressToken");
+        if params.meta.contains_key("progressToken") {
+            return None;
+        }
         let meta = RequestMetaObject::from(params.meta);
-        plain.then_some(Self { id, name: params.name, arguments: params.arguments, meta })
+        let capabilities = meta.client_capabilities();
+        let Params { name, arguments, .. } = params;
+        Some(Self { id, name, arguments, meta, capabilities })
     }
 
     /// Whether it says of itself all that a request of 2026-07-28 has to say.
     pub(super) fn is_self_contained(&self) -> bool {
         self.meta.protocol_version() == Some(ProtocolVersion::V_2026_07_28)
-            && self.meta.client_capabilities().is_some()
+            && self.capabilities.is_some()
     }
 
     /// Whether it leaves to its session what version is spoken.

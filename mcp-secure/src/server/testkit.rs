@@ -1,16 +1,20 @@
 //! A pipeline that tells what reached it, for tests of the transports.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::face::{Answering, Catalogue, Face, Shown};
+use super::face::{Answering, AnsweringTask, Catalogue, Face, Shown, TaskWish};
+use crate::approval::ApprovalId;
 use crate::context::Progress;
 use crate::identity::{
     AuthError, Authenticated, Authenticator, Credentials, Directory, People, Person, Sandbox,
 };
-use crate::pipeline::{Answer, Code, Incoming, Refusal, ServerInfo, Target, Transport};
+use crate::pipeline::{
+    Answer, Code, Incoming, NoTask, Refusal, ServerInfo, Target, TaskAsked, Transport,
+};
 use crate::tool::Output;
 use crate::tool::spec::{Access, AnnotationSpec, Kind, LimitSpec, Risk, SourceSpec, ToolSpec};
 
@@ -172,6 +176,26 @@ impl Face for Stub {
                 _ => Answer::Unknown,
             }
         })
+    }
+
+    fn task(self: Arc<Self>, _: TaskAsked, _: TaskWish) -> AnsweringTask {
+        Box::pin(std::future::ready(Err(NoTask::Unknown)))
+    }
+
+    fn asks_people(&self, _: Option<&str>) -> bool {
+        false
+    }
+
+    fn has_inbox(&self) -> bool {
+        false
+    }
+
+    fn until_decided(
+        self: Arc<Self>,
+        _: ApprovalId,
+        until: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        Box::pin(tokio::time::sleep(until))
     }
 
     fn may_list(&self, _: &Authenticated) -> Result<(), (Arc<str>, Box<crate::pipeline::Refusal>)> {

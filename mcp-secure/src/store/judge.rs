@@ -107,11 +107,11 @@ impl Ended {
                 answer,
                 rollback: None,
             },
-            RunResult::NoEffect { error } => Self {
+            RunResult::NoEffect { error, answer } => Self {
                 state: RunState::NoEffect,
                 outcome: Outcome::NoEffect { error: error.clone() },
                 event: Event::Fail { run, error },
-                answer: None,
+                answer,
                 rollback: None,
             },
             RunResult::Unknown { why } => Self {
@@ -132,7 +132,8 @@ impl Ended {
                 state: RunState::Done,
                 outcome: Outcome::Resolved { by, error: None },
                 event: Event::ResolveDone { person },
-                answer: late.answer,
+                // What it told of a failure is no answer of a call that was carried out.
+                answer: late.answer.filter(|_| matches!(late.outcome, Some(Outcome::Done { .. }))),
                 rollback: late
                     .rollback
                     .map(|(output, within_ms)| NewRollback { output, within_ms }),
@@ -159,11 +160,14 @@ impl Ended {
         })
     }
 
-    /// The text of the answer that the approval repeats.
+    /// The text of the answer that the approval keeps: what a done one repeats, and what whoever waits for a failed one
+    /// hears of it.
     pub(super) fn approved_answer(&self) -> Result<Option<String>, StoreError> {
         match self.state {
-            RunState::Done => self.answer.as_ref().map(json).transpose(),
-            _ => Ok(None),
+            RunState::Done | RunState::Failed | RunState::NoEffect => {
+                self.answer.as_ref().map(json).transpose()
+            }
+            RunState::Running | RunState::InDoubt => Ok(None),
         }
     }
 

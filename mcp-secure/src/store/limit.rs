@@ -1,3 +1,5 @@
+use crate::canon::Digest;
+
 /// A rate that all replicas keep together: the generic cell rate algorithm (GCRA).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -7,13 +9,45 @@ pub struct Rate {
     pub every_us: u64,
 }
 
-/// The answer to [`Store::lease`](super::Store::lease).
+/// What a process wants of one bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The bucket.
+    pub bucket: Digest,
+    /// What it grants.
+    pub rate: Rate,
+    /// Up to how many calls.
+    pub calls: u32,
+}
+
+/// The answer to [`Store::lease`](super::Store::lease) for one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leased {
     /// How many calls the asker may let through. They are used up, whether or not they come.
     pub granted: u32,
-    /// When none: until the next one, in milliseconds.
+    /// When none: until the next one, in milliseconds. 0 where this bucket has some, and another one has none.
     pub retry_after_ms: u64,
+}
+
+/// What several buckets, filled up to `filled`, grant together at `now`: each, or none of them. Beside each answer what its
+/// bucket is filled up to then, where that changes.
+pub(super) fn take_all(
+    wanted: &[Wanted],
+    filled: &[Option<i64>],
+    now: i64,
+) -> Vec<(Leased, Option<i64>)> {
+    let mut taken: Vec<_> = wanted
+        .iter()
+        .zip(filled)
+        .map(|(want, filled)| want.rate.take(*filled, now, want.calls))
+        .collect();
+    if taken.iter().any(|(leased, _)| leased.granted == 0) {
+        for (leased, filled) in &mut taken {
+            leased.granted = 0;
+            *filled = None;
+        }
+    }
+    taken
 }
 
 impl Rate {

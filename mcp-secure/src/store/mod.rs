@@ -27,7 +27,7 @@ mod ticket;
 
 pub use error::StoreError;
 pub use key::{KeyRecord, KeyState, NewKey};
-pub use limit::{Leased, Rate};
+pub use limit::{Leased, Rate, Wanted};
 pub use notice::{Notice, NoticeEnd};
 #[cfg(feature = "postgres")]
 pub use postgres::{Postgres, PostgresOptions};
@@ -48,6 +48,7 @@ use crate::approval::{
 };
 use crate::canon::Digest;
 use crate::clock::Timestamp;
+use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -138,6 +139,10 @@ pub trait Store: Send + Sync {
     /// The request called `id`, without the answer.
     fn approval(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Approval>>;
 
+    /// What is kept for whoever waits for the request called `id`: the answer of a done one, or how a failed one failed. It
+    /// is kept for a day, and is its requester's alone.
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Value>>;
+
     /// Requests, newest first, without their answers.
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>>;
 
@@ -193,8 +198,9 @@ pub trait Store: Send + Sync {
     /// of the same tenant other than the caller; the channel has asked the policy.
     fn resolve_run(&self, id: &RunId, found: Resolution, by: Party) -> StoreFuture<'_, Resolved>;
 
-    /// Takes up to `want` calls out of a bucket that all processes share.
-    fn lease(&self, bucket: &Digest, rate: Rate, want: u32) -> StoreFuture<'_, Leased>;
+    /// Takes calls out of buckets that all processes share, in one transaction: out of each, or, where one of them grants
+    /// none, out of none. Each bucket is named once. The answers are in the order of what is wanted.
+    fn lease(&self, wanted: Vec<Wanted>) -> StoreFuture<'_, Vec<Leased>>;
 
     /// What is off.
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>>;
@@ -217,8 +223,19 @@ pub trait Store: Send + Sync {
     /// The same, and it is gone. Of several who take it at once, one gets it.
     fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
 
+    /// Makes a ticket that is still good so for `expires_in_ms` from now on. False where there is none.
+    fn renew_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires_in_ms: u64,
+    ) -> StoreFuture<'_, bool>;
+
     /// Up to `limit` notices that are due, oldest first, to this caller alone for the next `hold_ms`.
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>>;
+
+    /// The notices of one request that are not over, oldest first, whoever has them.
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>>;
 
     /// Says what becomes of a notice that was handed out.
     fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()>;

@@ -116,7 +116,7 @@ pub enum RunResult {
     Failed {
         /// What went wrong, for people.
         error: String,
-        /// What to answer under the same key: it ran, and its result broke a promise.
+        /// What to answer under the same key, and whoever waits for the approval: it ran, and its result broke a promise.
         answer: Option<Value>,
     },
     /// The body returned an error and vouches that nothing happened. The approval stays consumed; the key and the right
@@ -124,6 +124,8 @@ pub enum RunResult {
     NoEffect {
         /// What went wrong, for people.
         error: String,
+        /// What to answer whoever waits for the approval that was used up.
+        answer: Option<Value>,
     },
     /// Nobody can tell: the body panicked, or never came back.
     Unknown {

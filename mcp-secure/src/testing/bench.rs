@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::LocalClient;
-use crate::pipeline::{Incoming, Stages, Target, Transport};
+use crate::pipeline::{Channel, Incoming, Stages, Target, Transport};
 use crate::tool::Output;
 
 impl LocalClient {
@@ -21,6 +21,8 @@ impl LocalClient {
             target: Target::Tool(tool.to_owned()),
             arguments,
             own_meta: Map::new(),
+            channel: Channel::Result,
+            resumes: None,
             transport: Transport::Local,
             client_info: None,
             trace: None,

@@ -18,7 +18,10 @@ use crate::canon::Digest;
 use crate::catalog::StartFault;
 use crate::clock::Clock;
 use crate::identity::{Authenticated, DataDir, DataDirKind, Directory, JwtAuthenticator};
-use crate::pipeline::{Answer, DecideRefused, Gate, Incoming, ResolveRefused, Target, Transport};
+use crate::pipeline::{
+    Answer, Channel, DecideRefused, Gate, Incoming, NoTask, ResolveRefused, Stage, Target,
+    TaskAsked, Transport,
+};
 use crate::server::ServerBuilder;
 use crate::store::{ApprovalFilter, Resolution, RunId, RunRecord};
 use crate::tool::State;
@@ -91,6 +94,11 @@ impl LocalServer {
         let options = Options { durability, ..Options::default() };
         let gate = server.open_gate(&data, None, Arc::new(nobody), clock.clone(), options).await?;
         gate.keep_up();
+        #[cfg(feature = "webhooks")]
+        server.announce(&gate)?;
+        if let Some(refresh) = server.vouches(&data, &people) {
+            gate.run_approved(refresh);
+        }
         Ok(Self { gate, people, data, clock })
     }
 
@@ -108,6 +116,12 @@ impl LocalServer {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What this crate's own tests drive in other ways.
+    #[cfg(test)]
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     /// The folder with the record and the store.
@@ -247,6 +261,50 @@ impl LocalClient {
         self.send(Target::Tool(tool.to_owned()), arguments, meta, CancellationToken::new()).await
     }
 
+    /// Calls a tool as a client that waits for a task. Where people have to decide, the reply's `approval_id` is the task.
+    pub async fn begin(&self, tool: &str, arguments: Value) -> LocalReply {
+        self.begin_with_meta(tool, arguments, Map::new()).await
+    }
+
+    /// The same with keys under this crate's prefix in `_meta`.
+    pub async fn begin_with_meta(
+        &self,
+        tool: &str,
+        arguments: Value,
+        meta: Map<String, Value>,
+    ) -> LocalReply {
+        let incoming = self.incoming(Target::Tool(tool.to_owned()), arguments, meta);
+        LocalReply::from(self.gate.call(Incoming { channel: Channel::Task, ..incoming }).await)
+    }
+
+    /// How the task called `id` stands, run now if people have approved it. `Err` is a refusal; its code is `unknown`
+    /// where there is no such task for this person and client.
+    pub async fn task(&self, id: &str) -> Result<LocalTask, LocalReply> {
+        match self.gate.task(self.asked(id)).await {
+            Ok(task) => Ok(match task.stage {
+                Stage::Waits(says) => LocalTask::Working(says),
+                Stage::TakenBack => LocalTask::Cancelled,
+                Stage::Over(answer) => LocalTask::Completed(answer.into()),
+            }),
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// Takes the task called `id` back, where nothing runs yet.
+    pub async fn cancel_task(&self, id: &str) -> Result<(), LocalReply> {
+        self.gate.cancel_task(self.asked(id)).await.map_err(LocalReply::from)
+    }
+
+    fn asked(&self, id: &str) -> TaskAsked {
+        TaskAsked {
+            caller: self.caller.clone(),
+            id: id.to_owned(),
+            transport: Transport::Local,
+            client_info: None,
+            trace: None,
+        }
+    }
+
     /// Reads a resource.
     pub async fn read(&self, uri: &str) -> LocalReply {
         self.send(
@@ -271,25 +329,58 @@ impl LocalClient {
         own_meta: Map<String, Value>,
         cancelled: CancellationToken,
     ) -> LocalReply {
-        let arguments = match arguments {
-            Value::Object(map) => map,
-            _ => Map::new(),
-        };
-        let answer = self
-            .gate
-            .call(Incoming {
-                caller: self.caller.clone(),
-                target,
-                arguments,
-                own_meta,
-                transport: Transport::Local,
-                client_info: None,
-                trace: None,
-                cancelled,
-                progress: None,
-            })
-            .await;
-        LocalReply::from(answer)
+        let incoming = self.incoming(target, arguments, own_meta);
+        LocalReply::from(self.gate.call(Incoming { cancelled, ..incoming }).await)
+    }
+
+    fn incoming(&self, target: Target, arguments: Value, own_meta: Map<String, Value>) -> Incoming {
+        Incoming {
+            caller: self.caller.clone(),
+            target,
+            arguments: match arguments {
+                Value::Object(map) => map,
+                _ => Map::new(),
+            },
+            own_meta,
+            channel: Channel::Result,
+            resumes: None,
+            transport: Transport::Local,
+            client_info: None,
+            trace: None,
+            cancelled: CancellationToken::new(),
+            progress: None,
+        }
+    }
+}
+
+/// How a task stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LocalTask {
+    /// People have not decided, or what they approved runs or is about to. With words for the person who waits.
+    Working(String),
+    /// It was taken back.
+    Cancelled,
+    /// It is over, and this is the answer that the same call made again would get.
+    Completed(LocalReply),
+}
+
+impl LocalTask {
+    /// The answer, once there is one.
+    #[must_use]
+    pub fn reply(&self) -> Option<&LocalReply> {
+        match self {
+            Self::Completed(reply) => Some(reply),
+            Self::Working(_) | Self::Cancelled => None,
+        }
+    }
+}
+
+impl From<NoTask> for LocalReply {
+    fn from(why: NoTask) -> Self {
+        match why {
+            NoTask::Unknown => Answer::Unknown.into(),
+            NoTask::Refused(request_id, refusal) => Answer::Refused { request_id, refusal }.into(),
+        }
     }
 }
 

@@ -33,6 +33,10 @@ impl ToolError {
     }
 
     /// An error only the record holds; the model is shown a correlation id.
+    ///
+    /// The record is read by people, copied and kept for long. It keeps 2000 characters, without characters that nobody sees
+    /// and without those texts of the call's arguments that it hides anyway; nothing else is taken out, so put no credential
+    /// and nobody's data in it. Of an error of a library that may quote what it was given, tell the kind.
     #[must_use]
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self { public: None, internal: Some(cause.to_string()), no_effect: false }

@@ -21,23 +21,26 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        if let Some(other) = std::env::var_os("SUPPORT_DESK_PROGRAM") {
-            return PathBuf::from(other);
-        }
-        // The packages and features of `scripts/test`, so that nothing is built twice.
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
-            .args(["--features", "mcp-secure/postgres", "--bin", "support-desk"])
-            .current_dir(workspace())
-            .status()
-            .unwrap();
-        assert!(built.success(), "`support-desk` does not build");
-        // This test is `<target>/debug/deps/support_desk-<hash>`.
-        let test = std::env::current_exe().unwrap();
-        let program = test.ancestors().nth(2).unwrap().join("support-desk");
-        assert!(program.exists(), "`{}` is missing after its build", program.display());
-        program
+        let other = std::env::var_os("SUPPORT_DESK_PROGRAM");
+        other.map_or_else(|| build("support-desk"), PathBuf::from)
     })
+}
+
+/// A program of this workspace.
+pub(crate) fn build(name: &str) -> PathBuf {
+    // The packages and features of `scripts/test`, so that nothing is built twice.
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
+        .args(["--features", "mcp-secure/postgres", "--bin", name])
+        .current_dir(workspace())
+        .status()
+        .unwrap();
+    assert!(built.success(), "`{name}` does not build");
+    // This test is `<target>/debug/deps/support_desk-<hash>`.
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join(name);
+    assert!(program.exists(), "`{}` is missing after its build", program.display());
+    program
 }
 
 /// What a finished command left behind.
@@ -107,6 +110,7 @@ impl Desk {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.env_remove("MCP_SECURE_DATA").env_remove("MCP_SECURE_STORE");
+        command.env_remove("MCP_SECURE_WEBHOOK_URL").env_remove("MCP_SECURE_WEBHOOK_SECRET");
         command.envs(self.store.iter().map(|address| ("MCP_SECURE_STORE", address)));
         command.arg("--data").arg(self.data()).args(arguments);
         command

@@ -7,7 +7,7 @@ mod stdio;
 mod tools;
 
 pub(crate) use client::{Client, every_client};
-pub(crate) use desk::{Desk, Finished, PATIENCE, Server, ask_to_end, program};
+pub(crate) use desk::{Desk, Finished, PATIENCE, Server, ask_to_end, build, program};
 pub(crate) use http::{Request, Response, mcp};
 pub(crate) use stdio::Stdio;
 pub(crate) use tools::workspace;

@@ -90,7 +90,7 @@ super::codes! {
         good: "#[arg(min = 1, max = 20, default = 10)] limit: u32";
     PATTERN = "MS0706", "R7", StartUp, "the pattern is no regular expression",
         why: "A pattern that does not compile cannot be enforced.",
-        fix: "Correct the expression; the dialect is that of JSON Schema.",
+        fix: "Correct the expression; the dialect is that of JSON Schema. The message names the input, or the field of a type, that has it.",
         bad: "#[arg(pattern = \"^ord_[0-9\")] order: String",
         good: "#[arg(pattern = \"^ord_[0-9]+$\")] order: String";
 }

@@ -47,14 +47,14 @@ super::codes! {
         fix: "Write it as `refund.request`.",
         bad: "permission = \"RequestRefund\"",
         good: "permission = \"refund.request\"";
-    NAME_TAKEN = "MS1103", "R11", StartUp, "two tools have one name",
-        why: "A client could not tell which one it calls, and the last one must not silently win.",
+    NAME_TAKEN = "MS1103", "R11", StartUp, "two tools, prompts or resources have one name, or two resources one address",
+        why: "A client could not tell which one it calls, and the last one must not silently win. Policies know all three kinds by one name each.",
         fix: "Rename one of them.",
         bad: "tools![orders::show, customers::show]",
         good: "#[tool(name = \"show_customer\", ...)]";
-    APPROVER_TAKEN = "MS1104", "R11", StartUp, "the permission to approve is another tool's permission",
+    APPROVER_TAKEN = "MS1104", "R11", StartUp, "the permission to decide on a call, or on a doubt about it, is a tool's own permission",
         why: "Whoever may call that tool could then decide here.",
-        fix: "Give `by` a permission that no tool has.",
+        fix: "Give `by` a permission that no tool has. Doubts are resolved under `<permission>.resolve`; give the tool that has it another one.",
         bad: "approval(by = \"refund.request\") // and a tool with that permission",
         good: "approval(by = \"refund.approve\")";
 }

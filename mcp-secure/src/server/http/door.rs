@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::Response;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use rmcp::transport::streamable_http_server::StreamableHttpService;
 
+use super::body::{self, BodyRefused};
 use super::peers::{Peer, Peers};
 use super::plain;
 use super::replies;
@@ -33,7 +34,7 @@ impl Caller {
 pub(super) struct Door {
     face: Arc<dyn Face>,
     handler: Handler,
-    peers: Peers,
+    peers: Arc<Peers>,
     service: StreamableHttpService<Handler, Sessions>,
     metadata: Option<String>,
     max_body_bytes: usize,
@@ -46,11 +47,12 @@ impl Door {
         settings: &HttpSettings,
         handler: Handler,
         service: StreamableHttpService<Handler, Sessions>,
+        peers: Arc<Peers>,
     ) -> Self {
         Self {
             face,
             handler,
-            peers: Peers::new(settings),
+            peers,
             service,
             metadata: settings.resource_metadata.clone(),
             max_body_bytes: settings.max_body_bytes,
@@ -121,20 +123,14 @@ impl Door {
     }
 
     async fn read(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Box<Response>> {
-        let declared =
-            headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-        if declared.is_some_and(|bytes: usize| bytes > self.max_body_bytes) {
-            return Err(Box::new(replies::too_large(self.max_body_bytes)));
-        }
-        let whole = Limited::new(body, self.max_body_bytes).collect();
-        match tokio::time::timeout(self.body_timeout, whole).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Box::new(replies::too_large(self.max_body_bytes)))
-            }
-            Ok(Err(_)) => Err(Box::new(replies::broken())),
-            Err(_) => Err(Box::new(replies::too_slow())),
-        }
+        let read = body::read(headers, body, self.max_body_bytes, self.body_timeout).await;
+        read.map_err(|refused| {
+            Box::new(match refused {
+                BodyRefused::TooLarge => replies::too_large(self.max_body_bytes),
+                BodyRefused::TooSlow => replies::too_slow(),
+                BodyRefused::Broken => replies::broken(),
+            })
+        })
     }
 }
 

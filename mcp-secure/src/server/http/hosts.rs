@@ -6,6 +6,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 
 use super::settings::HttpSettings;
+use crate::inbox::Base;
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -33,6 +34,19 @@ impl Hosts {
         Self {
             hosts: LOOPBACK.iter().map(ToString::to_string).collect(),
             origins: LOOPBACK.iter().map(origin).collect(),
+        }
+    }
+
+    /// Those of the inbox: where it has an address of its own, that one, and on this machine the names that a proxy in
+    /// front may use; forms come from that very origin.
+    pub(super) fn of_inbox(settings: &HttpSettings, addr: SocketAddr, base: Option<&Base>) -> Self {
+        let Some(base) = base else {
+            return Self::new(&HttpSettings { public: None, ..settings.clone() }, addr);
+        };
+        let local = addr.ip().is_loopback().then_some(LOOPBACK).into_iter().flatten();
+        Self {
+            hosts: local.chain([base.authority()]).map(ToOwned::to_owned).collect(),
+            origins: vec![with_port(base.origin())],
         }
     }
 

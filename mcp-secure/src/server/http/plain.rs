@@ -35,7 +35,7 @@ pub(super) fn read(parts: &Parts, body: &[u8]) -> Option<PlainCall> {
 
 /// Runs it. A client that goes away drops this, and the call hears of it.
 pub(super) async fn answer(handler: &Handler, caller: Authenticated, call: PlainCall) -> Response {
-    let client = call.client_info();
+    let client = handler.client_of(&call);
     let message = handler.plain_call(caller, call, client, CancellationToken::new()).await;
     match serde_json::to_vec(&message) {
         Ok(body) => replies::json(StatusCode::OK, Body::from(body)),

@@ -82,32 +82,60 @@ pub(super) enum SessionError {
     Inner(#[from] LocalSessionManagerError),
 }
 
+/// The sessions that count towards the limits.
+#[derive(Default)]
+struct Held {
+    owners: HashMap<SessionId, Owner>,
+    /// Whose are being opened right now.
+    opening: Vec<Owner>,
+}
+
+/// A place for one session while it is opened. Given back where it comes to nothing.
+struct Opening<'a> {
+    sessions: &'a Sessions,
+    owner: Owner,
+}
+
+impl Opening<'_> {
+    /// The session is there, and takes the place.
+    fn done(self, id: SessionId) {
+        // Dropped after that: it counts twice for a moment rather than not at all.
+        self.sessions.held().owners.insert(id, self.owner.clone());
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        let mut held = self.sessions.held();
+        if let Some(at) = held.opening.iter().position(|owner| *owner == self.owner) {
+            held.opening.swap_remove(at);
+        }
+    }
+}
+
 pub(super) struct Sessions {
     inner: LocalSessionManager,
-    owners: Mutex<HashMap<SessionId, Owner>>,
+    held: Mutex<Held>,
     limit: usize,
     limit_each: usize,
 }
 
 impl Sessions {
     pub(super) fn new(limit: usize, limit_each: usize) -> Self {
-        Self {
-            inner: LocalSessionManager::default(),
-            owners: Mutex::new(HashMap::new()),
-            limit,
-            limit_each,
-        }
+        Self { inner: LocalSessionManager::default(), held: Mutex::default(), limit, limit_each }
     }
 
-    fn owners(&self) -> MutexGuard<'_, HashMap<SessionId, Owner>> {
-        // The map is whole whoever panicked: every change to it is one operation.
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Both are whole whoever panicked: every change to one of them is one operation.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the session is of the caller this is asked for. Asked for nobody, the answer is no.
     fn is_the_visitors(&self, id: &SessionId) -> bool {
         VISIT
-            .try_with(|visit| self.owners().get(id).is_some_and(|owner| owner.is(&visit.caller)))
+            .try_with(|visit| {
+                self.held().owners.get(id).is_some_and(|owner| owner.is(&visit.caller))
+            })
             .unwrap_or(false)
     }
 
@@ -115,10 +143,16 @@ impl Sessions {
         if self.is_the_visitors(id) { Ok(()) } else { Err(SessionError::NotYours) }
     }
 
-    fn has_room(&self, owner: &Owner) -> bool {
-        let owners = self.owners();
-        let own = owners.values().filter(|other| *other == owner).count();
-        owners.len() < self.limit && own < self.limit_each
+    /// A place for one more session, if there is room. Looked for and taken at once: many may be opened at a time.
+    fn place(&self, owner: Owner) -> Option<Opening<'_>> {
+        let mut held = self.held();
+        let all = held.owners.len().saturating_add(held.opening.len());
+        let own = held.owners.values().chain(&held.opening).filter(|other| **other == owner);
+        if all >= self.limit || own.count() >= self.limit_each {
+            return None;
+        }
+        held.opening.push(owner.clone());
+        Some(Opening { sessions: self, owner })
     }
 }
 
@@ -128,13 +162,12 @@ impl SessionManager for Sessions {
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
         let visit = VISIT.try_with(Arc::clone).map_err(|_| SessionError::NotYours)?;
-        let owner = Owner::of(&visit.caller);
-        if !self.has_room(&owner) {
+        let Some(opening) = self.place(Owner::of(&visit.caller)) else {
             visit.limit_met.store(true, Ordering::Relaxed);
             return Err(SessionError::Full);
-        }
+        };
         let (id, transport) = self.inner.create_session().await?;
-        self.owners().insert(id.clone(), owner);
+        opening.done(id.clone());
         Ok((id, transport))
     }
 
@@ -157,7 +190,7 @@ impl SessionManager for Sessions {
         if VISIT.try_with(|_| ()).is_ok() && !self.is_the_visitors(id) {
             return Ok(());
         }
-        self.owners().remove(id);
+        self.held().owners.remove(id);
         Ok(self.inner.close_session(id).await?)
     }
 
@@ -194,5 +227,71 @@ impl SessionManager for Sessions {
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         self.only_the_visitors(id)?;
         Ok(self.inner.resume(id, last_event_id).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{People, Person, Sandbox};
+
+    /// A visit of this person.
+    fn visit(name: &str) -> Arc<Visit> {
+        let people = People::new()
+            .with(Person::new("alice", "acme"))
+            .with(Person::new("bob", "acme"))
+            .build()
+            .unwrap();
+        Visit::of(&people.assert(name, "a-client", Sandbox::in_process()).unwrap())
+    }
+
+    /// Opens sessions at once, so that all of them stand before the lock of the same map, and counts those that are let in.
+    async fn opened_at_once(sessions: &Arc<Sessions>, who: &[&str]) -> usize {
+        let held = sessions.inner.sessions.write().await;
+        let opening: Vec<_> = who
+            .iter()
+            .map(|name| {
+                let (sessions, visit) = (Arc::clone(sessions), visit(name));
+                tokio::spawn(async move {
+                    let opened = visit.scope(sessions.create_session()).await;
+                    assert_eq!(opened.is_err(), visit.met_the_limit());
+                    opened.ok()
+                })
+            })
+            .collect();
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        drop(held);
+        let mut opened = Vec::new();
+        for one in opening {
+            opened.extend(one.await.unwrap());
+        }
+        opened.len()
+    }
+
+    #[tokio::test]
+    async fn sessions_opened_at_once_are_as_few_as_those_opened_one_by_one() {
+        let each = Arc::new(Sessions::new(100, 3));
+        assert_eq!(opened_at_once(&each, &["alice"; 10]).await, 3);
+        assert_eq!(opened_at_once(&each, &["bob"; 10]).await, 3);
+        let all = Arc::new(Sessions::new(4, 3));
+        let both: Vec<&str> = ["alice", "bob"].repeat(5);
+        assert_eq!(opened_at_once(&all, &both).await, 4);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_given_up_while_it_opens_leaves_its_place() {
+        let sessions = Arc::new(Sessions::new(1, 1));
+        for _ in 0..3 {
+            let held = sessions.inner.sessions.write().await;
+            let (same, visit) = (Arc::clone(&sessions), visit("alice"));
+            let opening = tokio::spawn(async move { visit.scope(same.create_session()).await });
+            tokio::task::yield_now().await;
+            opening.abort();
+            assert!(opening.await.is_err(), "it was given up");
+            drop(held);
+        }
+        assert_eq!(opened_at_once(&sessions, &["alice"]).await, 1);
     }
 }

@@ -9,6 +9,8 @@ use crate::server::MAX_MESSAGE_BYTES;
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
     pub(crate) addr: SocketAddr,
+    /// Where the inbox has a listener of its own.
+    pub(crate) inbox: Option<SocketAddr>,
     /// Set to serve beyond this machine.
     pub(crate) public: Option<PublicHttp>,
     /// Whether tokens come from an issuer of real people, not from the local one.
@@ -54,6 +56,7 @@ impl HttpSettings {
     pub(crate) fn new(addr: SocketAddr) -> Self {
         Self {
             addr,
+            inbox: None,
             public: None,
             real_issuer: false,
             resource_metadata: None,

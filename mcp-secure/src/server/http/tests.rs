@@ -53,7 +53,7 @@ impl Site {
         let addr = server.addr();
         let (stub, stop) = (Stub::new(), CancellationToken::new());
         let face: Arc<dyn Face> = Arc::<Stub>::clone(&stub);
-        let serving = tokio::spawn(server.run(face, stop.clone()));
+        let serving = tokio::spawn(server.run(face, None, stop.clone()));
         Self { addr, stub, stop, served: serving }
     }
 

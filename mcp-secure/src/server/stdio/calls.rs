@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ClientRequest, GetMeta, Implementation,
-    ProtocolVersion, RequestId,
+    ClientCapabilities, ClientJsonRpcMessage, ClientNotification, ClientRequest, GetMeta,
+    Implementation, ProtocolVersion, RequestId,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::lines::to_line;
-use crate::server::handler::Handler;
-use crate::server::plain::PlainCall;
+use crate::server::handler::{Handler, opens_links};
+use crate::server::plain::{Client, PlainCall};
 
 /// How many calls may be under way, or have answers that the host has not taken.
 const AT_ONCE: usize = 256;
@@ -28,11 +28,18 @@ enum Session {
     /// Nothing has been agreed yet: every message is rmcp's.
     Opening,
     /// `initialize` came, `notifications/initialized` did not.
-    Greeted(Implementation),
+    Greeted(Box<Hello>),
     /// By the handshake of before 2026-07-28.
-    Legacy(Implementation),
+    Legacy(Box<Hello>),
     /// By a request that says everything itself, as all that follow have to.
     SelfContained,
+}
+
+/// What the client said of itself when it began.
+#[derive(Debug, Clone)]
+struct Hello {
+    info: Implementation,
+    capabilities: ClientCapabilities,
 }
 
 pub(super) struct Calls {
@@ -95,8 +102,15 @@ impl Calls {
         }
         let Some(call) = PlainCall::read(line) else { return false };
         let client = match &self.session {
-            Session::Legacy(client) if call.leans_on_its_session() => Some(client.clone()),
-            Session::SelfContained if call.is_self_contained() => call.client_info(),
+            Session::Legacy(hello) if call.leans_on_its_session() => {
+                // Only such a session is asked anything while its call runs, and only rmcp can do that.
+                if opens_links(&hello.capabilities) && self.handler.hands_over(&call.name) {
+                    return false;
+                }
+                let channel = self.handler.channel(Some(&hello.capabilities), true);
+                Client { info: Some(hello.info.clone()), channel }
+            }
+            Session::SelfContained if call.is_self_contained() => self.handler.client_of(&call),
             _ => return false,
         };
         // Nobody else takes one, so there is one wherever it was waited for.
@@ -136,8 +150,8 @@ impl Calls {
                     return !id.is_some_and(|id| self.cancel(id));
                 }
                 ClientNotification::InitializedNotification(_) => {
-                    if let Session::Greeted(client) = &self.session {
-                        self.session = Session::Legacy(client.clone());
+                    if let Session::Greeted(hello) = &self.session {
+                        self.session = Session::Legacy(hello.clone());
                     }
                 }
                 _ => {}
@@ -150,7 +164,10 @@ impl Calls {
     fn opened_by(&mut self, request: &ClientRequest) {
         match (&self.session, request) {
             (Session::Opening, ClientRequest::InitializeRequest(hello)) => {
-                self.session = Session::Greeted(hello.params.client_info.clone());
+                self.session = Session::Greeted(Box::new(Hello {
+                    info: hello.params.client_info.clone(),
+                    capabilities: hello.params.capabilities.clone(),
+                }));
             }
             (
                 Session::Opening,

@@ -89,6 +89,13 @@ pub(super) async fn by_id(tx: &Tx<'_>, id: &ApprovalId) -> Result<Option<Approva
     Ok(rows::load(tx, id, Lock::None).await?.map(|found| shown(found, tx.now)))
 }
 
+pub(super) async fn answer(
+    tx: &Tx<'_>,
+    id: &ApprovalId,
+) -> Result<Option<serde_json::Value>, Fault> {
+    Ok(rows::load(tx, id, Lock::None).await?.and_then(|found| found.answer))
+}
+
 pub(super) async fn list(
     tx: &Tx<'_>,
     filter: &ApprovalFilter,

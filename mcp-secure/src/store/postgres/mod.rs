@@ -17,9 +17,9 @@ pub use options::PostgresOptions;
 
 use super::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved,
-    RunFilter, RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope,
-    Ticket, TicketKind,
+    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
+    RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope, Ticket,
+    TicketKind, Wanted,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
@@ -107,6 +107,11 @@ impl Store for Postgres {
     fn approval(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Approval>> {
         let id = *id;
         reading!(self, |tx| approvals::by_id(tx, &id))
+    }
+
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<serde_json::Value>> {
+        let id = *id;
+        reading!(self, |tx| approvals::answer(tx, &id))
     }
 
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>> {
@@ -200,9 +205,8 @@ impl Store for Postgres {
         writing!(self, |tx| runs::resolve(tx, &id, found, &by))
     }
 
-    fn lease(&self, bucket: &Digest, rate: Rate, want: u32) -> StoreFuture<'_, Leased> {
-        let bucket = *bucket;
-        writing!(self, |tx| shared::lease(tx, &bucket, rate, want))
+    fn lease(&self, wanted: Vec<Wanted>) -> StoreFuture<'_, Vec<Leased>> {
+        writing!(self, |tx| shared::lease(tx, &wanted))
     }
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {
@@ -232,7 +236,15 @@ impl Store for Postgres {
         not_yet()
     }
 
+    fn renew_ticket(&self, _: TicketKind, _: &Digest, _: u64) -> StoreFuture<'_, bool> {
+        not_yet()
+    }
+
     fn due_notices(&self, _: u32, _: u64) -> StoreFuture<'_, Vec<Notice>> {
+        not_yet()
+    }
+
+    fn notices(&self, _: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
         not_yet()
     }
 

@@ -3,40 +3,46 @@
 use super::fault::Fault;
 use super::pool::Tx;
 use super::rows::{BYTES, INT, TEXT, get};
-use crate::canon::Digest;
 use crate::clock::Timestamp;
+use crate::store::limit::take_all;
 use crate::store::row::damaged;
-use crate::store::{Leased, Rate, Switch, SwitchScope};
+use crate::store::{Leased, Switch, SwitchScope, Wanted};
 
 /// How many rows that nobody needs any more one transaction drops.
 const DROPPED: i64 = 1000;
 
-pub(super) async fn lease(
-    tx: &Tx<'_>,
-    bucket: &Digest,
-    rate: Rate,
-    want: u32,
-) -> Result<Leased, Fault> {
+pub(super) async fn lease(tx: &Tx<'_>, wanted: &[Wanted]) -> Result<Vec<Leased>, Fault> {
     let now = tx.now.millis().saturating_mul(1000);
-    let bucket: &[u8] = bucket.as_bytes();
-    // Made or held in one statement: between two, the row could be dropped, and what was taken would be forgotten.
-    let rows = tx
-        .query(
-            "INSERT INTO mcp_secure.buckets (bucket, filled) VALUES ($1, $2)
-             ON CONFLICT (bucket) DO UPDATE SET filled = buckets.filled RETURNING filled",
-            &[(&bucket, BYTES), (&now, INT)],
-        )
-        .await?;
-    let filled = rows.first().map(|row| get(row, 0)).transpose()?;
-    let (leased, filled) = rate.take(filled, now, want);
-    if let Some(filled) = filled {
-        tx.execute(
-            "UPDATE mcp_secure.buckets SET filled = $2 WHERE bucket = $1",
-            &[(&bucket, BYTES), (&filled, INT)],
-        )
-        .await?;
+    // In one order, so that no two wait for each other.
+    let mut in_order: Vec<(usize, &Wanted)> = wanted.iter().enumerate().collect();
+    in_order.sort_by_key(|(_, want)| *want.bucket.as_bytes());
+    let mut filled = vec![None; wanted.len()];
+    for (at, want) in in_order {
+        let bucket: &[u8] = want.bucket.as_bytes();
+        // Made or held in one statement: between two, the row could be dropped, and what was taken would be forgotten.
+        let rows = tx
+            .query(
+                "INSERT INTO mcp_secure.buckets (bucket, filled) VALUES ($1, $2)
+                 ON CONFLICT (bucket) DO UPDATE SET filled = buckets.filled RETURNING filled",
+                &[(&bucket, BYTES), (&now, INT)],
+            )
+            .await?;
+        if let Some(of_it) = filled.get_mut(at) {
+            *of_it = rows.first().map(|row| get(row, 0)).transpose()?;
+        }
     }
-    Ok(leased)
+    let taken = take_all(wanted, &filled, now);
+    for (want, filled) in wanted.iter().zip(taken.iter().map(|(_, filled)| filled)) {
+        let bucket: &[u8] = want.bucket.as_bytes();
+        if let Some(filled) = filled {
+            tx.execute(
+                "UPDATE mcp_secure.buckets SET filled = $2 WHERE bucket = $1",
+                &[(&bucket, BYTES), (filled, INT)],
+            )
+            .await?;
+        }
+    }
+    Ok(taken.into_iter().map(|(leased, _)| leased).collect())
 }
 
 pub(super) async fn switches(tx: &Tx<'_>) -> Result<Vec<Switch>, Fault> {

@@ -76,6 +76,13 @@ pub(super) fn by_id(tx: &Tx<'_>, id: &ApprovalId) -> Result<Option<Approval>, St
     Ok(rows::load(tx.conn, id)?.map(|found| shown(found, tx.now)))
 }
 
+pub(super) fn answer(
+    tx: &Tx<'_>,
+    id: &ApprovalId,
+) -> Result<Option<serde_json::Value>, StoreError> {
+    Ok(rows::load(tx.conn, id)?.and_then(|found| found.answer))
+}
+
 pub(super) fn list(
     tx: &Tx<'_>,
     filter: &ApprovalFilter,

@@ -12,9 +12,9 @@ mod worker;
 
 use super::{
     ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Rate, Renewed, Requested, Resolution, Resolved,
-    RunFilter, RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope,
-    Ticket, TicketKind,
+    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
+    RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope, Ticket,
+    TicketKind, Wanted,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
@@ -106,6 +106,11 @@ impl Store for Sqlite {
         Box::pin(self.read.run(move |tx| approvals::by_id(tx, &id)))
     }
 
+    fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<serde_json::Value>> {
+        let id = *id;
+        Box::pin(self.read.run(move |tx| approvals::answer(tx, &id)))
+    }
+
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>> {
         Box::pin(self.read.run(move |tx| approvals::list(tx, &filter, limit)))
     }
@@ -195,9 +200,8 @@ impl Store for Sqlite {
         Box::pin(self.write.run(move |tx| runs::resolve(tx, &id, found, &by)))
     }
 
-    fn lease(&self, bucket: &Digest, rate: Rate, want: u32) -> StoreFuture<'_, Leased> {
-        let bucket = *bucket;
-        Box::pin(self.write.run(move |tx| shared::lease(tx, &bucket, rate, want)))
+    fn lease(&self, wanted: Vec<Wanted>) -> StoreFuture<'_, Vec<Leased>> {
+        Box::pin(self.write.run(move |tx| shared::lease(tx, &wanted)))
     }
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {
@@ -229,8 +233,23 @@ impl Store for Sqlite {
         Box::pin(self.write.run(move |tx| tickets::take(tx, kind, &digest)))
     }
 
+    fn renew_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires_in_ms: u64,
+    ) -> StoreFuture<'_, bool> {
+        let digest = *digest;
+        Box::pin(self.write.run(move |tx| tickets::renew(tx, kind, &digest, expires_in_ms)))
+    }
+
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
         Box::pin(self.write.run(move |tx| notices::due(tx, limit, hold_ms)))
+    }
+
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        let of = *of;
+        Box::pin(self.read.run(move |tx| notices::of(tx, &of)))
     }
 
     fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {

@@ -1,11 +1,11 @@
 //! Notices: changes that others are told of.
 
 use super::worker::Tx;
-use crate::approval::StateKind;
+use crate::approval::{ApprovalId, StateKind};
 use crate::clock::Timestamp;
 use crate::store::row::{damaged, json, millis, parse};
 use crate::store::{Notice, NoticeEnd, StoreError};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 /// Leaves a notice, in the transaction that makes the change.
 pub(super) fn leave(
@@ -29,18 +29,34 @@ pub(super) fn due(tx: &Tx<'_>, limit: u32, hold_ms: u64) -> Result<Vec<Notice>, 
     let mut rows = statement.query(params![until, tx.now.millis(), limit])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (approval, state): (String, String) = (row.get(1)?, row.get(2)?);
-        found.push(Notice {
-            number: row.get(0)?,
-            approval: approval.parse().map_err(|_| damaged("a notice names no request"))?,
-            state: StateKind::from_word(&state).ok_or_else(|| damaged("a notice has no state"))?,
-            at: Timestamp::from_millis(row.get(3)?),
-            attempts: row.get(4)?,
-            progress: parse(&row.get::<_, String>(5)?)?,
-        });
+        found.push(read(row)?);
     }
     found.sort_by_key(|notice| notice.number);
     Ok(found)
+}
+
+pub(super) fn of(tx: &Tx<'_>, approval: &ApprovalId) -> Result<Vec<Notice>, StoreError> {
+    let mut statement = tx.conn.prepare_cached(
+        "SELECT number, approval, state, at, attempts, progress FROM notices WHERE approval = ?1 ORDER BY number",
+    )?;
+    let mut rows = statement.query([approval.to_string()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn read(row: &Row<'_>) -> Result<Notice, StoreError> {
+    let (approval, state): (String, String) = (row.get(1)?, row.get(2)?);
+    Ok(Notice {
+        number: row.get(0)?,
+        approval: approval.parse().map_err(|_| damaged("a notice names no request"))?,
+        state: StateKind::from_word(&state).ok_or_else(|| damaged("a notice has no state"))?,
+        at: Timestamp::from_millis(row.get(3)?),
+        attempts: row.get(4)?,
+        progress: parse(&row.get::<_, String>(5)?)?,
+    })
 }
 
 pub(super) fn settle(tx: &Tx<'_>, number: i64, end: &NoticeEnd) -> Result<(), StoreError> {

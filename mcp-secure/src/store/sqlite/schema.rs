@@ -125,6 +125,7 @@ CREATE TABLE notices (
     progress TEXT NOT NULL DEFAULT 'null'
 ) STRICT;
 CREATE INDEX notices_by_due ON notices (due);
+CREATE INDEX notices_by_approval ON notices (approval, number);
 "];
 
 /// Brings the file to the present version, or refuses it.

@@ -2,31 +2,30 @@
 
 use super::rows;
 use super::worker::Tx;
-use crate::canon::Digest;
 use crate::clock::Timestamp;
+use crate::store::limit::take_all;
 use crate::store::row::damaged;
-use crate::store::{Leased, Rate, StoreError, Switch, SwitchScope};
+use crate::store::{Leased, StoreError, Switch, SwitchScope, Wanted};
 use rusqlite::params;
 
-pub(super) fn lease(
-    tx: &Tx<'_>,
-    bucket: &Digest,
-    rate: Rate,
-    want: u32,
-) -> Result<Leased, StoreError> {
+pub(super) fn lease(tx: &Tx<'_>, wanted: &[Wanted]) -> Result<Vec<Leased>, StoreError> {
     let now = tx.now.millis().saturating_mul(1000);
-    let filled =
-        rows::first(tx.conn, "SELECT filled FROM buckets WHERE bucket = ?1", [bucket.as_bytes()])?;
-    let (leased, filled) = rate.take(filled, now, want);
-    if let Some(filled) = filled {
-        tx.conn
-            .prepare_cached(
-                "INSERT INTO buckets (bucket, filled) VALUES (?1, ?2)
-                 ON CONFLICT (bucket) DO UPDATE SET filled = excluded.filled",
-            )?
-            .execute(params![bucket.as_bytes(), filled])?;
+    let filled = wanted.iter().map(|want| {
+        let bucket = [want.bucket.as_bytes()];
+        rows::first(tx.conn, "SELECT filled FROM buckets WHERE bucket = ?1", bucket)
+    });
+    let taken = take_all(wanted, &filled.collect::<Result<Vec<_>, _>>()?, now);
+    for (want, filled) in wanted.iter().zip(taken.iter().map(|(_, filled)| filled)) {
+        if let Some(filled) = filled {
+            tx.conn
+                .prepare_cached(
+                    "INSERT INTO buckets (bucket, filled) VALUES (?1, ?2)
+                     ON CONFLICT (bucket) DO UPDATE SET filled = excluded.filled",
+                )?
+                .execute(params![want.bucket.as_bytes(), filled])?;
+        }
     }
-    Ok(leased)
+    Ok(taken.into_iter().map(|(leased, _)| leased).collect())
 }
 
 pub(super) fn switches(tx: &Tx<'_>) -> Result<Vec<Switch>, StoreError> {

@@ -48,6 +48,26 @@ pub(super) fn take(
     )
 }
 
+pub(super) fn renew(
+    tx: &Tx<'_>,
+    kind: TicketKind,
+    digest: &Digest,
+    expires_in_ms: u64,
+) -> Result<bool, StoreError> {
+    let renewed = tx
+        .conn
+        .prepare_cached(
+            "UPDATE tickets SET expires = ?1 WHERE kind = ?2 AND digest = ?3 AND expires > ?4",
+        )?
+        .execute(params![
+            tx.now.plus_millis(millis(expires_in_ms)).millis(),
+            kind.as_str(),
+            digest.as_bytes(),
+            tx.now.millis(),
+        ])?;
+    Ok(renewed == 1)
+}
+
 fn read(
     tx: &Tx<'_>,
     sql: &str,

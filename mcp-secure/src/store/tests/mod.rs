@@ -171,6 +171,7 @@ pub(super) fn refund(cents: i64) -> NewApproval {
         contract: Digest::of_bytes(b"contract"),
         resource: json!({"type": "Order", "id": "o-1"}),
         exact: arguments.clone(),
+        client_key: None,
         arguments,
         preview: Some(json!({"refunded": cents})),
         risk: "high".to_owned(),
@@ -344,7 +345,7 @@ pub(super) async fn end(store: &Shared, run: &(RunId, Fence), result: RunResult)
 }
 
 pub(super) fn no_effect() -> RunResult {
-    RunResult::NoEffect { error: "the bank said no".to_owned() }
+    RunResult::NoEffect { error: "the bank said no".to_owned(), answer: None }
 }
 
 pub(super) fn unknown() -> RunResult {

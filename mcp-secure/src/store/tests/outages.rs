@@ -128,14 +128,15 @@ async fn under_serialisable_isolation_conflicts_are_attempted_again() {
     );
     let stores = [open(server, &database).await, open(server, &database).await];
     let rate = Rate { burst: 30, every_us: 3_600_000_000 };
+    let want = Wanted { bucket: Digest::of_bytes(b"b"), rate, calls: 1 };
     let tasks: Vec<_> = (0..40)
         .map(|n| {
             let store = Arc::clone(&stores[n % 2]);
             tokio::spawn(async move {
                 start(&store, keyed(&format!("k{n}"), "a")).await;
                 loop {
-                    match store.lease(&Digest::of_bytes(b"b"), rate, 1).await {
-                        Ok(leased) => return leased.granted,
+                    match store.lease(vec![want]).await {
+                        Ok(leased) => return leased[0].granted,
                         Err(error) => assert_eq!(error, StoreError::Raced),
                     }
                 }

@@ -138,7 +138,7 @@ async fn an_approval_stays_used_however_its_run_ends(desk: Desk) {
     let ends = [
         (done(None), StateKind::Done),
         (RunResult::Failed { error: error(), answer: None }, StateKind::Failed),
-        (RunResult::NoEffect { error: error() }, StateKind::Failed),
+        (RunResult::NoEffect { error: error(), answer: None }, StateKind::Failed),
         (RunResult::Unknown { why: error() }, StateKind::InDoubt),
     ];
     for (cents, (end, kind)) in (0..).zip(ends) {

@@ -1,0 +1,94 @@
+//! A decision, from the form of a page to the page that says what became of it.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::form::Form;
+use super::page::request::REASON_CHARS;
+use super::page::{self, outcome};
+use super::reply;
+use super::route::{self, Act};
+use super::session::Visitor;
+use super::site::Site;
+use crate::approval::{Approval, ApprovalId, Verdict, VoteRefused};
+use crate::canon::Digest;
+use crate::pipeline::DecideRefused;
+
+impl Site {
+    /// Takes a decision; `None` where the form is none of ours.
+    pub(super) async fn decide(
+        &self,
+        visitor: &Visitor,
+        id: &ApprovalId,
+        act: Act,
+        form: &Form,
+    ) -> Option<Response> {
+        form.only(&["token", "digest", "reason"]).ok()?;
+        let digest = Digest::from_hex(form.get("digest")?)?;
+        let verdict = match act {
+            Act::Approve => Verdict::Approve,
+            Act::Deny => Verdict::Deny,
+        };
+        let reason = form.filled("reason").map(ToOwned::to_owned);
+        let missing = match &reason {
+            None if verdict == Verdict::Deny => {
+                Some("Say why you deny it. Whoever looks at it later has to know.")
+            }
+            Some(reason) if reason.chars().count() > REASON_CHARS => {
+                Some("The reason is too long: it can have 1000 characters.")
+            }
+            _ => None,
+        };
+        if let Some(what) = missing {
+            let body = outcome::incomplete(&id.to_string(), what);
+            let frame = self.frame(Some(visitor));
+            let page = frame.page("Your decision is not complete", &body);
+            return Some(reply::html(StatusCode::UNPROCESSABLE_ENTITY, page));
+        }
+        let made = self.opened.decide(visitor.who.clone(), id, digest, verdict, reason).await;
+        Some(match made {
+            Ok(_) => reply::see(&format!("{}/decided", route::request(id))),
+            Err(why) => self.not_counted(visitor, id, digest, verdict, &why).await,
+        })
+    }
+
+    /// Says why a decision does not count. A second click on the same button is told what the first one did.
+    async fn not_counted(
+        &self,
+        visitor: &Visitor,
+        id: &ApprovalId,
+        digest: Digest,
+        verdict: Verdict,
+        why: &DecideRefused,
+    ) -> Response {
+        if let DecideRefused::Vote(VoteRefused::AlreadyVoted | VoteRefused::NotPending(_)) = why
+            && let Ok(approval) = self.opened.approval(&visitor.who, id).await
+            && approval.effect == digest
+            && has_said(&approval, page::name(visitor), verdict)
+        {
+            return reply::see(&format!("{}/decided", route::request(id)));
+        }
+        let body = outcome::refused(&id.to_string(), why);
+        let page = self.frame(Some(visitor)).page("Your decision does not count", &body);
+        reply::html(status(why), page)
+    }
+}
+
+fn has_said(approval: &Approval, person: &str, verdict: Verdict) -> bool {
+    approval.votes.iter().any(|vote| vote.person == person && vote.verdict == verdict)
+}
+
+const fn status(why: &DecideRefused) -> StatusCode {
+    match why {
+        DecideRefused::NotFound => StatusCode::NOT_FOUND,
+        DecideRefused::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        DecideRefused::NotPermitted(_)
+        | DecideRefused::Vote(
+            VoteRefused::Requester
+            | VoteRefused::NoPerson
+            | VoteRefused::Delegated
+            | VoteRefused::SameClient,
+        ) => StatusCode::FORBIDDEN,
+        DecideRefused::Vote(_) | DecideRefused::Changed => StatusCode::CONFLICT,
+    }
+}

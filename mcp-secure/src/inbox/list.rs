@@ -1,0 +1,150 @@
+//! The lists: what waits, and everything there was.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::base::PATH;
+use super::form::Form;
+use super::page::list::{self, Listed, Wish};
+use super::page::{Frame, Place};
+use super::reply;
+use super::session::Visitor;
+use super::sign_in::Failed;
+use super::site::Site;
+use crate::approval::{Approval, StateKind};
+use crate::clock::Timestamp;
+use crate::pipeline::{Page, RequestAt};
+use crate::store::ApprovalFilter;
+
+/// How many requests a page shows.
+const PAGE: u32 = 50;
+/// The longest text that is searched for, in characters.
+const SOUGHT: usize = 100;
+
+impl Site {
+    /// What waits for a decision.
+    pub(super) async fn pending(
+        &self,
+        visitor: &Visitor,
+        query: &Form,
+    ) -> Result<Response, Failed> {
+        let Some(wish) = wish(query, false) else { return Ok(self.not_a_form()) };
+        let page = self.listed(visitor, &wish, Some(StateKind::Pending)).await?;
+        let tools = self.tools(visitor, &page.items);
+        let body = maud::html! {
+            (list::live())
+            (list::filter(PATH, &wish, &tools, false))
+            (list::fragment(&self.list(visitor, &page, PATH, &wish, "Nothing waits for you.")))
+        };
+        let frame: Frame<'_> = self.frame(Some(visitor)).at(Place::Pending);
+        Ok(reply::html(StatusCode::OK, frame.page("Waiting for a decision", &body)))
+    }
+
+    /// The list alone, for the script that refreshes it.
+    pub(super) async fn pending_list(
+        &self,
+        visitor: &Visitor,
+        query: &Form,
+    ) -> Result<Response, Failed> {
+        let Some(wish) = wish(query, false) else { return Ok(self.not_a_form()) };
+        let page = self.listed(visitor, &wish, Some(StateKind::Pending)).await?;
+        let list = self.list(visitor, &page, PATH, &wish, "Nothing waits for you.");
+        Ok(reply::html(StatusCode::OK, list::fragment(&list)))
+    }
+
+    /// Every request, whatever became of it.
+    pub(super) async fn history(
+        &self,
+        visitor: &Visitor,
+        query: &Form,
+    ) -> Result<Response, Failed> {
+        let Some(wish) = wish(query, true) else { return Ok(self.not_a_form()) };
+        let page = self.listed(visitor, &wish, wish.state).await?;
+        let tools = self.tools(visitor, &page.items);
+        let at = format!("{PATH}/history");
+        let body = maud::html! {
+            (list::filter(&at, &wish, &tools, true))
+            (self.list(visitor, &page, &at, &wish, "There is no such request."))
+        };
+        let frame = self.frame(Some(visitor)).at(Place::History);
+        Ok(reply::html(StatusCode::OK, frame.page("History", &body)))
+    }
+
+    async fn listed(
+        &self,
+        visitor: &Visitor,
+        wish: &Wish,
+        state: Option<StateKind>,
+    ) -> Result<Page<Approval, RequestAt>, Failed> {
+        let filter = ApprovalFilter {
+            state,
+            tool: wish.tool.clone(),
+            text: wish.text.clone(),
+            after: wish.after,
+            ..ApprovalFilter::default()
+        };
+        Ok(self.opened.approvals_page(&visitor.who, filter, PAGE).await?)
+    }
+
+    fn list(
+        &self,
+        visitor: &Visitor,
+        page: &Page<Approval, RequestAt>,
+        at: &str,
+        wish: &Wish,
+        empty: &str,
+    ) -> maud::Markup {
+        let listed = Listed {
+            items: &page.items,
+            next: page.next,
+            now: page.now,
+            who: &visitor.who,
+            at,
+            wish,
+            title: &|tool| self.title(tool),
+        };
+        list::list(&listed, empty)
+    }
+
+    fn title(&self, tool: &str) -> Option<String> {
+        self.opened.served(tool)?.spec.title.map(ToOwned::to_owned)
+    }
+
+    /// The tools that the visitor could decide on or has asked for, with their titles.
+    fn tools(&self, visitor: &Visitor, items: &[Approval]) -> Vec<(String, String)> {
+        let decidable = self.opened.decidable(&visitor.who);
+        let mut names: Vec<String> =
+            decidable.iter().map(|tool| tool.spec.name.to_owned()).collect();
+        names.extend(items.iter().map(|approval| approval.tool.clone()));
+        names.sort();
+        names.dedup();
+        let titled = |name: String| {
+            let title = self.title(&name).unwrap_or_else(|| name.clone());
+            (name, title)
+        };
+        names.into_iter().map(titled).collect()
+    }
+}
+
+/// What a list is narrowed to; `None` where the address is none of ours.
+fn wish(query: &Form, states: bool) -> Option<Wish> {
+    let known: &[&str] =
+        if states { &["q", "tool", "state", "after"] } else { &["q", "tool", "after"] };
+    query.only(known).ok()?;
+    let text = query.filled("q").map(|text| text.chars().take(SOUGHT).collect());
+    let state = match query.filled("state") {
+        Some(word) => Some(StateKind::from_word(word)?),
+        None => None,
+    };
+    let after = match query.filled("after") {
+        Some(text) => Some(place(text)?),
+        None => None,
+    };
+    Some(Wish { tool: query.filled("tool").map(ToOwned::to_owned), text, state, after })
+}
+
+/// Where a page begins, as `<milliseconds>.<id>`.
+fn place(text: &str) -> Option<RequestAt> {
+    let (millis, id) = text.split_once('.')?;
+    Some((Timestamp::from_millis(millis.parse().ok()?), id.parse().ok()?))
+}

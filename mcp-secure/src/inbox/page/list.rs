@@ -1,0 +1,215 @@
+//! Lists of requests.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::text::{code, value};
+use super::time::relative;
+use crate::approval::{Approval, StateKind};
+use crate::clock::Timestamp;
+use crate::identity::Authenticated;
+use crate::inbox::base::PATH;
+use crate::inbox::form::encoded;
+use crate::inbox::route;
+use crate::pipeline::RequestAt;
+use crate::tool::Risk;
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::inbox) struct Wish {
+    pub(in crate::inbox) tool: Option<String>,
+    pub(in crate::inbox) text: Option<String>,
+    pub(in crate::inbox) state: Option<StateKind>,
+    pub(in crate::inbox) after: Option<RequestAt>,
+}
+
+impl Wish {
+    /// The same as a part of an address, without the place in the list.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let state = self.state.map(|state| state.as_str().to_owned());
+        [("tool", self.tool.clone()), ("q", self.text.clone()), ("state", state)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.query().is_empty()
+    }
+}
+
+/// A part of a list, as it is shown.
+pub(in crate::inbox) struct Listed<'a> {
+    pub(in crate::inbox) items: &'a [Approval],
+    pub(in crate::inbox) next: Option<RequestAt>,
+    pub(in crate::inbox) now: Timestamp,
+    pub(in crate::inbox) who: &'a Authenticated,
+    /// The address of the list.
+    pub(in crate::inbox) at: &'a str,
+    pub(in crate::inbox) wish: &'a Wish,
+    pub(in crate::inbox) title: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// The form that narrows a list.
+pub(in crate::inbox) fn filter(
+    at: &str,
+    wish: &Wish,
+    tools: &[(String, String)],
+    states: bool,
+) -> Markup {
+    html! {
+        form.filter method="get" action=(at) role="search" aria-label="Narrow the list" {
+            div.field {
+                label for="q" { "Search" }
+                input #q type="search" name="q" maxlength="100" value=[wish.text.as_deref()]
+                    placeholder="id, tool, resource or name";
+            }
+            div.field {
+                label for="tool" { "Tool" }
+                select #tool name="tool" {
+                    option value="" { "All tools" }
+                    @for (name, title) in tools {
+                        option value=(name) selected[wish.tool.as_ref() == Some(name)] { (title) }
+                    }
+                }
+            }
+            @if states {
+                div.field {
+                    label for="state" { "State" }
+                    select #state name="state" {
+                        option value="" { "All states" }
+                        @for kind in StateKind::ALL {
+                            option value=(kind.as_str()) selected[wish.state == Some(kind)] { (state_word(kind)) }
+                        }
+                    }
+                }
+            }
+            button.quiet type="submit" { "Show" }
+            @if !wish.is_empty() { a.clear href=(at) { "Show all" } }
+        }
+    }
+}
+
+/// The list itself.
+pub(in crate::inbox) fn list(listed: &Listed<'_>, empty: &str) -> Markup {
+    html! {
+        @if listed.items.is_empty() {
+            p.empty {
+                @if listed.next.is_some() { "Nothing so far that you may see." } @else { (empty) }
+            }
+        } @else {
+            ul.cards { @for approval in listed.items { (card(listed, approval)) } }
+        }
+        @if let Some((at, id)) = &listed.next {
+            nav.more aria-label="More of this list" {
+                a href=(address(listed.at, listed.wish, at.millis(), &id.to_string())) { "Next page" }
+            }
+        }
+        @if listed.wish.after.is_some() {
+            p { a href=(first(listed.at, listed.wish)) { "Back to the first page" } }
+        }
+    }
+}
+
+fn first(at: &str, wish: &Wish) -> String {
+    let pairs: Vec<String> = wish
+        .query()
+        .into_iter()
+        .map(|(name, value)| format!("{name}={}", encoded(&value)))
+        .collect();
+    if pairs.is_empty() { at.to_owned() } else { format!("{at}?{}", pairs.join("&")) }
+}
+
+fn address(at: &str, wish: &Wish, millis: i64, id: &str) -> String {
+    let first = first(at, wish);
+    let joint = if first.contains('?') { '&' } else { '?' };
+    format!("{first}{joint}after={millis}.{id}")
+}
+
+fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
+    let asked = &approval.requester;
+    let own = asked.issuer == listed.who.issuer && asked.subject == listed.who.subject;
+    let title = (listed.title)(&approval.tool).unwrap_or_else(|| approval.tool.clone());
+    html! {
+        li.card {
+            h2 { a href=(route::request(&approval.id)) { (value(&title)) } }
+            p.tags {
+                (risk(&approval.risk))
+                (state(approval))
+                @if own { span.tag { "asked by you" } }
+            }
+            p {
+                "For " (value(asked.person.as_deref().unwrap_or(&asked.subject)))
+                " through " (value(&asked.client))
+                @let on = resource(&approval.resource);
+                @if !on.is_empty() { ", on " (code(&on)) }
+            }
+            p.times {
+                "Asked " (relative(approval.created, listed.now))
+                @if approval.state.kind().is_live() { " · runs out " (relative(approval.expires, listed.now)) }
+            }
+        }
+    }
+}
+
+/// How much harm a call can do. The words are the declaration's; any other text is shown and not styled.
+pub(in crate::inbox) fn risk(word: &str) -> Markup {
+    let known = [Risk::Low, Risk::Medium, Risk::High, Risk::Critical];
+    let known = known.into_iter().find(|risk| risk.as_str() == word).map(Risk::as_str);
+    html! {
+        @if let Some(risk) = known { span class={ "tag risk-" (risk) } { (risk) " risk" } }
+        @else { span.tag { (value(word)) } }
+    }
+}
+
+/// Where a request stands, with its votes while they are counted.
+pub(in crate::inbox) fn state(approval: &Approval) -> Markup {
+    let kind = approval.state.kind();
+    html! {
+        span class={ "tag state-" (kind.as_str()) } {
+            (state_word(kind))
+            @if kind == StateKind::Pending && approval.quorum > 1 {
+                " (" (approval.approvals()) " of " (approval.quorum) ")"
+            }
+        }
+    }
+}
+
+/// A state in words.
+pub(in crate::inbox) const fn state_word(kind: StateKind) -> &'static str {
+    match kind {
+        StateKind::Pending => "waits for a decision",
+        StateKind::Approved => "approved, not run yet",
+        StateKind::Running => "runs now",
+        StateKind::Done => "done",
+        StateKind::Failed => "failed",
+        StateKind::InDoubt => "in doubt",
+        StateKind::Denied => "denied",
+        StateKind::Expired => "ran out",
+        StateKind::Withdrawn => "withdrawn",
+        StateKind::Void => "void",
+    }
+}
+
+/// What a request is about, by name.
+pub(in crate::inbox) fn resource(resource: &Value) -> String {
+    match resource {
+        Value::Null => String::new(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => plain(other),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// The list as the script takes it: by itself.
+pub(in crate::inbox) fn fragment(list: &Markup) -> Markup {
+    html! { div #pending { (list) } }
+}
+
+/// Where the script says what has changed.
+pub(in crate::inbox) fn live() -> Markup {
+    html! { p #live.live role="status" aria-live="polite" data-from={ (PATH) "/pending" } {} }
+}

@@ -1,0 +1,61 @@
+//! Taking a request back. Whoever asked may, for as long as nothing runs; it only takes away.
+
+use serde_json::json;
+
+use super::decide::DecideRefused;
+use super::gate::Gate;
+use super::record::approval_note;
+use crate::approval::{Approval, ApprovalId, Party, State};
+use crate::audit::{Event, Executed, OutcomeNote, Record};
+use crate::identity::{Authenticated, Principal};
+use crate::store::Moved;
+
+impl Gate {
+    /// Takes back what `who` asked for and what has not run: one that waits is `withdrawn`, an approval that was not used is
+    /// `void`. What runs, or is over, stays as it is. On record before it counts; the request is returned as it then stands.
+    pub(crate) async fn withdraw(
+        &self,
+        who: &Authenticated,
+        id: &ApprovalId,
+    ) -> Result<Approval, DecideRefused> {
+        let found = self.store.approval(id).await.map_err(|_| DecideRefused::Unavailable)?;
+        let own = Party::from(who.principal());
+        let found = found.filter(|found| {
+            let asked = &found.requester;
+            asked.tenant == own.tenant && asked.issuer == own.issuer && asked.subject == own.subject
+        });
+        let found = found.ok_or(DecideRefused::NotFound)?;
+        if !matches!(found.state, State::Pending | State::Approved { .. }) {
+            return Ok(found);
+        }
+        let attempt = taking_back(who.principal(), &found);
+        self.audit.durable(attempt).await.map_err(|_| DecideRefused::Unavailable)?;
+        let moved = match found.state {
+            State::Pending => self.store.withdraw(id, own).await,
+            _ => self.store.void_approval(id, "whoever asked for it took it back").await,
+        };
+        let (stands, code) = match moved.map_err(|_| DecideRefused::Unavailable)? {
+            Moved::To(approval) => (approval, "withdrawn"),
+            // Somebody decided, or it began to run, a moment before.
+            Moved::Refused(_) | Moved::NotFound | Moved::NotAllowed(_) => {
+                let now = self.store.approval(id).await.map_err(|_| DecideRefused::Unavailable)?;
+                (now.unwrap_or(found), "too_late")
+            }
+        };
+        let ended =
+            taking_back(who.principal(), &stands).outcome(OutcomeNote::new(Executed::No, code));
+        if let Err(error) = self.audit.durable(ended).await {
+            // The attempt is on record already, so the store's answer stands.
+            tracing::error!(%error, approval = %id, "the end of a withdrawal could not be recorded");
+        }
+        Ok(stands)
+    }
+}
+
+fn taking_back(who: &Principal, approval: &Approval) -> Record {
+    Record::new(Event::Approval)
+        .principal(who)
+        .tool(approval.tool.as_str())
+        .approval(approval_note(approval))
+        .detail(json!({"verdict": "withdraw"}))
+}
