@@ -33,6 +33,7 @@ mod approvals;
 mod faults;
 mod keys;
 mod listing;
+mod model;
 mod notices;
 #[cfg(feature = "postgres")]
 mod outages;
