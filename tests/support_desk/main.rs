@@ -4,7 +4,11 @@
 mod harness;
 
 mod announcements;
+mod api;
 mod approvals;
+mod channels_agents;
+mod channels_links;
+mod channels_tasks;
 mod cli;
 mod clients;
 mod disk;
@@ -12,6 +16,7 @@ mod doubt;
 mod hostile_http;
 mod hostile_stdio;
 mod limits;
+mod oidc;
 mod private;
 mod processes;
 mod refusals;

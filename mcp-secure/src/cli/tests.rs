@@ -77,6 +77,18 @@ impl App for Desk {
         LocalIssuer::open(data, "desk").map_err(|error| error.to_string())
     }
 
+    fn api(
+        &self,
+        _: &DataDir,
+        _: &Arc<dyn Opened>,
+    ) -> Result<Option<Arc<crate::api::Api>>, String> {
+        Ok(None)
+    }
+
+    fn local_decisions(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     fn http(&self, addr: SocketAddr) -> HttpSettings {
         HttpSettings::new(addr)
     }
@@ -184,7 +196,7 @@ fn b30_a_decision_names_who_decides() {
     else {
         panic!()
     };
-    assert_eq!((decide.person.as_str(), decide.digest), ("bob", None));
+    assert_eq!((decide.who.person.as_deref(), decide.digest), (Some("bob"), None));
     let Some(Command::Audit(Audit::Tail { lines })) = parsed("desk audit tail").command else {
         panic!()
     };
