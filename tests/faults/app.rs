@@ -122,6 +122,18 @@ async fn pay_urgent_bill(
     Ok(Receipt { bill })
 }
 
+/// Pays a bill that somebody has approved. It has no key: its approval alone keeps it from being paid twice.
+#[tool(risk = "high", permission = "bill.pay", approval(by = "bill.approve"))]
+async fn pay_approved_bill(
+    context: &CallContext,
+    ledger: &Ledger,
+    /// Its number.
+    bill: u32,
+) -> Result<Receipt, ToolError> {
+    ledger.note("paid when approved", bill, context).await?;
+    Ok(Receipt { bill })
+}
+
 /// Reminds somebody of a bill, not too often.
 #[tool(risk = "medium", permission = "bill.pay", rate_limit = "100000/min per user")]
 async fn remind(
@@ -166,7 +178,14 @@ async fn main() -> ExitCode {
                 .with(Person::new("bob", "acme").roles(["lead"]))
                 .with(Person::new("carol", "acme").roles(["lead"])),
         )
-        .tools(tools![pay_bill, pay_large_bill, pay_urgent_bill, remind, look_up])
+        .tools(tools![
+            pay_bill,
+            pay_large_bill,
+            pay_urgent_bill,
+            pay_approved_bill,
+            remind,
+            look_up
+        ])
         .settings(settings)
         .policies(Policies::from_str("faults", POLICIES))
         .cli()

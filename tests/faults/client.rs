@@ -53,7 +53,8 @@ impl Client {
         self.call(if is_large(bill) { "pay_large_bill" } else { "pay_bill" }, bill)
     }
 
-    fn call(&mut self, tool: &str, bill: u32) -> Result<(), Gone> {
+    /// Asks this tool about a bill, and waits for nothing.
+    pub(crate) fn call(&mut self, tool: &str, bill: u32) -> Result<(), Gone> {
         let message = json!({
             "jsonrpc": "2.0", "id": bill, "method": "tools/call",
             "params": {"name": tool, "arguments": {"bill": bill}, "_meta": {

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use mcp_secure::clock::Clock;
+use mcp_secure::store::{Postgres as PostgresStore, PostgresOptions, Sqlite};
 use mcp_secure_test_postgres::Server as Postgres;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -158,6 +160,20 @@ impl<'a> Desk<'a> {
             }
         }
         intents
+    }
+
+    /// The store as one more process has it open, once a server has made it.
+    pub(crate) async fn store(&self) -> Arc<dyn mcp_secure::store::Store> {
+        match &self.store {
+            Store::Sqlite => {
+                let file = self.data().join("mcp-secure.sqlite");
+                Arc::new(Sqlite::open(&file, Clock::system()).unwrap())
+            }
+            Store::Postgres { server, database } => {
+                let options = PostgresOptions::new(&server.connection(database)).unwrap();
+                Arc::new(PostgresStore::open(&options).await.unwrap())
+            }
+        }
     }
 
     /// How many runs stand so, as the store itself has it.

@@ -23,6 +23,7 @@ pages! {
     dry_run = "dry-run.md";
     getting_started = "getting-started.md";
     idempotency = "idempotency.md";
+    inbox = "inbox.md";
     introduction = "introduction.md";
     limits = "limits.md";
     manifest = "manifest.md";
@@ -67,4 +68,5 @@ pages! {
     serving = "serving.md";
     signing_in = "signing-in.md";
     testing = "testing.md";
+    webhooks = "webhooks.md";
 }

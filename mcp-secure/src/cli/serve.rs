@@ -42,6 +42,7 @@ async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Resul
     if let Some(base) = inbox_url.or_else(|| context.app.inbox_base()) {
         opened.set_inbox_url(base.origin());
     }
+    opened.announce();
     let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
     let code = match served {
@@ -71,6 +72,7 @@ async fn http(
         .map_err(|faults| Failure::all(&faults))?;
     let mut lines = banner(context, &data, server.addr());
     let site = inbox(context, &data, &server, &opened, inbox_url, &mut lines).await;
+    opened.announce();
     let server = match context.app.api(&data, &opened) {
         Ok(None) => server,
         Ok(Some(api)) => {

@@ -16,11 +16,13 @@ mod page;
 mod reply;
 mod request;
 mod route;
+mod runs;
 mod secret;
 mod session;
 mod settings;
 mod sign_in;
 mod site;
+mod switches;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::boot::Boot;
 use super::builder::ServerBuilder;
 use super::comparable::{self, Side};
+use super::opened::Later;
 use super::{checks, patterns};
 use crate::audit::{Audit, AuditKey, Event, Options, Record};
 use crate::catalog::{Described, StartFault, describe};
@@ -179,12 +180,18 @@ impl<S: State> ServerBuilder<S> {
         Ok(gate)
     }
 
-    /// Begins to tell others of requests for approval, where somebody is to be told.
+    /// What begins to tell others of requests for approval, where somebody is to be told.
     #[cfg(feature = "webhooks")]
-    pub(crate) fn announce(&self, gate: &Arc<Gate>) -> Result<(), Vec<StartFault>> {
-        if let Some(deliverer) = crate::webhook::Deliverer::open(&self.webhooks)? {
-            deliverer.start(gate);
-        }
-        Ok(())
+    pub(crate) fn announce(&self, gate: &Arc<Gate>) -> Result<Option<Later>, Vec<StartFault>> {
+        let deliverer = crate::webhook::Deliverer::open(&self.webhooks)?;
+        let gate = Arc::downgrade(gate);
+        Ok(deliverer.map(|deliverer| Box::new(move || deliverer.start(gate)) as Later))
+    }
+
+    /// Without the feature `webhooks`, nothing.
+    #[cfg(not(feature = "webhooks"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with the feature")]
+    pub(crate) fn announce(&self, _: &Arc<Gate>) -> Result<Option<Later>, Vec<StartFault>> {
+        Ok(None)
     }
 }

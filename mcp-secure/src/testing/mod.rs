@@ -94,8 +94,9 @@ impl LocalServer {
         let options = Options { durability, ..Options::default() };
         let gate = server.open_gate(&data, None, Arc::new(nobody), clock.clone(), options).await?;
         gate.keep_up();
-        #[cfg(feature = "webhooks")]
-        server.announce(&gate)?;
+        if let Some(begin) = server.announce(&gate)? {
+            begin();
+        }
         if let Some(refresh) = server.vouches(&data, &people) {
             gate.run_approved(refresh);
         }

@@ -46,7 +46,7 @@ pub struct Request {
     pub resources: Vec<ResourceName>,
     /// How many people have to approve.
     pub quorum: u32,
-    /// How many have, when the message was sent.
+    /// How many had when it came to that state.
     pub approvals: u32,
     /// When it was asked, in RFC 3339.
     pub created: String,

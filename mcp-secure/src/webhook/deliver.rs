@@ -68,8 +68,7 @@ impl Deliverer {
     }
 
     /// Goes on until the gate is gone or closes.
-    pub(crate) fn start(self, gate: &Arc<Gate>) {
-        let gate = Arc::downgrade(gate);
+    pub(crate) fn start(self, gate: Weak<Gate>) {
         tokio::spawn(Arc::new(self).run(gate));
     }
 

@@ -17,6 +17,9 @@ use super::{call, mcp, refusal_code, structured};
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where the tests say that people decide.
+pub(crate) const INBOX: &str = "https://desk.example.com";
+
 /// The `support-desk` program, built if it is not up to date; `SUPPORT_DESK_PROGRAM` names another build of it.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -109,7 +112,9 @@ impl Desk {
     /// The program on this folder, with nothing of this process's environment that could steer it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
-        for name in ["DATA", "STORE", "SERVER", "TOKEN", "WEBHOOK_URL", "WEBHOOK_SECRET"] {
+        for name in
+            ["DATA", "STORE", "SERVER", "INBOX_URL", "TOKEN", "WEBHOOK_URL", "WEBHOOK_SECRET"]
+        {
             command.env_remove(format!("MCP_SECURE_{name}"));
         }
         command.envs(self.store.iter().map(|address| ("MCP_SECURE_STORE", address)));
@@ -200,6 +205,20 @@ impl Desk {
             Value::Array(records) => records,
             other => panic!("no list of records: {other:#}"),
         }
+    }
+
+    /// A server that knows where people decide.
+    pub(crate) fn serve_with_inbox(&self) -> Server {
+        Server::start(|address| self.command(&["serve", "--http", address, "--inbox-url", INBOX]))
+    }
+
+    /// Time runs out for a request, as if it had been asked for long ago.
+    pub(crate) fn let_expire(&self, approval_id: &str) {
+        let store = rusqlite::Connection::open(self.data().join("mcp-secure.sqlite")).unwrap();
+        store.busy_timeout(PATIENCE).unwrap();
+        let changed = store
+            .execute("UPDATE approvals SET expires = created + 1 WHERE id = ?1", [approval_id]);
+        assert_eq!(changed.unwrap(), 1, "{approval_id} is not there");
     }
 
     pub(crate) fn serve(&self) -> Server {

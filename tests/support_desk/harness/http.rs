@@ -80,8 +80,10 @@ pub(crate) fn raw(to: SocketAddr, bytes: &[u8]) -> Response {
 /// An MCP request of the 2026-07-28 protocol.
 pub(crate) fn mcp(token: &str, message: &Value) -> Request {
     let method = message["method"].as_str().unwrap();
-    let name =
-        ["name", "uri"].iter().find_map(|key| message["params"][key].as_str()).unwrap_or_default();
+    let name = ["name", "uri", "taskId"]
+        .iter()
+        .find_map(|key| message["params"][key].as_str())
+        .unwrap_or_default();
     Request::new("POST", "/mcp")
         .header(
             "authorization",

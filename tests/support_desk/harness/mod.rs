@@ -1,13 +1,15 @@
 //! Starting the program and its clients.
 
+mod agent;
 mod client;
 mod desk;
 mod http;
 mod stdio;
 mod tools;
 
+pub(crate) use agent::{Agent, Declares, Sdk, Way};
 pub(crate) use client::{Client, every_client};
-pub(crate) use desk::{Desk, Finished, PATIENCE, Server, ask_to_end, build, program};
+pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, program};
 pub(crate) use http::{Request, Response, mcp};
 pub(crate) use stdio::Stdio;
 pub(crate) use tools::{node, workspace};
@@ -15,11 +17,16 @@ pub(crate) use tools::{node, workspace};
 use serde_json::{Value, json};
 
 /// One JSON-RPC request of the 2026-07-28 protocol, which needs no handshake.
-pub(crate) fn rpc(id: u64, method: &str, mut params: Value) -> Value {
+pub(crate) fn rpc(id: u64, method: &str, params: Value) -> Value {
+    declaring(&json!({}), id, method, params)
+}
+
+/// The same of a client that declares these capabilities.
+pub(crate) fn declaring(capabilities: &Value, id: u64, method: &str, mut params: Value) -> Value {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "mcp-secure-tests", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
     });
     json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 }

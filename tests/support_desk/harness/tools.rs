@@ -22,6 +22,11 @@ pub(crate) fn node() -> PathBuf {
     installed("node")
 }
 
+/// The folder whose `node_modules` hold the official TypeScript SDK.
+pub(crate) fn packages() -> PathBuf {
+    installed("npm")
+}
+
 /// The Inspector's entry.
 pub(crate) fn inspector() -> PathBuf {
     // Resolved, because the Inspector looks for its parts beside itself.

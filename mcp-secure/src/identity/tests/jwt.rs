@@ -91,6 +91,27 @@ fn an_expired_token_is_refused_and_so_is_one_without_expiry() {
 }
 
 #[test]
+fn who_is_authenticated_is_so_until_the_token_would_be_refused() {
+    let verifier = JwtAuthenticator::new([issuer()], clock()).unwrap();
+    let token = sign(&with(&json!({"exp": NOW + 7})));
+    // From the cache as well.
+    for _ in 0..2 {
+        let began = std::time::Instant::now();
+        let who = verifier.authenticate(&Credentials::Bearer(&token)).unwrap();
+        let left = who.until().unwrap().duration_since(began).as_secs_f64();
+        assert!((36.9..38.0).contains(&left), "{left}");
+    }
+    let within = issuer();
+    let later = clock();
+    later.advance_millis(20_000);
+    let verifier = JwtAuthenticator::new([within], later).unwrap();
+    let began = std::time::Instant::now();
+    let who = verifier.authenticate(&Credentials::Bearer(&token)).unwrap();
+    let left = who.until().unwrap().duration_since(began).as_secs_f64();
+    assert!((16.9..18.0).contains(&left), "{left}");
+}
+
+#[test]
 fn a_token_from_the_future_is_refused() {
     assert_eq!(refused(&sign(&with(&json!({"nbf": NOW + 31})))), AuthError::NotYetValid);
     assert_eq!(refused(&sign(&with(&json!({"iat": NOW + 31})))), AuthError::NotYetValid);

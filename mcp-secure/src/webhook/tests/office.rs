@@ -84,7 +84,7 @@ impl Office {
         let vote = Vote { voter, verdict, reason: Some("hunter2 said so".into()), policy: None };
         match self.store.decide(&approval.id, approval.effect, vote).await.unwrap() {
             Decided::Counted(approval) => approval,
-            other => panic!("not counted: {other:?}"),
+            Decided::Refused(why) => panic!("not counted: {why}"),
         }
     }
 

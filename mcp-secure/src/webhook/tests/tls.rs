@@ -53,7 +53,7 @@ fn post_to(receiver: &Receiver, roots: RootCertStore) -> Post {
     let url = format!("https://hooks.example.com:{}/hook", receiver.addr.port());
     let target = Target::new("ops", url).secret(SECRET).allow_private_addresses();
     let aim = Webhooks::new().to(target).aims().ok().unwrap().remove(0);
-    let names = Rebinding::new(&[&["127.0.0.1"]]);
+    let names = Rebinding::answering(&[&["127.0.0.1"]]);
     Post::new(&aim, names, post::tls(roots).unwrap(), Duration::from_secs(2)).unwrap()
 }
 
