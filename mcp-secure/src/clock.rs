@@ -91,11 +91,18 @@ impl Clock {
         if self.0.fixed {
             return Timestamp(self.0.last.load(Ordering::Acquire));
         }
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+        let wall = self.wall().0;
         let before = self.0.last.fetch_max(wall, Ordering::AcqRel);
         Timestamp(before.max(wall))
+    }
+
+    /// What the wall clock says, stepped back or not. For whoever holds time monotonic by other means.
+    pub(crate) fn wall(&self) -> Timestamp {
+        if self.0.fixed {
+            return self.now();
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Timestamp(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// Whether it stands still until it is moved.

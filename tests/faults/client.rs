@@ -137,8 +137,11 @@ impl Client {
 /// A request as a client of 2026-07-28 makes it, one that waits for tasks or not.
 pub(crate) fn request(id: u64, method: &str, params: Value, tasks: bool) -> Value {
     let mut message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
-    let capabilities =
-        if tasks { json!({"extensions": {"io.modelcontextprotocol/tasks": {}}}) } else { json!({}) };
+    let capabilities = if tasks {
+        json!({"extensions": {"io.modelcontextprotocol/tasks": {}}})
+    } else {
+        json!({})
+    };
     message["params"]["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "faults", "version": "1"},

@@ -80,9 +80,9 @@ impl Here {
         let stands = self.opened.withdraw(&self.who, id).await.map_err(Failure::because)?;
         match stands.state.kind() {
             StateKind::Withdrawn | StateKind::Void => Ok(RequestView::from(&stands)),
-            other => Err(Failure::because(format!(
-                "the request is `{other}` and was not taken back"
-            ))),
+            other => {
+                Err(Failure::because(format!("the request is `{other}` and was not taken back")))
+            }
         }
     }
 

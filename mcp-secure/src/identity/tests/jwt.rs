@@ -459,7 +459,8 @@ fn an_address_that_is_said_to_be_unverified_refuses_the_token() {
         let issuer = issuer().claims(Claims { person, ..Claims::default() });
         let verifier = JwtAuthenticator::new([issuer], clock()).unwrap();
         let said = |verified: Value| {
-            let token = sign(&with(&json!({"email": "bob@acme.example", "email_verified": verified})));
+            let token =
+                sign(&with(&json!({"email": "bob@acme.example", "email_verified": verified})));
             verifier.authenticate(&Credentials::Bearer(&token))
         };
         for verified in [json!("(absent)"), json!(true)] {

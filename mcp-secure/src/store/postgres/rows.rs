@@ -137,14 +137,15 @@ pub(super) async fn select(
 /// A row, and the votes on it where they can be read.
 type Voted = (ApprovalRow, Result<Vec<CastVote>, StoreError>);
 
+fn value(bound: &Bound) -> Value<'_> {
+    match bound {
+        Bound::Text(text) => (text, TEXT),
+        Bound::Number(number) => (number, INT),
+    }
+}
+
 /// The rows of a page of a list.
 pub(super) async fn page(tx: &Tx<'_>, page: &Page) -> Result<Vec<Voted>, Fault> {
-    let value = |bound| -> Value<'_> {
-        match bound {
-            &Bound::Text(ref text) => (text, TEXT),
-            &Bound::Number(ref number) => (number, INT),
-        }
-    };
     let values: Vec<Value<'_>> = page.values.iter().map(value).collect();
     voted(tx, &page.sql, &values).await
 }

@@ -289,7 +289,8 @@ impl Timer {
         if self.clock.is_fixed() {
             return written.max(self.clock.now());
         }
-        Timestamp::from_millis(self.pace.now(self.clock.now().millis(), written.millis()))
+        // The wall clock as it is: one that is held where it was before a step back would hold the store's time there, too.
+        Timestamp::from_millis(self.pace.now(self.clock.wall().millis(), written.millis()))
     }
 }
 
