@@ -41,6 +41,14 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
+    /// Reads RFC 3339, in any zone; what is finer than a millisecond is left out. `None` where it is none.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let format = &time::format_description::well_known::Rfc3339;
+        let at = time::OffsetDateTime::parse(text, format).ok()?;
+        i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
+    }
+
     /// RFC 3339 in UTC with milliseconds, or the bare number where the calendar has no such date.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

@@ -21,6 +21,8 @@
 extern crate self as mcp_secure;
 
 #[cfg(feature = "server")]
+pub mod api;
+#[cfg(feature = "server")]
 pub mod approval;
 #[cfg(feature = "server")]
 pub mod audit;
@@ -37,6 +39,8 @@ pub mod inbox;
 #[cfg(feature = "server")]
 pub mod limit;
 pub mod manifest;
+#[cfg(any(feature = "oidc", feature = "remote"))]
+mod outbound;
 pub mod pipeline;
 #[cfg(feature = "server")]
 pub mod policy;
@@ -48,6 +52,8 @@ pub mod server;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod testing;
+#[cfg(any(feature = "oidc", feature = "postgres", feature = "remote", feature = "webhooks"))]
+mod tls;
 pub mod tool;
 #[cfg(feature = "webhook-verify")]
 pub mod webhook;

@@ -7,6 +7,7 @@ mod harness;
 mod blocks;
 mod errors;
 mod pages;
+mod setup;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -122,6 +122,30 @@ async fn pay_urgent_bill(
     Ok(Receipt { bill })
 }
 
+/// Pays a bill that somebody has approved. It has no key: its approval alone keeps it from being paid twice.
+#[tool(risk = "high", permission = "bill.pay", approval(by = "bill.approve"))]
+async fn pay_approved_bill(
+    context: &CallContext,
+    ledger: &Ledger,
+    /// Its number.
+    bill: u32,
+) -> Result<Receipt, ToolError> {
+    ledger.note("paid when approved", bill, context).await?;
+    Ok(Receipt { bill })
+}
+
+/// Pays a bill that two people have approved. It has no key either.
+#[tool(risk = "high", permission = "bill.pay", approval(by = "bill.approve", quorum = 2))]
+async fn pay_shared_bill(
+    context: &CallContext,
+    ledger: &Ledger,
+    /// Its number.
+    bill: u32,
+) -> Result<Receipt, ToolError> {
+    ledger.note("paid when two approved", bill, context).await?;
+    Ok(Receipt { bill })
+}
+
 /// Reminds somebody of a bill, not too often.
 #[tool(risk = "medium", permission = "bill.pay", rate_limit = "100000/min per user")]
 async fn remind(
@@ -154,8 +178,9 @@ const POLICIES: &str = r#"
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // What was lost is known quickly.
-    let lease = Duration::from_secs(1);
+    // What was lost is known quickly, unless a test has no use for that.
+    let lease = std::env::var("FAULTS_LEASE_MS").map_or(1000, |text| text.parse().unwrap());
+    let lease = Duration::from_millis(lease);
     let settings = Settings { quota: None, lease, ..Settings::default() };
     Server::builder(|boot| Ledger::open(boot.data_dir()).map(|ledger| App { ledger }))
         .info("faults", "1.0.0")
@@ -166,7 +191,15 @@ async fn main() -> ExitCode {
                 .with(Person::new("bob", "acme").roles(["lead"]))
                 .with(Person::new("carol", "acme").roles(["lead"])),
         )
-        .tools(tools![pay_bill, pay_large_bill, pay_urgent_bill, remind, look_up])
+        .tools(tools![
+            pay_bill,
+            pay_large_bill,
+            pay_urgent_bill,
+            pay_approved_bill,
+            pay_shared_bill,
+            remind,
+            look_up
+        ])
         .settings(settings)
         .policies(Policies::from_str("faults", POLICIES))
         .cli()

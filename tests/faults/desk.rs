@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use mcp_secure::clock::Clock;
+use mcp_secure::store::{Postgres as PostgresStore, PostgresOptions, Sqlite};
 use mcp_secure_test_postgres::Server as Postgres;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -73,7 +75,13 @@ impl<'a> Desk<'a> {
     }
 
     pub(crate) fn serve(&self) -> Client {
+        self.serve_with(Duration::from_secs(1))
+    }
+
+    /// The same with another lease.
+    pub(crate) fn serve_with(&self, lease: Duration) -> Client {
         let mut command = self.command(&["serve", "--stdio", "--as", "alice"]);
+        command.env("FAULTS_LEASE_MS", lease.as_millis().to_string());
         command.stderr(Stdio::null());
         Client::start(command)
     }
@@ -147,17 +155,34 @@ impl<'a> Desk<'a> {
 
     /// The requests whose intent is on record, read from the files.
     pub(crate) fn intents(&self) -> BTreeSet<String> {
-        let mut intents = BTreeSet::new();
+        let of = |record: Value| record["request_id"].as_str().unwrap().to_owned();
+        self.records("intent").into_iter().map(of).collect()
+    }
+
+    /// What is on record of this event, read from the files.
+    pub(crate) fn records(&self, event: &str) -> Vec<Value> {
+        let mut records = Vec::new();
         for file in std::fs::read_dir(self.data().join("audit")).unwrap() {
             let text = std::fs::read(file.unwrap().path()).unwrap();
-            for line in text.split(|byte| *byte == b'\n') {
-                let Ok(record) = serde_json::from_slice::<Value>(line) else { continue };
-                if record["event"] == "intent" {
-                    intents.insert(record["request_id"].as_str().unwrap().to_owned());
-                }
+            let lines = text.split(|byte| *byte == b'\n');
+            let parsed = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+            records.extend(parsed.filter(|record| record["event"] == event));
+        }
+        records
+    }
+
+    /// The store as one more process has it open, once a server has made it.
+    pub(crate) async fn store(&self) -> Arc<dyn mcp_secure::store::Store> {
+        match &self.store {
+            Store::Sqlite => {
+                let file = self.data().join("mcp-secure.sqlite");
+                Arc::new(Sqlite::open(&file, Clock::system()).unwrap())
+            }
+            Store::Postgres { server, database } => {
+                let options = PostgresOptions::new(&server.connection(database)).unwrap();
+                Arc::new(PostgresStore::open(&options).await.unwrap())
             }
         }
-        intents
     }
 
     /// How many runs stand so, as the store itself has it.

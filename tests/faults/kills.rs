@@ -8,7 +8,7 @@ use crate::round::{Tally, round};
 /// Kills of one round, after which the store is a fresh one.
 const A_ROUND: u64 = 100;
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("`{name}` is a number, not `{text}`")))
 }

@@ -60,14 +60,7 @@ impl Store for Counting {
         ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
         take_ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
         renew_ticket(kind: TicketKind, digest: &Digest, in_ms: u64) -> bool;
-    }
-
-    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
-        self.store.due_notices(limit, hold_ms)
-    }
-
-    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
-        self.store.settle_notice(number, end)
+        settle_notice(number: i64, end: NoticeEnd) -> ();
     }
 
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
@@ -88,6 +81,10 @@ impl Store for Counting {
 
     fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {
         self.store.switches()
+    }
+
+    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
+        self.store.due_notices(limit, hold_ms)
     }
 }
 

@@ -19,9 +19,11 @@ pages! {
     approvals = "approvals.md";
     architecture = "architecture.md";
     audit = "audit.md";
+    decision_api = "decision-api.md";
     dry_run = "dry-run.md";
     getting_started = "getting-started.md";
     idempotency = "idempotency.md";
+    inbox = "inbox.md";
     introduction = "introduction.md";
     limits = "limits.md";
     manifest = "manifest.md";
@@ -64,5 +66,7 @@ pages! {
     replicas = "replicas.md";
     rollback = "rollback.md";
     serving = "serving.md";
+    signing_in = "signing-in.md";
     testing = "testing.md";
+    webhooks = "webhooks.md";
 }

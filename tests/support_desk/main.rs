@@ -4,6 +4,7 @@
 mod harness;
 
 mod announcements;
+mod api;
 mod approvals;
 mod channels_agents;
 mod channels_links;
@@ -15,6 +16,7 @@ mod doubt;
 mod hostile_http;
 mod hostile_stdio;
 mod limits;
+mod oidc;
 mod private;
 mod processes;
 mod refusals;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use mcp_secure::inbox::Inbox;
 use mcp_secure::policy::Policies;
 use mcp_secure::server::Server;
 use support_desk::app::{App, people, served};
@@ -10,12 +11,34 @@ use support_desk::app::{App, people, served};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// People sign in at the OpenID provider that the environment names; by one-time links where it names none.
+#[cfg(feature = "oidc")]
+fn inbox() -> Inbox {
+    use mcp_secure::identity::{Claims, Oidc, PersonMapping};
+    let said = |name: &str| std::env::var(name).unwrap_or_default();
+    let issuer = said("SUPPORT_DESK_OIDC_ISSUER");
+    if issuer.is_empty() {
+        return Inbox::new();
+    }
+    let provider = Oidc::new(issuer, said("SUPPORT_DESK_OIDC_CLIENT"))
+        .secret(said("SUPPORT_DESK_OIDC_SECRET"))
+        // Agents' tokens are of another issuer, so both have to say who the person is.
+        .claims(Claims { person: PersonMapping::Claim("person".into()), ..Claims::default() });
+    Inbox::new().sign_in(provider)
+}
+
+#[cfg(not(feature = "oidc"))]
+fn inbox() -> Inbox {
+    Inbox::new()
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let server = Server::builder(|boot| App::open(boot.data_dir()))
         .info("support-desk", env!("CARGO_PKG_VERSION"))
         .owner("support-platform")
         .people(people())
+        .inbox(inbox())
         .tools(served())
         .policies(Policies::from_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/policies")));
     #[cfg(feature = "webhooks")]

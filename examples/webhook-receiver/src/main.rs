@@ -27,22 +27,19 @@ async fn main() -> ExitCode {
 async fn serve(address: &str) -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(address).await?;
     let url = format!("http://{}/hook", listener.local_addr()?);
-    let secret = match std::env::var(SECRET) {
-        Ok(given) => {
-            eprintln!("listening at {url}");
-            given
-        }
+    let secret = if let Ok(given) = std::env::var(SECRET) {
+        eprintln!("listening at {url}");
+        given
+    } else {
         // One for this run, shown because nobody else knows it.
-        Err(_) => {
-            let made = format!("whsec_{}", BASE64_STANDARD.encode(rand::random::<[u8; 32]>()));
-            eprintln!("listening at {url}; start the server in another shell:");
-            eprintln!();
-            eprintln!("  MCP_SECURE_WEBHOOK_URL={url} \\");
-            eprintln!("  {SECRET}={made} \\");
-            eprintln!("  cargo run -p support-desk");
-            eprintln!();
-            made
-        }
+        let made = format!("whsec_{}", BASE64_STANDARD.encode(rand::random::<[u8; 32]>()));
+        eprintln!("listening at {url}; start the server in another shell:");
+        eprintln!();
+        eprintln!("  MCP_SECURE_WEBHOOK_URL={url} \\");
+        eprintln!("  {SECRET}={made} \\");
+        eprintln!("  cargo run -p support-desk");
+        eprintln!();
+        made
     };
     let verifier = Verifier::new([SecretString::from(secret)])?;
     let hear = Box::new(|announcement: &_| println!("{}", line(announcement)));

@@ -162,6 +162,14 @@ fn named(raw: &Raw, understood: &Understood, faults: &mut Faults) {
             );
             faults.push(Code::RESOURCE_UNFIT, Place::of(ty), message);
         }
+        if let Some((name, _, notes)) = input
+            && let Some(sensitive) = notes.arg.as_ref().and_then(|(arg, _)| arg.sensitive.key())
+        {
+            let message = format!(
+                "`{name}` names the resource, which records and the people who decide are shown: remove `sensitive`, or name the resource by an id that may be shown"
+            );
+            faults.push(Code::RESOURCE_SENSITIVE, sensitive, message);
+        }
     }
     let key = raw.idempotency.get().and_then(|idempotency| idempotency.key.get());
     let mut seen: Vec<&Ident> = Vec::new();

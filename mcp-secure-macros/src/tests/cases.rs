@@ -334,6 +334,18 @@ pub(super) const INPUTS: &[Case] = &[
     ),
     (
         "tool",
+        "risk = \"high\", permission = \"a.b\", resource = Order(id)",
+        "/// Does it.\nasync fn f(#[arg(min_len = 2, sensitive)] id: OrderId) {}",
+        &[("MS0511", "sensitive")],
+    ),
+    (
+        "tool",
+        "risk = \"high\", permission = \"a.b\", resource = Order(id)",
+        "/// Does it.\nasync fn f(id: OrderId, #[arg(sensitive)] pin: Pin) {}",
+        &[],
+    ),
+    (
+        "tool",
         "risk = \"high\", permission = \"a.b\", resource = Order(orders)",
         "/// Does it.\nasync fn f(orders: &Orders, id: OrderId) {}",
         &[("MS0501", "orders")],

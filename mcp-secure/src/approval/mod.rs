@@ -11,6 +11,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use decide::Outcome;
 pub use decide::VoteRefused;
 pub(crate) use decide::{count, may_resolve};
 pub use effect::Effect;

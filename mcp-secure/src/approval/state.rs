@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// running  -> done | failed | in_doubt
 /// in_doubt -> done | failed                 (a person says what happened)
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
 pub enum State {
     /// Waits for people.

@@ -43,6 +43,8 @@ pub enum Event {
     Recovery,
     /// Others were to be told of a request, and one of them never was.
     Announcement,
+    /// A person is shown what is masked of a request for approval.
+    Reveal,
     /// Somebody signs in to the inbox, or is handed a link to do so.
     SignIn,
     /// Somebody signs out.
@@ -70,6 +72,7 @@ impl Event {
             Self::Resolution => "resolution",
             Self::Recovery => "recovery",
             Self::Announcement => "announcement",
+            Self::Reveal => "reveal",
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
         }

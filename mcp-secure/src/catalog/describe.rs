@@ -24,6 +24,7 @@ pub(crate) struct Described {
     pub(crate) decide_permission: Option<String>,
     pub(crate) rollback_permission: Option<String>,
     pub(crate) resolve_permission: Option<String>,
+    pub(crate) reveal_permission: Option<String>,
     /// Over everything a client or a reviewer sees.
     pub(crate) fingerprint: Digest,
     /// Over what a call means; approvals are bound to it.
@@ -115,6 +116,7 @@ fn describe_one<S: State>(
         decide_permission: json::decide_permission(spec),
         rollback_permission: json::rollback_permission(spec),
         resolve_permission: json::resolve_permission(spec),
+        reveal_permission: json::reveal_permission(spec),
     })
 }
 

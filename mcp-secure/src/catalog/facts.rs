@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use mcp_secure_rules::Code;
 use mcp_secure_rules::declaration::{
     ApprovalFacts, Facts, Kind as KindOf, Risk as RiskOf, check as check_facts, check_texts,
 };
@@ -55,13 +56,11 @@ fn check_one(
     if let Some(resource) = spec.resource
         && spec.inputs.iter().any(|input| input.sensitive && input.name == resource.input)
     {
-        faults.push(StartFault::tool(
-            spec.name,
-            format!(
-                "`{}` names the resource, which records and deciders show, so it can not be `sensitive`",
-                resource.input
-            ),
-        ));
+        let why = format!(
+            "`{}` names the resource, which records and the people who decide are shown, so it can not be `sensitive`",
+            resource.input
+        );
+        faults.push(StartFault::tool(spec.name, why).code(Code::RESOURCE_SENSITIVE.as_str()));
     }
     let facts = facts(spec, owner);
     let house = houses.iter().flat_map(|house| house.check(&facts));

@@ -178,6 +178,15 @@ pub(crate) fn resolve_permission(spec: &ToolSpec) -> Option<String> {
     }
 }
 
+/// The permission to see the sensitive inputs of a request for approval.
+pub(crate) fn reveal_permission(spec: &ToolSpec) -> Option<String> {
+    let masks = spec.approval.is_some() && spec.inputs.iter().any(|input| input.sensitive);
+    match spec.access {
+        Access::Permission(permission) if masks => Some(format!("{permission}.reveal")),
+        Access::Permission(_) | Access::Public => None,
+    }
+}
+
 fn rules(input: &InputSpec) -> Value {
     let bound = |bound: Option<Bound>| match bound {
         Some(Bound::Int(i)) => Value::from(i),

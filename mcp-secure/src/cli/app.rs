@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::api::Api;
 use crate::audit::Record;
 use crate::catalog::StartFault;
 use crate::identity::{DataDir, Directory, LocalIssuer};
@@ -65,6 +66,9 @@ pub(crate) trait App: Send + Sync {
     /// The local issuer, or why there is none: where a real issuer is set, it gives out no tokens.
     fn local_issuer(&self, data: &DataDir) -> Result<LocalIssuer, String>;
 
+    /// Whether the local issuer's tokens decide over HTTP, or why not.
+    fn local_decisions(&self) -> Result<(), String>;
+
     /// How it serves over HTTP on this address.
     fn http(&self, addr: SocketAddr) -> HttpSettings;
 
@@ -78,6 +82,9 @@ pub(crate) trait App: Send + Sync {
 
     /// Where the application says that people find its inbox.
     fn inbox_base(&self) -> Option<Base>;
+
+    /// The decision API of what was opened, where anybody's tokens decide.
+    fn api(&self, data: &DataDir, opened: &Arc<dyn Opened>) -> Result<Option<Arc<Api>>, String>;
 
     /// Where the audit record lies.
     fn audit_folder(&self, data: &DataDir) -> PathBuf {

@@ -3,66 +3,32 @@
 use serde_json::{Value, json};
 
 use super::args::{Approvals, Decide, Void};
-use super::desk::Desk;
+use super::desk::{Desk, Who};
 use super::output::Output;
 use super::{Context, Failure, span};
-use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
+use crate::api::{LeftView, RequestView};
+use crate::approval::{ApprovalId, StateKind, Verdict};
 use crate::canon::Digest;
 use crate::clock::Clock;
-use crate::pipeline::DecideRefused;
 use crate::store::ApprovalFilter;
 
 pub(super) async fn run(context: &Context, command: Approvals) -> Result<(), Failure> {
     match command {
-        Approvals::List { person, state, limit } => {
-            list(context, &person, state.as_deref(), limit).await
+        Approvals::List { who, state, tool, text, limit } => {
+            let state = state.as_deref().map(parse_state).transpose()?;
+            let filter = ApprovalFilter { state, tool, text, ..Default::default() };
+            list(context, &who, filter, limit).await
         }
-        Approvals::Show { id, person } => show(context, &id, &person).await,
+        Approvals::Show { id, who } => show(context, &id, &who).await,
         Approvals::Approve(args) => decide(context, args, Verdict::Approve).await,
         Approvals::Deny(args) => decide(context, args, Verdict::Deny).await,
+        Approvals::Withdraw { id, who } => withdraw(context, &id, &who).await,
         Approvals::Void(args) => void(context, args).await,
-    }
-}
-
-impl Desk {
-    async fn find(&self, id: &ApprovalId) -> Result<Approval, Failure> {
-        self.opened.approval(&self.who, id).await.map_err(Failure::because)
     }
 }
 
 fn parse_id(text: &str) -> Result<ApprovalId, Failure> {
     text.parse().map_err(|error: crate::approval::NotAnId| Failure::Usage(error.to_string()))
-}
-
-async fn list(
-    context: &Context,
-    person: &str,
-    state: Option<&str>,
-    limit: u32,
-) -> Result<(), Failure> {
-    let json = context.output.wants_json()?;
-    let state = state.map(parse_state).transpose()?;
-    let desk = Desk::open(context, person).await?;
-    let filter = ApprovalFilter { state, ..Default::default() };
-    let found = desk.opened.approvals(&desk.who, filter, limit).await.map_err(Failure::because);
-    desk.opened.close().await;
-    let found = found?;
-    if json {
-        return Output::json(&Value::Array(found.iter().map(view).collect()));
-    }
-    let row = |approval: &Approval| {
-        [
-            approval.id.to_string(),
-            approval.state.kind().to_string(),
-            approval.tool.clone(),
-            approval.requester.subject.clone(),
-            resource(approval),
-            format!("{}/{}", approval.approvals(), approval.quorum.max(1)),
-            approval.expires.to_rfc3339(),
-        ]
-    };
-    let rows: Vec<_> = found.iter().map(row).collect();
-    context.output.table(["id", "state", "tool", "asked by", "on", "approved", "expires"], &rows)
 }
 
 fn parse_state(word: &str) -> Result<StateKind, Failure> {
@@ -72,36 +38,65 @@ fn parse_state(word: &str) -> Result<StateKind, Failure> {
     })
 }
 
-async fn show(context: &Context, id: &str, person: &str) -> Result<(), Failure> {
+async fn list(
+    context: &Context,
+    who: &Who,
+    filter: ApprovalFilter,
+    limit: u32,
+) -> Result<(), Failure> {
+    let json = context.output.wants_json()?;
+    let desk = Desk::open(context, who).await?;
+    let found = desk.requests(filter, limit).await;
+    desk.close().await;
+    let found = found?;
+    if json {
+        return Output::json(&json!(found));
+    }
+    let row = |request: &RequestView| {
+        [
+            request.id.to_string(),
+            request.state.to_string(),
+            request.tool.clone(),
+            request.requester.subject.clone(),
+            resource(request),
+            format!("{}/{}", request.approvals, request.quorum),
+            request.expires_at.clone(),
+        ]
+    };
+    let rows: Vec<_> = found.iter().map(row).collect();
+    context.output.table(["id", "state", "tool", "asked by", "on", "approved", "expires"], &rows)
+}
+
+async fn show(context: &Context, id: &str, who: &Who) -> Result<(), Failure> {
     let json = context.output.wants_json()?;
     let id = parse_id(id)?;
-    let desk = Desk::open(context, person).await?;
-    let found = desk.find(&id).await;
-    desk.opened.close().await;
-    let approval = found?;
-    if json { Output::json(&view(&approval)) } else { Output::raw(&described(&approval)) }
+    let desk = Desk::open(context, who).await?;
+    let found = desk.request(&id).await;
+    desk.close().await;
+    let request = found?;
+    if json { Output::json(&json!(request)) } else { Output::raw(&described(&request)) }
 }
 
 async fn decide(context: &Context, args: Decide, verdict: Verdict) -> Result<(), Failure> {
     let json = context.output.wants_json()?;
     let id = parse_id(&args.id)?;
     let named = args.digest.as_deref().map(parse_digest).transpose()?;
-    let desk = Desk::open(context, &args.person).await?;
+    let desk = Desk::open(context, &args.who).await?;
+    let by = desk.by();
     let decided = decide_at(&desk, &id, named, verdict, args.reason).await;
-    desk.opened.close().await;
-    let approval = decided?;
+    desk.close().await;
+    let request = decided?;
     if json {
-        return Output::json(&view(&approval));
+        return Output::json(&json!(request));
     }
     let word = match verdict {
         Verdict::Approve => "approved",
         Verdict::Deny => "denied",
     };
-    let (have, need) = (approval.approvals(), approval.quorum.max(1));
+    let (have, need) = (request.approvals, request.quorum);
     Output::note(&format!(
-        "{word} by {}; the request is `{}` ({have} of {need} approvals)",
-        super::escape::escaped(&args.person),
-        approval.state.kind()
+        "{word}{by}; the request is `{}` ({have} of {need} approvals)",
+        request.state
     ));
     Ok(())
 }
@@ -112,19 +107,31 @@ async fn decide_at(
     named: Option<Digest>,
     verdict: Verdict,
     reason: Option<String>,
-) -> Result<Approval, Failure> {
+) -> Result<RequestView, Failure> {
     // A person who is shown nothing tries all the same, so that the attempt is refused on record.
-    let digest = match desk.find(id).await {
+    let digest = match desk.request(id).await {
         Ok(shown) => {
             Output::note(described(&shown).trim_end());
-            named.unwrap_or(shown.effect)
+            named.unwrap_or(shown.digest)
         }
         Err(_) => named.unwrap_or_else(|| Digest::of_bytes(&[])),
     };
-    desk.opened
-        .decide(desk.who.clone(), id, digest, verdict, reason)
-        .await
-        .map_err(Failure::because)
+    desk.decide(id, digest, verdict, reason).await
+}
+
+async fn withdraw(context: &Context, id: &str, who: &Who) -> Result<(), Failure> {
+    let json = context.output.wants_json()?;
+    let id = parse_id(id)?;
+    let desk = Desk::open(context, who).await?;
+    let by = desk.by();
+    let taken = desk.withdraw(&id).await;
+    desk.close().await;
+    let request = taken?;
+    if json {
+        return Output::json(&json!(request));
+    }
+    Output::note(&format!("taken back{by}; the request is `{}`", request.state));
+    Ok(())
 }
 
 async fn void(context: &Context, args: Void) -> Result<(), Failure> {
@@ -132,26 +139,23 @@ async fn void(context: &Context, args: Void) -> Result<(), Failure> {
     let now = Clock::system().now();
     let before = args.before.map(|text| span::since(&text, now)).transpose();
     let before = before.map_err(Failure::Usage)?;
-    let desk = Desk::open(context, &args.person).await?;
-    let made = desk.opened.void(&desk.who, before, &args.reason).await.map_err(Failure::because);
-    desk.opened.close().await;
+    let desk = Desk::open(context, &args.who).await?;
+    let made = desk.void(before, &args.reason).await;
+    desk.close().await;
     let made = made?;
     if json {
-        let left = made.left.iter().map(|(id, why)| json!({"id": id, "why": why.to_string()}));
-        Output::json(&json!({
-            "voided": made.gone.iter().map(view).collect::<Vec<_>>(), "left": left.collect::<Vec<_>>(),
-        }))?;
+        Output::json(&json!(made))?;
     } else {
-        let row = |approval: &Approval| {
-            [approval.id.to_string(), approval.state.kind().to_string(), approval.tool.clone()]
+        let row = |request: &RequestView| {
+            [request.id.to_string(), request.state.to_string(), request.tool.clone()]
         };
-        let rows: Vec<_> = made.gone.iter().map(row).collect();
+        let rows: Vec<_> = made.voided.iter().map(row).collect();
         context.output.table(["id", "state", "tool"], &rows)?;
     }
     if made.left.is_empty() {
         return Ok(());
     }
-    let stands = |(id, why): &(ApprovalId, DecideRefused)| format!("{id} still stands: {why}");
+    let stands = |LeftView { id, why }: &LeftView| format!("{id} still stands: {why}");
     Err(Failure::all(&made.left.iter().map(stands).collect::<Vec<_>>()))
 }
 
@@ -163,8 +167,8 @@ fn parse_digest(text: &str) -> Result<Digest, Failure> {
     })
 }
 
-fn resource(approval: &Approval) -> String {
-    match &approval.resource {
+fn resource(request: &RequestView) -> String {
+    match &request.resource {
         Value::Null => String::new(),
         Value::Object(map) => {
             let part = |name: &str| map.get(name).map(plain).unwrap_or_default();
@@ -177,42 +181,6 @@ fn resource(approval: &Approval) -> String {
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
-}
-
-/// A request for a program. Times are RFC 3339.
-fn view(approval: &Approval) -> Value {
-    let votes: Vec<Value> = approval
-        .votes
-        .iter()
-        .map(|vote| {
-            json!({
-                "person": vote.person, "verdict": vote.verdict, "reason": vote.reason,
-                "client": vote.client, "identity": vote.method, "at": vote.at.to_rfc3339(),
-            })
-        })
-        .collect();
-    json!({
-        "id": approval.id, "state": approval.state.kind(), "digest": approval.effect,
-        "tool": approval.tool, "risk": approval.risk, "contract": approval.contract,
-        "requester": approval.requester, "resource": approval.resource, "arguments": approval.arguments,
-        "preview": approval.preview, "by": approval.by, "asked_by": approval.asked_by,
-        "quorum": approval.quorum.max(1), "approvals": approval.approvals(), "votes": votes,
-        "created_at": approval.created.to_rfc3339(), "expires_at": approval.expires.to_rfc3339(),
-        "detail": detail(&approval.state),
-    })
-}
-
-/// What the state adds to its name.
-fn detail(state: &State) -> Option<String> {
-    match state {
-        State::Denied { person, reason: Some(reason), .. } => {
-            Some(format!("by {person}: {reason}"))
-        }
-        State::Denied { person, .. } => Some(format!("by {person}")),
-        State::Failed { error, .. } => Some(error.clone()),
-        State::InDoubt { why, .. } | State::Void { why, .. } => Some(why.clone()),
-        _ => None,
-    }
 }
 
 /// A preview as lines: each field of its structured content, each text, and whatever else it holds.
@@ -236,36 +204,36 @@ fn previewed(preview: &Value) -> Vec<String> {
 }
 
 /// A request for a person. Every value is escaped: arguments and names are of outside origin.
-fn described(approval: &Approval) -> String {
-    let asked = &approval.requester;
+fn described(request: &RequestView) -> String {
+    let asked = &request.requester;
     let mut pairs = vec![
-        ("request", approval.id.to_string()),
-        ("state", approval.state.kind().to_string()),
-        ("tool", format!("{} (risk {})", approval.tool, approval.risk)),
+        ("request", request.id.to_string()),
+        ("state", request.state.to_string()),
+        ("tool", format!("{} (risk {})", request.tool, request.risk)),
         ("asked by", format!("{} of {} through {}", asked.subject, asked.tenant, asked.client)),
-        ("on", resource(approval)),
+        ("on", resource(request)),
     ];
-    if let Some(detail) = detail(&approval.state) {
-        pairs.push(("detail", detail));
+    if let Some(detail) = &request.detail {
+        pairs.push(("detail", detail.clone()));
     }
-    if let Some(arguments) = approval.arguments.as_object() {
+    if let Some(arguments) = request.arguments.as_object() {
         pairs.extend(
             arguments.iter().map(|(name, value)| ("argument", format!("{name} = {value}"))),
         );
     }
-    pairs.extend(approval.preview.iter().flat_map(previewed).map(|line| ("preview", line)));
+    pairs.extend(request.preview.iter().flat_map(previewed).map(|line| ("preview", line)));
     // Whoever asks chooses the sensitive values, so people have to know how much they do not see.
-    if let Some(places) = approval.preview.as_ref().and_then(|shown| shown.get("masked")?.as_u64())
+    if let Some(places) = request.preview.as_ref().and_then(|shown| shown.get("masked")?.as_u64())
         && places > 0
     {
         pairs.push(("masked", format!("{places} places of the preview")));
     }
-    for vote in &approval.votes {
+    for vote in &request.votes {
         let verdict = if vote.verdict == Verdict::Approve { "approved" } else { "denied" };
-        pairs.push(("vote", format!("{verdict} by {} at {}", vote.person, vote.at.to_rfc3339())));
+        pairs.push(("vote", format!("{verdict} by {} at {}", vote.person, vote.at)));
     }
-    pairs.push(("decided by", format!("{} people with {}", approval.quorum.max(1), approval.by)));
-    pairs.push(("expires", approval.expires.to_rfc3339()));
-    pairs.push(("digest", approval.effect.to_hex()));
+    pairs.push(("decided by", format!("{} people with {}", request.quorum, request.by)));
+    pairs.push(("expires", request.expires_at.clone()));
+    pairs.push(("digest", request.digest.to_hex()));
     Output::pairs(&pairs)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::desk::Who;
 use super::span;
 use crate::inbox::Base;
 use crate::store::SwitchScope;
@@ -65,7 +66,7 @@ pub(super) enum Color {
 pub(super) enum Command {
     /// Serve MCP. Without a command, the same as `serve --http 127.0.0.1:8080`.
     Serve(Serve),
-    /// Print a bearer token of the local issuer, for development.
+    /// Print a bearer token of the local issuer, for development: one that calls tools, or one that decides.
     Token(Token),
     /// Print what is served: schemas, risk, permissions, controls, fingerprints.
     Manifest(Manifest),
@@ -77,6 +78,9 @@ pub(super) enum Command {
     /// Look at what has run, take it back, and resolve what is in doubt.
     #[command(subcommand)]
     Runs(Runs),
+    /// Let people sign in to the web page on which they decide.
+    #[command(subcommand)]
+    Inbox(InboxCommand),
     /// Switch a tool, a tenant or everything off at once, and on again, in every process of the store.
     #[command(subcommand)]
     Switch(SwitchCommand),
@@ -122,6 +126,17 @@ pub(super) struct Token {
     /// How long it is valid: `30s`, `15m`, `1h`, `2d`.
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = span::duration)]
     pub(super) expires: Duration,
+    /// What it is for. One token is never for both.
+    #[arg(long = "for", value_enum, default_value_t = Purpose::Mcp, value_name = "PURPOSE")]
+    pub(super) purpose: Purpose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Purpose {
+    /// Calling tools.
+    Mcp,
+    /// Deciding over HTTP.
+    Approvals,
 }
 
 #[derive(Debug, Args)]
@@ -138,12 +153,17 @@ pub(super) struct Manifest {
 pub(super) enum Approvals {
     /// The requests of your tenant.
     List {
-        /// Who looks.
-        #[arg(long = "as", value_name = "NAME")]
-        person: String,
+        #[command(flatten)]
+        who: Who,
         /// Only requests that stand so, as `pending` or `done`.
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
+        /// Only this tool's.
+        #[arg(long, value_name = "NAME")]
+        tool: Option<String>,
+        /// Only those with this text in their id, tool, resource, or the account or person that asked.
+        #[arg(long, value_name = "TEXT")]
+        text: Option<String>,
         /// How many at most.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
@@ -152,14 +172,20 @@ pub(super) enum Approvals {
     Show {
         /// The request.
         id: String,
-        /// Who looks.
-        #[arg(long = "as", value_name = "NAME")]
-        person: String,
+        #[command(flatten)]
+        who: Who,
     },
     /// Let it run, once.
     Approve(Decide),
     /// Do not let it run.
     Deny(Decide),
+    /// Take back a request of your own that has not run.
+    Withdraw {
+        /// The request.
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
     /// Make every request of your tenant useless that waits, or is approved and not used yet.
     Void(Void),
 }
@@ -173,9 +199,8 @@ pub(super) struct Void {
     /// Those asked for before a time (RFC 3339), or longer ago than a span (`15m`, `2d`).
     #[arg(long, group = "which", value_name = "WHEN")]
     pub(super) before: Option<String>,
-    /// Who decides.
-    #[arg(long = "as", value_name = "NAME")]
-    pub(super) person: String,
+    #[command(flatten)]
+    pub(super) who: Who,
     /// Why, for the record and for who asked.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
@@ -185,9 +210,8 @@ pub(super) struct Void {
 pub(super) struct Decide {
     /// The request.
     pub(super) id: String,
-    /// Who decides.
-    #[arg(long = "as", value_name = "NAME")]
-    pub(super) person: String,
+    #[command(flatten)]
+    pub(super) who: Who,
     /// The digest of what was looked at. Left out, what is shown now is decided on.
     #[arg(long, value_name = "DIGEST")]
     pub(super) digest: Option<String>,
@@ -197,12 +221,27 @@ pub(super) struct Decide {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum InboxCommand {
+    /// Print a link that signs somebody in, once, in a sandbox. Whoever has it is that person.
+    Link {
+        /// Who signs in.
+        #[arg(long = "as", value_name = "NAME")]
+        person: String,
+        /// How long it can be used: `30s`, `10m`, `1h` at most. Unless said, as the server is set up.
+        #[arg(long, value_name = "SPAN", value_parser = span::duration)]
+        expires: Option<Duration>,
+        /// Where the inbox is, if not at `http://127.0.0.1:8080` or where the application says.
+        #[arg(long, env = "MCP_SECURE_INBOX_URL", value_name = "URL", value_parser = Base::parse)]
+        inbox_url: Option<Base>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum SwitchCommand {
     /// What is off.
     List {
-        /// Who looks.
-        #[arg(long = "as", value_name = "NAME")]
-        person: String,
+        #[command(flatten)]
+        who: Who,
     },
     /// Off: calls are refused from now on; those that run are not stopped.
     Off(Switch),
@@ -214,9 +253,8 @@ pub(super) enum SwitchCommand {
 pub(super) struct Switch {
     /// `everything`, `tenant:NAME` or `tool:NAME`.
     pub(super) scope: SwitchScope,
-    /// Who switches.
-    #[arg(long = "as", value_name = "NAME")]
-    pub(super) person: String,
+    #[command(flatten)]
+    pub(super) who: Who,
     /// Why, for the record.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
@@ -226,9 +264,8 @@ pub(super) struct Switch {
 pub(super) enum Runs {
     /// The runs of your tenant that you may see.
     List {
-        /// Who looks.
-        #[arg(long = "as", value_name = "NAME")]
-        person: String,
+        #[command(flatten)]
+        who: Who,
         /// Only runs that stand so, as `done` or `in_doubt`.
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
@@ -243,17 +280,15 @@ pub(super) enum Runs {
     Show {
         /// The run.
         id: String,
-        /// Who looks.
-        #[arg(long = "as", value_name = "NAME")]
-        person: String,
+        #[command(flatten)]
+        who: Who,
     },
     /// Take back what a run did, once.
     Rollback {
         /// The run.
         id: String,
-        /// Who takes it back.
-        #[arg(long = "as", value_name = "NAME")]
-        person: String,
+        #[command(flatten)]
+        who: Who,
         /// Why, for the record.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -273,9 +308,8 @@ pub(super) struct Resolve {
     /// What it does has never happened. It may be called again; an approval stays used up.
     #[arg(long, group = "found")]
     pub(super) not_done: bool,
-    /// Who found out.
-    #[arg(long = "as", value_name = "NAME")]
-    pub(super) person: String,
+    #[command(flatten)]
+    pub(super) who: Who,
     /// How, for the record.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,

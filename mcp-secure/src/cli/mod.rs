@@ -1,4 +1,4 @@
-//! The command line every application gets: serve, token, manifest, check, approvals, runs, switch, audit.
+//! The command line every application gets: serve, token, manifest, check, approvals, runs, inbox, switch, audit.
 //!
 //! What was asked for goes to standard output, everything else to standard error. The exit code is 0 when it was done, 1
 //! when it was refused or failed, 2 when it was called wrongly, 3 when it was done and could not be recorded.
@@ -10,6 +10,7 @@ mod audit;
 mod declared;
 mod desk;
 mod escape;
+mod inbox;
 mod output;
 mod runs;
 mod serve;
@@ -162,6 +163,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Check => declared::check(context).await,
         Command::Approvals(args) => approvals::run(context, args).await,
         Command::Runs(args) => runs::run(context, args).await,
+        Command::Inbox(args) => inbox::run(context, args).await,
         Command::Switch(args) => switch::run(context, args).await,
         Command::Audit(args) => audit::run(context, args),
         Command::Completions { shell } => completions(context, shell),

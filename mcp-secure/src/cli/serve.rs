@@ -13,7 +13,8 @@ use crate::inbox::{Base, SignIn, Site, mint_link};
 use crate::server::{HttpServer, Opened, Stdio};
 
 /// Where the bare program serves.
-const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub(super) const HERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 pub(super) async fn run(context: &Context, args: Serve) -> Result<(), Failure> {
     if args.person.is_some() && !args.stdio {
@@ -41,6 +42,7 @@ async fn stdio(context: &Context, args: Serve, stop: CancellationToken) -> Resul
     if let Some(base) = inbox_url.or_else(|| context.app.inbox_base()) {
         opened.set_inbox_url(base.origin());
     }
+    opened.announce();
     let served = streams.serve(opened.face(), stop).await;
     opened.close().await;
     let code = match served {
@@ -70,6 +72,18 @@ async fn http(
         .map_err(|faults| Failure::all(&faults))?;
     let mut lines = banner(context, &data, server.addr());
     let site = inbox(context, &data, &server, &opened, inbox_url, &mut lines).await;
+    opened.announce();
+    let server = match context.app.api(&data, &opened) {
+        Ok(None) => server,
+        Ok(Some(api)) => {
+            lines.push(format!("  decisions  http://{}{}", server.addr(), crate::api::PATH));
+            server.deciding(api)
+        }
+        Err(why) => {
+            opened.close().await;
+            return Err(Failure::because(why));
+        }
+    };
     lines.push("  Ctrl-C stops it".to_owned());
     Output::note(&lines.join("\n"));
     server.run(opened.face(), site, stop).await;
@@ -99,6 +113,9 @@ async fn inbox(
         };
     opened.set_inbox_url(base.origin());
     lines.push(format!("  inbox      {}", base.front()));
+    if let SignIn::Issuer(provider) = &sign_in {
+        lines.push(format!("  sign in    at {}", provider.issuer()));
+    }
     if let SignIn::Links { people, sandbox } = &sign_in {
         // Somebody who could decide, so that a newcomer sees the whole way.
         let decides = people.names().find(|name| {

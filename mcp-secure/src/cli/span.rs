@@ -29,11 +29,7 @@ pub(super) fn since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         return Ok(Timestamp::from_millis(now.millis().saturating_sub(millis)));
     }
-    let format = &time::format_description::well_known::Rfc3339;
-    time::OffsetDateTime::parse(text, format)
-        .ok()
-        .and_then(|at| i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).ok())
-        .map(Timestamp::from_millis)
+    Timestamp::from_rfc3339(text)
         .ok_or_else(|| "write a time as `2026-07-28T12:00:00Z`, or a span as `15m`".to_owned())
 }
 

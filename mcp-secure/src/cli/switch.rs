@@ -2,40 +2,41 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::{Switch as Args, SwitchCommand};
-use super::desk::{Desk, identify};
+use super::desk::{Desk, Who, identify};
 use super::escape::escaped;
 use super::output::Output;
 use super::{Context, Failure};
+use crate::api::SwitchView;
 use crate::identity::{DataDir, system_user_name};
 use crate::pipeline::{Hand, Pulled};
-use crate::store::{Switch, SwitchScope};
+use crate::store::SwitchScope;
 
 /// How long the end of the command waits for its record. By then it is off.
 const RECORD_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(context: &Context, command: SwitchCommand) -> Result<(), Failure> {
     match command {
-        SwitchCommand::List { person } => list(context, &person).await,
+        SwitchCommand::List { who } => list(context, &who).await,
         SwitchCommand::Off(args) => off(context, args).await,
         SwitchCommand::On(args) => on(context, args).await,
     }
 }
 
-async fn list(context: &Context, person: &str) -> Result<(), Failure> {
+async fn list(context: &Context, who: &Who) -> Result<(), Failure> {
     let json = context.output.wants_json()?;
-    let desk = Desk::open(context, person).await?;
-    let found = desk.opened.switched_off(&desk.who).await.map_err(Failure::because);
-    desk.opened.close().await;
+    let desk = Desk::open(context, who).await?;
+    let found = desk.switches().await;
+    desk.close().await;
     let found = found?;
     if json {
-        return Output::json(&Value::Array(found.iter().map(view).collect()));
+        return Output::json(&json!(found));
     }
-    let row = |switch: &Switch| {
+    let row = |switch: &SwitchView| {
         let reason = switch.reason.clone().unwrap_or_default();
-        [switch.scope.to_string(), switch.since.to_rfc3339(), switch.by.clone(), reason]
+        [switch.scope.clone(), switch.since.clone(), switch.by.clone(), reason]
     };
     let rows: Vec<_> = found.iter().map(row).collect();
     context.output.table(["off", "since", "by", "reason"], &rows)
@@ -43,30 +44,41 @@ async fn list(context: &Context, person: &str) -> Result<(), Failure> {
 
 /// On again. Everything has to work for that: policies, store and record.
 async fn on(context: &Context, args: Args) -> Result<(), Failure> {
+    at_the_desk(context, args, false).await
+}
+
+/// By what is open there: policies, store and record.
+async fn at_the_desk(context: &Context, args: Args, off: bool) -> Result<(), Failure> {
     let json = context.output.wants_json()?;
-    let Args { scope, person, reason } = args;
-    let desk = Desk::open(context, &person).await?;
-    let done = desk.opened.switch(&desk.who, scope.clone(), false, reason.as_deref()).await;
-    desk.opened.close().await;
-    let changed = done.map_err(Failure::because)?;
+    let Args { scope, who, reason } = args;
+    let desk = Desk::open(context, &who).await?;
+    let done = desk.switch(scope.clone(), off, reason.as_deref()).await;
+    desk.close().await;
+    let done = done?;
     if json {
-        return Output::json(
-            &json!({"scope": scope.to_string(), "off": false, "changed": changed}),
-        );
+        return Output::json(&json!(done));
     }
-    let scope = escaped(&scope.to_string());
-    Output::note(&if changed {
-        format!("`{scope}` is on again, everywhere within a second")
-    } else {
-        format!("`{scope}` was on already")
-    });
+    say(&scope, off, done.changed);
     Ok(())
+}
+
+fn say(scope: &SwitchScope, off: bool, changed: bool) {
+    let scope = escaped(&scope.to_string());
+    Output::note(&match (off, changed) {
+        (true, true) => format!("`{scope}` is off, everywhere within a second"),
+        (true, false) => format!("`{scope}` was off already"),
+        (false, true) => format!("`{scope}` is on again, everywhere within a second"),
+        (false, false) => format!("`{scope}` was on already"),
+    });
 }
 
 /// Off, for which the store has to work and nothing else. It is recorded as soon as it is off, if that can be.
 async fn off(context: &Context, args: Args) -> Result<(), Failure> {
+    let Some(person) = args.who.name()?.map(ToOwned::to_owned) else {
+        return at_the_desk(context, args, true).await;
+    };
     let json = context.output.wants_json()?;
-    let Args { scope, person, reason } = args;
+    let Args { scope, reason, .. } = args;
     // Where the store is elsewhere, the folder may be broken.
     let data = context.data();
     let brake = context.app.brake(data.as_ref().ok(), context.store.as_ref()).await;
@@ -104,12 +116,7 @@ async fn off(context: &Context, args: Args) -> Result<(), Failure> {
             "scope": scope.to_string(), "off": true, "changed": changed, "recorded": recorded.is_ok(),
         }))?;
     } else {
-        let scope = escaped(&scope.to_string());
-        Output::note(&if changed {
-            format!("`{scope}` is off, everywhere within a second")
-        } else {
-            format!("`{scope}` was off already")
-        });
+        say(&scope, true, changed);
     }
     if let Err(why) = recorded {
         context.output.error(&format!(
@@ -145,11 +152,4 @@ fn system(says: String) -> Hand {
         escaped(&user)
     ));
     Hand::System { user, says }
-}
-
-fn view(switch: &Switch) -> Value {
-    json!({
-        "scope": switch.scope.to_string(), "since": switch.since.to_rfc3339(), "by": switch.by,
-        "reason": switch.reason,
-    })
 }

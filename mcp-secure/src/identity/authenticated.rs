@@ -1,6 +1,7 @@
 //! The proof that somebody has been authenticated, and what it is made from.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{AuthError, Principal};
 
@@ -14,24 +15,38 @@ use super::{AuthError, Principal};
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Authenticated(Arc<Principal>);
+pub struct Authenticated {
+    principal: Arc<Principal>,
+    until: Option<Instant>,
+}
 
 impl Authenticated {
     /// Only this folder vouches.
     pub(super) fn vouch(principal: Principal) -> Self {
-        Self(Arc::new(principal))
+        Self { principal: Arc::new(principal), until: None }
+    }
+
+    /// The same, whose proof ends then.
+    #[must_use]
+    pub(crate) fn ending(self, until: Instant) -> Self {
+        Self { until: Some(until), ..self }
+    }
+
+    /// When the proof ends, for what outlasts the request that brought it. `None`: with the process that was proven.
+    pub(crate) const fn until(&self) -> Option<Instant> {
+        self.until
     }
 
     /// Who it is.
     #[must_use]
     pub fn principal(&self) -> &Principal {
-        &self.0
+        &self.principal
     }
 
     /// The same principal, shared.
     #[must_use]
     pub fn shared(&self) -> Arc<Principal> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.principal)
     }
 }
 
@@ -39,7 +54,7 @@ impl std::ops::Deref for Authenticated {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {
-        &self.0
+        &self.principal
     }
 }
 

@@ -28,7 +28,9 @@ impl<T: Into<String>> From<T> for ClaimName {
 pub enum PersonMapping {
     /// Each account is a person of its own, but a client that acts for itself (`sub` is the client) is nobody.
     Account,
-    /// The claim names the person; an account without it is nobody and never decides.
+    /// The claim names the person; an account without it is nobody and never decides. It has to be a claim that people
+    /// can not choose for themselves. `email` counts only where the issuer has verified it (`email_verified`): somebody
+    /// who signs in has to bring that, and a token that says otherwise is refused.
     Claim(ClaimName),
 }
 
@@ -67,14 +69,41 @@ impl Claims {
         issuer: &str,
         claims: &Map<String, Value>,
     ) -> Result<Principal, AuthError> {
+        let client = self.client(claims)?;
+        self.principal_through(issuer, claims, client, Method::Bearer)
+    }
+
+    /// The same of whom an ID token speaks, which names no client that calls: they signed in with a browser, to `client`.
+    #[cfg(feature = "oidc")]
+    pub(super) fn signed_in(
+        &self,
+        issuer: &str,
+        claims: &Map<String, Value>,
+        client: &str,
+    ) -> Result<Principal, AuthError> {
+        self.principal_through(issuer, claims, client.to_owned(), Method::Interactive)
+    }
+
+    fn principal_through(
+        &self,
+        issuer: &str,
+        claims: &Map<String, Value>,
+        client: String,
+        method: Method,
+    ) -> Result<Principal, AuthError> {
         let subject = text(claims.get("sub"), "sub")?.ok_or(AuthError::BadClaim("sub"))?;
         let tenant =
             text(self.tenant.of(claims), "tenant")?.ok_or(AuthError::BadClaim("tenant"))?;
-        let client = self.client(claims)?;
         let person = match &self.person {
             PersonMapping::Account if subject == client => None,
             PersonMapping::Account => Some(format!("{issuer}|{subject}")),
-            PersonMapping::Claim(name) => text(name.of(claims), "person")?,
+            PersonMapping::Claim(name) => {
+                let person = text(name.of(claims), "person")?;
+                if name.0.trim_start_matches('/') == "email" && person.is_some() {
+                    verified(claims, method)?;
+                }
+                person
+            }
         };
         let asserted = match claims.get("identity") {
             None => false,
@@ -88,7 +117,7 @@ impl Claims {
             actors: actors(issuer, claims.get("act"))?,
             roles: words(self.roles.of(claims), Split::No, "roles")?,
             scopes: words(self.scope.of(claims), Split::Yes, "scope")?,
-            method: if asserted { Method::Asserted } else { Method::Bearer },
+            method: if asserted { Method::Asserted } else { method },
             subject,
         })
     }
@@ -109,6 +138,15 @@ impl ClaimName {
         let (first, rest) = path.split_once('/').map_or((path, None), |(a, b)| (a, Some(b)));
         let first = claims.get(&first.replace("~1", "/").replace("~0", "~"))?;
         rest.map_or(Some(first), |rest| first.pointer(&format!("/{rest}")))
+    }
+}
+
+/// Whether the address of this account is its own. Access tokens seldom say; whoever signs in is told to say.
+fn verified(claims: &Map<String, Value>, method: Method) -> Result<(), AuthError> {
+    match claims.get("email_verified") {
+        Some(Value::Bool(true)) => Ok(()),
+        None if method == Method::Bearer => Ok(()),
+        _ => Err(AuthError::BadClaim("email_verified")),
     }
 }
 

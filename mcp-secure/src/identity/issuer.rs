@@ -22,6 +22,10 @@ pub const LOCAL_ISSUER: &str = "urn:mcp-secure:local";
 const KEY_FILE: &str = "local-issuer.key";
 /// The client that a token made on the command line names.
 const CLIENT: &str = "local-token";
+/// The client of a token for decisions. Never the one that tools are called through: what asked does not decide.
+const APPROVALS_CLIENT: &str = "local-approvals";
+/// The scope that the decision API takes.
+pub(crate) const DECIDE_SCOPE: &str = "approvals:decide";
 /// The longest life of a local token: a development token that is forgotten should end.
 const MAX_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What precedes the 32 bytes of an Ed25519 private key in PKCS #8 (RFC 8410 section 7).
@@ -100,10 +104,36 @@ impl LocalIssuer {
         Ok(Self { signing, public, key_id, audience: audience.into() })
     }
 
-    /// A token of `person` that ends `life` after `now`.
+    /// A token of `person` for MCP that ends `life` after `now`.
     pub fn issue(
         &self,
         person: &Person,
+        life: Duration,
+        now: Timestamp,
+    ) -> Result<String, IssueError> {
+        self.sign(person, (CLIENT, &self.audience, None), life, now)
+    }
+
+    /// The same for the decision API, which takes no other, and for which MCP takes no other than [`issue`](Self::issue)
+    /// makes.
+    pub fn issue_for_approvals(
+        &self,
+        person: &Person,
+        life: Duration,
+        now: Timestamp,
+    ) -> Result<String, IssueError> {
+        let audience = self.approvals_audience();
+        self.sign(person, (APPROVALS_CLIENT, &audience, Some(DECIDE_SCOPE)), life, now)
+    }
+
+    fn approvals_audience(&self) -> String {
+        format!("{}:approvals", self.audience)
+    }
+
+    fn sign(
+        &self,
+        person: &Person,
+        (client, audience, scope): (&str, &str, Option<&str>),
         life: Duration,
         now: Timestamp,
     ) -> Result<String, IssueError> {
@@ -111,19 +141,20 @@ impl LocalIssuer {
             return Err(IssueError::Life);
         }
         let life = i64::try_from(life.as_secs()).map_err(|_| IssueError::Life)?;
-        let principal = person.principal(CLIENT, super::Method::Asserted);
+        let principal = person.principal(client, super::Method::Asserted);
+        let scopes = principal.scopes.iter().map(String::as_str).chain(scope);
         let claims = TokenClaims {
             iss: LOCAL_ISSUER,
             sub: &principal.subject,
-            aud: &self.audience,
+            aud: audience,
             exp: now.seconds().saturating_add(life),
             nbf: now.seconds(),
             iat: now.seconds(),
             jti: uuid::Uuid::new_v4().to_string(),
-            client_id: CLIENT,
+            client_id: client,
             tenant: &principal.tenant,
             roles: principal.roles.iter().map(String::as_str).collect(),
-            scope: principal.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+            scope: scopes.collect::<Vec<_>>().join(" "),
             person: principal.person.as_deref(),
             identity: "asserted",
         };
@@ -135,12 +166,26 @@ impl LocalIssuer {
 
     /// This issuer as one whose tokens a [`JwtAuthenticator`](super::JwtAuthenticator) accepts.
     pub fn issuer(&self) -> Result<Issuer, IssueError> {
+        self.issuer_for(self.audience.clone())
+    }
+
+    /// The same, of tokens for the decision API.
+    pub(crate) fn approvals_issuer(&self) -> Result<Issuer, IssueError> {
+        Ok(self.issuer_for(self.approvals_audience())?.only_this_audience())
+    }
+
+    fn issuer_for(&self, audience: String) -> Result<Issuer, IssueError> {
         let key = VerifyKey::ed25519(self.key_id.clone(), &self.public);
         let keys = StaticKeys::new([key]).map_err(|_| IssueError::Signing)?;
-        let claims = Claims { person: PersonMapping::Claim("person".into()), ..Claims::default() };
-        let issuer = Issuer::new(LOCAL_ISSUER, self.audience.clone(), Arc::new(keys))?;
+        let claims = Claims { person: local_mapping(), ..Claims::default() };
+        let issuer = Issuer::new(LOCAL_ISSUER, audience, Arc::new(keys))?;
         Ok(issuer.claims(claims).asserted())
     }
+}
+
+/// How the local issuer's tokens name a person.
+pub(crate) fn local_mapping() -> PersonMapping {
+    PersonMapping::Claim("person".into())
 }
 
 /// The 32 secret bytes, kept as hexadecimal.

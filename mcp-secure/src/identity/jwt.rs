@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jsonwebtoken::{Header, Validation};
 use serde_json::{Map, Value};
 
 use super::cache::{Cache, Entry};
-use super::{AuthError, Authenticated, Authenticator, Claims, Credentials, KeySource, VerifyKey};
+use super::{
+    AuthError, Authenticated, Authenticator, Claims, Credentials, KeySource, PersonMapping,
+    VerifyKey,
+};
 use crate::canon::Digest;
 use crate::clock::Clock;
 
@@ -44,6 +48,7 @@ pub struct Issuer {
     claims: Claims,
     types: Vec<String>,
     asserted: bool,
+    only_audience: bool,
 }
 
 impl std::fmt::Debug for Issuer {
@@ -89,7 +94,15 @@ impl Issuer {
             return Err(IssuerError::NoAudience(name));
         }
         let types = vec!["at+jwt".to_owned()];
-        Ok(Self { name, audience, keys, claims: Claims::default(), types, asserted: false })
+        Ok(Self {
+            name,
+            audience,
+            keys,
+            claims: Claims::default(),
+            types,
+            asserted: false,
+            only_audience: false,
+        })
     }
 
     /// Which claims hold what.
@@ -104,6 +117,28 @@ impl Issuer {
     pub fn accept_type(mut self, typ: impl Into<String>) -> Self {
         self.types.push(typ.into());
         self
+    }
+
+    /// Takes no token that is for anything else as well: with one for two services, each of them could act at the other.
+    #[must_use]
+    pub(crate) fn only_this_audience(mut self) -> Self {
+        self.only_audience = true;
+        self
+    }
+
+    /// Its `iss`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its tokens have to be for.
+    pub(crate) fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// How its tokens name a person.
+    pub(crate) fn person(&self) -> &PersonMapping {
+        &self.claims.person
     }
 
     /// Says that this issuer asks nobody for proof.
@@ -182,21 +217,28 @@ impl JwtAuthenticator {
             return Err(AuthError::TooLarge);
         }
         let digest = Digest::of_bytes(token.as_bytes());
-        let now = self.clock.now().seconds();
+        let (now, here) = (self.clock.now(), Instant::now());
         let entry = match self.cache.get(&digest) {
             Some(entry) if self.still_vouched_for(&entry) => entry,
             _ => {
-                let entry = Arc::new(self.verify(token, now)?);
+                let entry = Arc::new(self.verify(token, now.seconds())?);
                 self.cache.put(digest, Arc::clone(&entry));
                 entry
             }
         };
-        if now >= entry.dead_at {
+        if now.seconds() >= entry.dead_at {
             self.cache.forget(&digest);
             return Err(AuthError::Expired);
         }
         self.not_revoked(&entry)?;
-        Ok(entry.who.clone())
+        // In the time that passes here: a clock that is set meanwhile lengthens nothing.
+        let left = entry.dead_at.saturating_mul(1000).saturating_sub(now.millis());
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+        // One that ends beyond all time never does.
+        Ok(match here.checked_add(left) {
+            Some(until) => entry.who.clone().ending(until),
+            None => entry.who.clone(),
+        })
     }
 
     fn still_vouched_for(&self, entry: &Entry) -> bool {
@@ -234,7 +276,7 @@ impl JwtAuthenticator {
         if claims.get("iss").and_then(Value::as_str) != Some(&issuer.name) {
             return Err(AuthError::UnknownIssuer);
         }
-        if !audience_holds(claims.get("aud"), &issuer.audience) {
+        if !audience_holds(claims.get("aud"), issuer) {
             return Err(AuthError::WrongAudience);
         }
         let dead_at =
@@ -309,11 +351,15 @@ fn proven(token: &str, key: &VerifyKey) -> Result<Map<String, Value>, AuthError>
         })
 }
 
-fn audience_holds(claim: Option<&Value>, audience: &str) -> bool {
+fn audience_holds(claim: Option<&Value>, issuer: &Issuer) -> bool {
+    let ours = |one: &Value| one.as_str() == Some(&issuer.audience);
     match claim {
-        Some(Value::String(one)) => one == audience,
-        Some(Value::Array(many)) => many.iter().any(|one| one.as_str() == Some(audience)),
-        _ => false,
+        Some(Value::Array(many)) if issuer.only_audience => {
+            many.len() == 1 && many.iter().all(ours)
+        }
+        Some(Value::Array(many)) => many.iter().any(ours),
+        Some(one) => ours(one),
+        None => false,
     }
 }
 

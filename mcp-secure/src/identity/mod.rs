@@ -21,6 +21,8 @@ mod jwt;
 mod keys;
 #[cfg(feature = "server")]
 mod local;
+#[cfg(feature = "oidc")]
+mod oidc;
 #[cfg(feature = "server")]
 mod people;
 mod principal;
@@ -44,6 +46,8 @@ pub use datadir::{DataDir, DataDirError, Kind as DataDirKind, Sandbox};
 #[cfg(feature = "server")]
 pub use error::AuthError;
 #[cfg(feature = "server")]
+pub(crate) use issuer::{DECIDE_SCOPE, local_mapping};
+#[cfg(feature = "server")]
 pub use issuer::{IssueError, LOCAL_ISSUER, LocalIssuer};
 #[cfg(feature = "server")]
 pub use jwt::{
@@ -55,6 +59,10 @@ pub use keys::{Algorithm, KeyError, KeySource, StaticKeys, VerifyKey};
 pub use local::LocalAuthenticator;
 #[cfg(feature = "server")]
 pub(crate) use local::system_user_name;
+#[cfg(feature = "oidc")]
+pub use oidc::Oidc;
+#[cfg(feature = "oidc")]
+pub(crate) use oidc::{OidcSignIn, SignInRefused};
 #[cfg(feature = "server")]
 pub use people::{Directory, People, PeopleError, Person};
 pub use principal::{Method, Principal};

@@ -114,17 +114,7 @@ mod tests {
     }
 
     fn interactive() -> Principal {
-        Principal {
-            issuer: "https://id.example.com".to_owned(),
-            subject: "0042".to_owned(),
-            person: Some("bob".to_owned()),
-            tenant: "acme".to_owned(),
-            client: INBOX_CLIENT.to_owned(),
-            actors: Vec::new(),
-            roles: ["support_lead".to_owned()].into(),
-            scopes: [].into(),
-            method: Method::Interactive,
-        }
+        crate::identity::tests::interactive("https://id.example.com", "bob")
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A decision, from the form of a page to the page that says what became of it.
+//! What is done about a request, from the form of a page to the page that says what became of it.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -12,23 +12,41 @@ use super::session::Visitor;
 use super::site::Site;
 use crate::approval::{Approval, ApprovalId, Verdict, VoteRefused};
 use crate::canon::Digest;
-use crate::pipeline::DecideRefused;
+use crate::pipeline::{DecideRefused, RevealRefused, Revealed};
 
 impl Site {
-    /// Takes a decision; `None` where the form is none of ours.
-    pub(super) async fn decide(
+    /// Does something about a request; `None` where the form is none of ours.
+    pub(super) async fn act_on(
         &self,
         visitor: &Visitor,
         id: &ApprovalId,
         act: Act,
         form: &Form,
     ) -> Option<Response> {
-        form.only(&["token", "digest", "reason"]).ok()?;
         let digest = Digest::from_hex(form.get("digest")?)?;
-        let verdict = match act {
-            Act::Approve => Verdict::Approve,
-            Act::Deny => Verdict::Deny,
-        };
+        match act {
+            Act::Approve => self.decide(visitor, id, digest, Verdict::Approve, form).await,
+            Act::Deny => self.decide(visitor, id, digest, Verdict::Deny, form).await,
+            Act::Withdraw => {
+                form.only(&["token", "digest"]).ok()?;
+                Some(self.withdraw(visitor, id, digest).await)
+            }
+            Act::Reveal => {
+                form.only(&["token", "digest"]).ok()?;
+                Some(self.reveal(visitor, id, digest).await)
+            }
+        }
+    }
+
+    async fn decide(
+        &self,
+        visitor: &Visitor,
+        id: &ApprovalId,
+        digest: Digest,
+        verdict: Verdict,
+        form: &Form,
+    ) -> Option<Response> {
+        form.only(&["token", "digest", "reason"]).ok()?;
         let reason = form.filled("reason").map(ToOwned::to_owned);
         let missing = match &reason {
             None if verdict == Verdict::Deny => {
@@ -71,6 +89,49 @@ impl Site {
         let body = outcome::refused(&id.to_string(), why);
         let page = self.frame(Some(visitor)).page("Your decision does not count", &body);
         reply::html(status(why), page)
+    }
+}
+
+impl Site {
+    /// Takes a request of the visitor's own back. The page of the request then says how it stands.
+    async fn withdraw(&self, visitor: &Visitor, id: &ApprovalId, digest: Digest) -> Response {
+        let stands = match self.opened.approval(&visitor.who, id).await {
+            Ok(found) if found.effect == digest => self.opened.withdraw(&visitor.who, id).await,
+            Ok(_) => Err(DecideRefused::Vote(VoteRefused::StaleDigest)),
+            Err(why) => Err(why),
+        };
+        match stands {
+            Ok(_) => reply::see(&route::request(id)),
+            Err(why) => {
+                let body = outcome::refused(&id.to_string(), &why);
+                let page = self.frame(Some(visitor)).page("It was not taken back", &body);
+                reply::html(status(&why), page)
+            }
+        }
+    }
+
+    /// Shows what is masked. The answer to the form itself, so that each look is asked for and recorded.
+    async fn reveal(&self, visitor: &Visitor, id: &ApprovalId, digest: Digest) -> Response {
+        match self.opened.reveal(&visitor.who, id, digest).await {
+            Ok(Revealed { look, values }) => {
+                let body = page::request::page(&look, visitor, Some(&values));
+                let frame = self.framed(visitor, &look);
+                reply::html(StatusCode::OK, frame.page(&page::request::title(&look), &body))
+            }
+            Err(why) => {
+                let status = match why {
+                    RevealRefused::NotFound => StatusCode::NOT_FOUND,
+                    RevealRefused::NotPermitted(_) => StatusCode::FORBIDDEN,
+                    RevealRefused::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                    RevealRefused::Stale
+                    | RevealRefused::NothingMasked
+                    | RevealRefused::NotServed => StatusCode::CONFLICT,
+                };
+                let body = outcome::said(&why.to_string(), &route::request(id));
+                let page = self.frame(Some(visitor)).page("It is not shown", &body);
+                reply::html(status, page)
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::session::Visitor;
 use super::sign_in::Failed;
 use super::site::Site;
 use crate::approval::{Approval, StateKind};
+use crate::cli::is_unsafe;
 use crate::clock::Timestamp;
 use crate::pipeline::{Page, RequestAt};
 use crate::store::ApprovalFilter;
@@ -30,7 +31,7 @@ impl Site {
     ) -> Result<Response, Failed> {
         let Some(wish) = wish(query, false) else { return Ok(self.not_a_form()) };
         let page = self.listed(visitor, &wish, Some(StateKind::Pending)).await?;
-        let tools = self.tools(visitor, &page.items);
+        let tools = self.tools(visitor, &page.items, &wish);
         let body = maud::html! {
             (list::live())
             (list::filter(PATH, &wish, &tools, false))
@@ -60,7 +61,7 @@ impl Site {
     ) -> Result<Response, Failed> {
         let Some(wish) = wish(query, true) else { return Ok(self.not_a_form()) };
         let page = self.listed(visitor, &wish, wish.state).await?;
-        let tools = self.tools(visitor, &page.items);
+        let tools = self.tools(visitor, &page.items, &wish);
         let at = format!("{PATH}/history");
         let body = maud::html! {
             (list::filter(&at, &wish, &tools, true))
@@ -106,16 +107,17 @@ impl Site {
         list::list(&listed, empty)
     }
 
-    fn title(&self, tool: &str) -> Option<String> {
+    /// The title that a tool's declaration gives it.
+    pub(super) fn title(&self, tool: &str) -> Option<String> {
         self.opened.served(tool)?.spec.title.map(ToOwned::to_owned)
     }
 
     /// The tools that the visitor could decide on or has asked for, with their titles.
-    fn tools(&self, visitor: &Visitor, items: &[Approval]) -> Vec<(String, String)> {
+    fn tools(&self, visitor: &Visitor, items: &[Approval], wish: &Wish) -> Vec<(String, String)> {
         let decidable = self.opened.decidable(&visitor.who);
         let mut names: Vec<String> =
             decidable.iter().map(|tool| tool.spec.name.to_owned()).collect();
-        names.extend(items.iter().map(|approval| approval.tool.clone()));
+        names.extend(items.iter().map(|approval| approval.tool.clone()).chain(wish.tool.clone()));
         names.sort();
         names.dedup();
         let titled = |name: String| {
@@ -131,7 +133,7 @@ fn wish(query: &Form, states: bool) -> Option<Wish> {
     let known: &[&str] =
         if states { &["q", "tool", "state", "after"] } else { &["q", "tool", "after"] };
     query.only(known).ok()?;
-    let text = query.filled("q").map(|text| text.chars().take(SOUGHT).collect());
+    let text = query.filled("q").and_then(sought);
     let state = match query.filled("state") {
         Some(word) => Some(StateKind::from_word(word)?),
         None => None,
@@ -140,7 +142,13 @@ fn wish(query: &Form, states: bool) -> Option<Wish> {
         Some(text) => Some(place(text)?),
         None => None,
     };
-    Some(Wish { tool: query.filled("tool").map(ToOwned::to_owned), text, state, after })
+    Some(Wish { tool: query.filled("tool").and_then(sought), text, state, after })
+}
+
+/// A text to look for, as the page repeats it: what hides or reorders is left out, and nobody looks for that.
+pub(super) fn sought(text: &str) -> Option<String> {
+    let text: String = text.chars().filter(|c| !is_unsafe(*c)).take(SOUGHT).collect();
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// Where a page begins, as `<milliseconds>.<id>`.

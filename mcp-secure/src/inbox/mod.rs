@@ -10,15 +10,19 @@ mod cookie;
 mod decide;
 mod form;
 mod list;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod page;
 mod reply;
 mod request;
 mod route;
+mod runs;
 mod secret;
 mod session;
 mod settings;
 mod sign_in;
 mod site;
+mod switches;
 
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ impl Site {
             Ok(look) => look,
             Err(response) => return Ok(response),
         };
-        let body = page::request::page(&look, visitor);
+        let body = page::request::page(&look, visitor, None);
         let frame = self.framed(visitor, &look);
         Ok(reply::html(StatusCode::OK, frame.page(&page::request::title(&look), &body)))
     }
@@ -51,7 +51,7 @@ impl Site {
         }
     }
 
-    fn framed<'a>(&'a self, visitor: &'a Visitor, look: &Look) -> page::Frame<'a> {
+    pub(super) fn framed<'a>(&'a self, visitor: &'a Visitor, look: &Look) -> page::Frame<'a> {
         let place = if look.state().is_live() { Place::Pending } else { Place::History };
         self.frame(Some(visitor)).within(place)
     }

@@ -1,6 +1,7 @@
 //! Every address of the inbox, in one place. What reads is `GET`, what changes something is `POST`.
 
 use crate::approval::ApprovalId;
+use crate::store::RunId;
 
 use super::base::PATH;
 
@@ -19,6 +20,16 @@ pub(super) enum Route {
     Decided(ApprovalId),
     /// Something to do about a request.
     Act(ApprovalId, Act),
+    /// What has run.
+    Runs,
+    /// One run.
+    Run(RunId),
+    /// Taking a run back: a page that asks, and its form.
+    Rollback(RunId),
+    /// Saying what became of a run in doubt.
+    Resolve(RunId),
+    /// What is switched off, and switching.
+    Switches,
     /// The page to sign in on.
     SignIn,
     /// Where the issuer's page sends the browser back to.
@@ -36,6 +47,8 @@ pub(super) enum Route {
 pub(super) enum Act {
     Approve,
     Deny,
+    Withdraw,
+    Reveal,
 }
 
 /// A file in this binary.
@@ -68,9 +81,16 @@ impl Route {
                     "decided" => Some(Self::Decided(id)),
                     "approve" => Some(Self::Act(id, Act::Approve)),
                     "deny" => Some(Self::Act(id, Act::Deny)),
+                    "withdraw" => Some(Self::Act(id, Act::Withdraw)),
+                    "reveal" => Some(Self::Act(id, Act::Reveal)),
                     _ => None,
                 }
             }
+            ("runs", None, None) => Some(Self::Runs),
+            ("runs", Some(id), None) => Some(Self::Run(id.parse().ok()?)),
+            ("runs", Some(id), Some("rollback")) => Some(Self::Rollback(id.parse().ok()?)),
+            ("runs", Some(id), Some("resolve")) => Some(Self::Resolve(id.parse().ok()?)),
+            ("switches", None, None) => Some(Self::Switches),
             ("sign-in", None, None) => Some(Self::SignIn),
             ("sign-out", None, None) => Some(Self::SignOut),
             ("oidc", Some("callback"), None) => Some(Self::Callback),
@@ -84,18 +104,28 @@ impl Route {
 
     /// Whether it can be read.
     pub(super) const fn is_page(&self) -> bool {
-        !matches!(self, Self::Act(..) | Self::SignOut)
+        !matches!(self, Self::Act(..) | Self::Resolve(_) | Self::SignOut)
     }
 
     /// Whether something can be posted to it.
     pub(super) const fn is_action(&self) -> bool {
-        matches!(self, Self::Act(..) | Self::SignOut | Self::SignIn | Self::Link(_))
+        matches!(
+            self,
+            Self::Act(..)
+                | Self::Rollback(_)
+                | Self::Resolve(_)
+                | Self::Switches
+                | Self::SignOut
+                | Self::SignIn
+                | Self::Link(_)
+        )
     }
 
     /// The page that an action belongs to, for who comes to its address by reading.
     pub(super) fn page(&self) -> Option<String> {
         match self {
             Self::Act(id, _) => Some(request(id)),
+            Self::Resolve(id) => Some(run(id)),
             Self::SignOut => Some(PATH.to_owned()),
             _ => None,
         }
@@ -105,4 +135,9 @@ impl Route {
 /// The address of a request's page.
 pub(crate) fn request(id: &ApprovalId) -> String {
     format!("{PATH}/requests/{id}")
+}
+
+/// The address of a run's page.
+pub(super) fn run(id: &RunId) -> String {
+    format!("{PATH}/runs/{id}")
 }

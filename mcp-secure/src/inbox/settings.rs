@@ -2,6 +2,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::base::{Base, NotABase};
+#[cfg(feature = "oidc")]
+use crate::identity::Oidc;
 
 /// The web page on which people decide, as an application sets it up.
 ///
@@ -17,7 +19,7 @@ use super::base::{Base, NotABase};
 ///     .longest(Duration::from_secs(4 * 3600));
 /// # drop(inbox);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[must_use]
 pub struct Inbox {
     pub(crate) on: bool,
@@ -26,6 +28,8 @@ pub struct Inbox {
     pub(crate) idle: Duration,
     pub(crate) longest: Duration,
     pub(crate) link: Duration,
+    #[cfg(feature = "oidc")]
+    pub(crate) provider: Option<Oidc>,
 }
 
 impl Default for Inbox {
@@ -37,6 +41,8 @@ impl Default for Inbox {
             idle: Duration::from_secs(30 * 60),
             longest: Duration::from_secs(8 * 3600),
             link: Duration::from_secs(10 * 60),
+            #[cfg(feature = "oidc")]
+            provider: None,
         }
     }
 }
@@ -87,6 +93,14 @@ impl Inbox {
         self
     }
 
+    /// Has people sign in at this OpenID provider, instead of by one-time links. Where its issuer is not the one of the
+    /// agents' tokens, both have to name the person by a claim: the server does not start otherwise.
+    #[cfg(feature = "oidc")]
+    pub fn sign_in(mut self, provider: Oidc) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
     /// The base URL that was set.
     pub(crate) fn base(&self) -> Option<Result<Base, NotABase>> {
         self.url.as_deref().map(Base::parse)
@@ -98,6 +112,8 @@ impl Inbox {
         if let Some(Err(why)) = self.base() {
             faults.push(why.to_string());
         }
+        #[cfg(feature = "oidc")]
+        faults.extend(self.provider.iter().flat_map(Oidc::faults));
         let minute = Duration::from_secs(60);
         if self.idle < minute || self.idle > self.longest {
             faults.push(

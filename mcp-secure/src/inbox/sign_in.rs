@@ -82,9 +82,14 @@ pub(crate) struct Begun {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(dead_code, reason = "made where a provider is compiled in")]
 pub(crate) enum ProviderError {
-    /// The issuer, or what it sent, does not let them in. The words are for the log.
-    #[error("the sign-in was refused: {0}")]
-    Refused(String),
+    /// The issuer, or what it sent, does not let them in.
+    #[error("{says}")]
+    Refused {
+        /// For the record.
+        code: &'static str,
+        /// For whoever wanted to sign in.
+        says: String,
+    },
     /// The issuer does not answer. The words are for the log.
     #[error("the issuer can not be reached: {0}")]
     Unavailable(String),
@@ -204,7 +209,7 @@ impl Site {
         let Some(LinkContent { person }) = link else {
             return Ok(stranger("link_unknown", self.spent_link()));
         };
-        let who = match self.vouching.assert(&person) {
+        let who = match self.vouching.assert(&person).and_then(|who| self.of_ours(who)) {
             Ok(who) => who,
             Err(why) => return Ok(self.not_let_in(why)),
         };
@@ -256,7 +261,7 @@ impl Site {
             Ok(who) => who,
             Err(error) => return Ok(self.provider_failed(&error)),
         };
-        let who = match admitted(who) {
+        let who = match admitted(who).and_then(|who| self.of_ours(who)) {
             Ok(who) => who,
             Err(why) => return Ok(self.not_let_in(why)),
         };
@@ -264,6 +269,12 @@ impl Site {
         let page = page::onward("Signed in", &landing(Some(&then)));
         let response = reply::with_cookie(reply::html(StatusCode::OK, page), cookie);
         Ok(reply::with_cookie(response, Cookie::SignIn.clear(&self.base)))
+    }
+
+    /// Whoever signs in the way people do here, and is let in by who vouches here.
+    fn of_ours(&self, who: Authenticated) -> Result<Authenticated, NotSignedIn> {
+        let kept = self.vouching.keep(&who).ok_or(NotSignedIn::Unknown)?;
+        self.vouching.establish(&kept)
     }
 
     /// Begins a session, on record before it counts; one that the browser held before is over.
@@ -302,10 +313,9 @@ impl Site {
         tracing::warn!(%error, "somebody could not sign in to the inbox");
         match error {
             ProviderError::Unavailable(_) => self.unavailable(),
-            ProviderError::Refused(_) => {
-                let says = "the sign-in was not accepted; try again from the beginning";
+            ProviderError::Refused { code, says } => {
                 let page = self.frame(None).page("You are not signed in", &entrance::refused(says));
-                stranger("issuer_refused", reply::html(StatusCode::FORBIDDEN, page))
+                stranger(code, reply::html(StatusCode::FORBIDDEN, page))
             }
         }
     }

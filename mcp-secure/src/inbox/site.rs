@@ -155,6 +155,10 @@ impl Site {
             Route::History => self.history(&visitor, &query).await,
             Route::Request(id) => self.request(&visitor, &id).await,
             Route::Decided(id) => self.decided(&visitor, &id).await,
+            Route::Runs => self.runs(&visitor, &query).await,
+            Route::Run(id) => self.run(&visitor, &id).await,
+            Route::Rollback(id) => self.rollback_page(&visitor, &id).await,
+            Route::Switches => self.switches(&visitor).await,
             _ => Ok(self.nothing_here()),
         }
     }
@@ -189,10 +193,22 @@ impl Site {
         self.sessions().renew(&visitor).await?;
         match route {
             Route::SignOut => self.sign_out(&visitor.who, &asked.headers).await,
-            Route::Act(id, act) => match self.decide(&visitor, &id, act, &form).await {
-                Some(response) => Ok(response),
-                None => Ok(self.not_a_form()),
-            },
+            Route::Act(id, act) => {
+                let acted = self.act_on(&visitor, &id, act, &form).await;
+                Ok(acted.unwrap_or_else(|| self.not_a_form()))
+            }
+            Route::Resolve(id) => {
+                let acted = self.resolve(&visitor, &id, &form).await;
+                Ok(acted.unwrap_or_else(|| self.not_a_form()))
+            }
+            Route::Rollback(id) => {
+                let acted = self.roll_back(&visitor, &id, &form).await;
+                Ok(acted.unwrap_or_else(|| self.not_a_form()))
+            }
+            Route::Switches => {
+                let acted = self.switch(&visitor, &form).await;
+                Ok(acted.unwrap_or_else(|| self.not_a_form()))
+            }
             _ => Ok(self.nothing_here()),
         }
     }
@@ -252,7 +268,8 @@ impl Site {
     /// What is around every page of this visitor.
     pub(super) fn frame<'a>(&'a self, visitor: Option<&'a Visitor>) -> Frame<'a> {
         let asserted = matches!(self.vouching, Vouching::Operator { .. });
-        Frame { server: &self.server, visitor, asserted, here: None, alive: false }
+        let switches = visitor.is_some_and(|visitor| self.opened.could_switch(&visitor.who));
+        Frame { server: &self.server, visitor, asserted, here: None, alive: false, switches }
     }
 
     fn told(&self, status: StatusCode, told: &page::Told) -> Response {

@@ -93,6 +93,7 @@ impl Brake {
         match (hand, &self.declared) {
             (Hand::Person(who), Some(declared)) => {
                 permitted(&declared.policy, who, &wish(scope, true), self.clock.now())
+                    .map_err(|refused| refused.to_string())
             }
             (Hand::System { .. }, _) | (_, None) => Ok(()),
         }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::authorise::Asked;
 use super::decide::DecideRefused;
 use super::gate::Gate;
+use super::reveal::masked_inputs;
 use super::table::Served;
 use crate::approval::{Approval, ApprovalId, Party, StateKind, Verdict, Vote, count};
 use crate::clock::Timestamp;
@@ -48,6 +49,8 @@ pub(crate) struct Look {
     pub(crate) decide: Result<(), DecideRefused>,
     /// Whether this account asked for it.
     pub(crate) own: bool,
+    /// Whether something of it is masked that policy could let this person see.
+    pub(crate) reveals: bool,
 }
 
 impl Gate {
@@ -99,7 +102,9 @@ impl Gate {
         let decide = self.would_count(who.principal(), tool.as_deref(), &approval, now).await;
         let asked = &approval.requester;
         let own = asked.issuer == who.issuer && asked.subject == who.subject;
-        Ok(Look { approval, tool, now, decide, own })
+        let reveals =
+            !masked_inputs(&approval).is_empty() && self.could(who, Act::Reveal, &approval.tool);
+        Ok(Look { approval, tool, now, decide, own, reveals })
     }
 
     async fn would_count(

@@ -47,11 +47,15 @@ mod resolve;
 #[cfg(feature = "server")]
 mod resume;
 #[cfg(feature = "server")]
+mod reveal;
+#[cfg(feature = "server")]
 mod rollback;
 #[cfg(feature = "server")]
 mod runner;
 #[cfg(feature = "server")]
 mod runs;
+#[cfg(feature = "server")]
+mod switchable;
 #[cfg(feature = "server")]
 mod switches;
 #[cfg(feature = "server")]
@@ -93,6 +97,10 @@ pub use refusal::Code;
 pub(crate) use refusal::{Refusal, Standing};
 #[cfg(feature = "server")]
 pub use resolve::ResolveRefused;
+#[cfg(feature = "server")]
+pub(crate) use reveal::{RevealRefused, Revealed};
+#[cfg(feature = "server")]
+pub use switches::SwitchRefused;
 #[cfg(feature = "server")]
 pub(crate) use switches::{SWITCH_ACTION, SWITCH_PERMISSION, switch_arguments};
 #[cfg(feature = "server")]

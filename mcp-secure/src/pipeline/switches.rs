@@ -18,7 +18,7 @@ use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::clock::Timestamp;
 use crate::identity::{Authenticated, Principal};
 use crate::policy::{Act, PolicyEngine, Question};
-use crate::store::{Switch, SwitchScope};
+use crate::store::{StoreError, Switch, SwitchScope};
 
 /// How often what is off is read.
 pub(super) const READ_EVERY: Duration = Duration::from_millis(250);
@@ -30,6 +30,29 @@ const UNTOLD: usize = 1024;
 pub(crate) const SWITCH_ACTION: &str = "server:switch";
 /// The permission to switch.
 pub(crate) const SWITCH_PERMISSION: &str = "server.switch";
+
+/// Why nothing was switched, or nobody is told what is off.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SwitchRefused {
+    /// Policy does not let this person switch so.
+    #[error("policy does not grant `{SWITCH_PERMISSION}`")]
+    NotPermitted,
+    /// Nothing of that name is served.
+    #[error("{0}")]
+    NoSuchTool(String),
+    /// Nobody could tell later who switched it on.
+    #[error("the record can not be written, so nothing was switched on: {0}")]
+    Unrecorded(String),
+    /// The store can not be read or written.
+    #[error("{0}")]
+    Store(String),
+}
+
+impl From<StoreError> for SwitchRefused {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
 
 /// What is off, as far as this process knows.
 pub(super) struct Switches {
@@ -178,11 +201,14 @@ impl Gate {
     }
 
     /// What is off, newest first: of it, what they may switch, for whoever may switch at all.
-    pub(crate) async fn switched_off(&self, who: &Authenticated) -> Result<Vec<Switch>, String> {
+    pub(crate) async fn switched_off(
+        &self,
+        who: &Authenticated,
+    ) -> Result<Vec<Switch>, SwitchRefused> {
         if !self.policy.could_permit(who.principal(), Act::Call, SWITCH_ACTION) {
-            return Err(not_granted());
+            return Err(SwitchRefused::NotPermitted);
         }
-        let mut off = self.store.switches().await.map_err(|error| error.to_string())?;
+        let mut off = self.store.switches().await?;
         off.retain(|switch| {
             [true, false].iter().any(|off| self.may_switch(who, &wish(&switch.scope, *off)).is_ok())
         });
@@ -196,7 +222,7 @@ impl Gate {
         scope: SwitchScope,
         off: bool,
         reason: Option<&str>,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, SwitchRefused> {
         if let Err(why) = self.may_switch(who, &wish(&scope, off)) {
             let principal = who.shared();
             let refused = Record::new(Event::Switch)
@@ -212,7 +238,8 @@ impl Gate {
             && self.table.tool(name).is_none()
             && (off || !self.is_off(&scope).await?)
         {
-            return Err(no_such_tool(name, self.table.iter().map(|served| served.spec.name)));
+            let served = self.table.iter().map(|served| served.spec.name);
+            return Err(SwitchRefused::NoSuchTool(no_such_tool(name, served)));
         }
         let principal = who.shared();
         let reason = reason.map(cut);
@@ -230,9 +257,7 @@ impl Gate {
         };
         match begun {
             Err(error) if !off => {
-                return Err(format!(
-                    "the record can not be written, so nothing was switched on: {error}"
-                ));
+                return Err(SwitchRefused::Unrecorded(error.to_string()));
             }
             Err(error) => tracing::error!(%error, %scope, "switching off goes on without a record"),
             Ok(()) => {}
@@ -242,7 +267,7 @@ impl Gate {
         let changed = self.store.switch(scope.clone(), off, &by, reason.as_deref()).await;
         drop(self.read_switches().await);
         self.switches.news().own.retain(|own| *own != scope);
-        let changed = changed.map_err(|error| error.to_string())?;
+        let changed = changed?;
         let said = if changed { "ok" } else { "unchanged" };
         if let Err(error) = self.audit.queued(record(said, Executed::Yes)) {
             tracing::error!(%error, "a switch could not be recorded");
@@ -251,12 +276,16 @@ impl Gate {
     }
 
     /// Whether it stands in the store: what is not served any more can still be switched on.
-    async fn is_off(&self, scope: &SwitchScope) -> Result<bool, String> {
-        let off = self.store.switches().await.map_err(|error| error.to_string())?;
+    async fn is_off(&self, scope: &SwitchScope) -> Result<bool, SwitchRefused> {
+        let off = self.store.switches().await?;
         Ok(off.iter().any(|switch| switch.scope == *scope))
     }
 
-    fn may_switch(&self, who: &Authenticated, wish: &Map<String, Value>) -> Result<(), String> {
+    fn may_switch(
+        &self,
+        who: &Authenticated,
+        wish: &Map<String, Value>,
+    ) -> Result<(), SwitchRefused> {
         permitted(&self.policy, who, wish, self.clock.now())
     }
 }
@@ -267,7 +296,7 @@ pub(super) fn permitted(
     who: &Authenticated,
     wish: &Map<String, Value>,
     now: Timestamp,
-) -> Result<(), String> {
+) -> Result<(), SwitchRefused> {
     let verdict = policy.authorize(&Question {
         principal: who.principal(),
         act: Act::Call,
@@ -277,7 +306,7 @@ pub(super) fn permitted(
         now,
         requester: None,
     });
-    if verdict.is_permit() { Ok(()) } else { Err(not_granted()) }
+    if verdict.is_permit() { Ok(()) } else { Err(SwitchRefused::NotPermitted) }
 }
 
 /// Who it was, as the store keeps it.
@@ -293,10 +322,6 @@ pub(super) fn no_such_tool<'a>(name: &str, served: impl Iterator<Item = &'a str>
         Some(known) => format!("{says}; did you mean `{known}`?"),
         None => format!("{says}; `manifest` lists them"),
     }
-}
-
-fn not_granted() -> String {
-    format!("policy does not grant `{SWITCH_PERMISSION}`")
 }
 
 /// What is switched, as policies see it in `context.args`.

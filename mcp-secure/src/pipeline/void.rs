@@ -72,18 +72,16 @@ impl Gate {
     ) -> Result<Vec<Approval>, String> {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         for state in [StateKind::Pending, StateKind::Approved] {
-            let mut before = before;
+            let mut after = None;
             loop {
-                let tenant = Some(who.tenant.clone());
-                let filter =
-                    ApprovalFilter { tenant, state: Some(state), before, ..Default::default() };
+                let (tenant, state) = (Some(who.tenant.clone()), Some(state));
+                let filter = ApprovalFilter { tenant, state, before, after, ..Default::default() };
                 let page = self.store.approvals(filter, PAGE).await;
-                let mut page = page.map_err(|error| error.to_string())?;
-                page.retain(|approval| seen.insert(approval.id));
-                let Some(oldest) = page.last() else { break };
-                // Several may have been asked for in that very millisecond.
-                before = Some(oldest.created.plus_millis(1));
-                found.append(&mut page);
+                let page = page.map_err(|error| error.to_string())?;
+                let Some(last) = page.last() else { break };
+                after = Some((last.created, last.id));
+                // One that people approve meanwhile is among both.
+                found.extend(page.into_iter().filter(|approval| seen.insert(approval.id)));
             }
         }
         Ok(found)

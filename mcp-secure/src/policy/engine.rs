@@ -28,7 +28,7 @@ pub struct PolicyEngine {
     authorizer: Authorizer,
     types: Types,
     /// By tool, then by act.
-    actions: HashMap<String, [Option<Action>; 4]>,
+    actions: HashMap<String, [Option<Action>; 5]>,
     memo: Memo,
     version: Digest,
     schema: Value,
@@ -326,8 +326,8 @@ impl Indexer<'_> {
     fn index(
         &self,
         tools: &[ActionFacts],
-    ) -> Result<HashMap<String, [Option<Action>; 4]>, Vec<PolicyFault>> {
-        let mut actions: HashMap<String, [Option<Action>; 4]> = HashMap::new();
+    ) -> Result<HashMap<String, [Option<Action>; 5]>, Vec<PolicyFault>> {
+        let mut actions: HashMap<String, [Option<Action>; 5]> = HashMap::new();
         for tool in tools {
             let acts = actions.entry(tool.tool.clone()).or_default();
             for act in Act::ALL {
@@ -374,7 +374,7 @@ impl Indexer<'_> {
 fn warnings(
     policies: &[Policy],
     tools: &[ActionFacts],
-    actions: &HashMap<String, [Option<Action>; 4]>,
+    actions: &HashMap<String, [Option<Action>; 5]>,
 ) -> Vec<PolicyFault> {
     if policies.is_empty() {
         let fault =
@@ -386,8 +386,8 @@ fn warnings(
         let acts = actions.get(&tool.tool).into_iter().flatten();
         for (act, action) in Act::ALL.into_iter().zip(acts) {
             let id = act.id(&tool.tool);
-            // Nobody has to be named for what may never happen; without somebody it stays in doubt.
-            if act != Act::Resolve
+            // Nobody has to be named for what may never happen; without somebody it stays in doubt, or masked.
+            if !matches!(act, Act::Resolve | Act::Reveal)
                 && action.as_ref().is_some_and(|a| !a.public && a.permits.is_empty())
             {
                 let fault = PolicyFault::new(format!("no policy can permit `Action::\"{id}\"`"));

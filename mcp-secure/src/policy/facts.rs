@@ -21,6 +21,8 @@ pub struct ActionFacts {
     pub rollback: Option<String>,
     /// The permission to resolve a call of it that is in doubt.
     pub resolve: Option<String>,
+    /// The permission to see the sensitive inputs of a request for approval.
+    pub reveal: Option<String>,
     /// What the permission is checked on.
     pub resource: Option<ResourceFacts>,
     /// The JSON Schema of the arguments.
@@ -50,10 +52,13 @@ pub enum Act {
     Rollback,
     /// Saying what became of somebody's call that is in doubt.
     Resolve,
+    /// Seeing what is masked of somebody's request for approval.
+    Reveal,
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 4] = [Self::Call, Self::Decide, Self::Rollback, Self::Resolve];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Call, Self::Decide, Self::Rollback, Self::Resolve, Self::Reveal];
 
     /// The action's id in policies. A tool's name has no `:`, so no two acts share one.
     pub(super) fn id(self, tool: &str) -> String {
@@ -62,6 +67,7 @@ impl Act {
             Self::Decide => format!("decide:{tool}"),
             Self::Rollback => format!("rollback:{tool}"),
             Self::Resolve => format!("resolve:{tool}"),
+            Self::Reveal => format!("reveal:{tool}"),
         }
     }
 
@@ -71,6 +77,7 @@ impl Act {
             Self::Decide => 1,
             Self::Rollback => 2,
             Self::Resolve => 3,
+            Self::Reveal => 4,
         }
     }
 
@@ -104,6 +111,7 @@ impl ActionFacts {
             Act::Decide => self.decide.as_deref(),
             Act::Rollback => self.rollback.as_deref(),
             Act::Resolve => self.resolve.as_deref(),
+            Act::Reveal => self.reveal.as_deref(),
         }
     }
 }

@@ -9,7 +9,7 @@
 //! | | |
 //! |---|---|
 //! | `principal` | `User::"<issuer>\|<subject>"` in its `Role::"..."`, `Scope::"..."` and `Tenant::"..."`; attributes `issuer`, `subject`, `tenant`, `client`, `method`, `roles`, `scopes`, `actors`, and `person` where it is known |
-//! | `action` | `Action::"<tool>"` in `Action::"<permission>"`; `Action::"decide:<tool>"`, `rollback:`, `resolve:` in theirs |
+//! | `action` | `Action::"<tool>"` in `Action::"<permission>"`; `Action::"decide:<tool>"`, `rollback:`, `resolve:`, `reveal:` in theirs |
 //! | `resource` | the declared type, as `Order::"ord_5001"`, in its `Tenant::"..."`, with `tenant` and the listed attributes; `Application::"<server>"` where a tool names none |
 //! | `context` | `args`, `client`, `risk`, `now`; and `requester` where one person judges another's call |
 

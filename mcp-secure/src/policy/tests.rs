@@ -20,6 +20,7 @@ pub(super) fn tool(name: &str, permission: Option<&str>) -> ActionFacts {
         decide: None,
         rollback: None,
         resolve: None,
+        reveal: None,
         resource: None,
         arguments: json!({"type": "object", "properties": {}}),
         risk: Risk::Low,

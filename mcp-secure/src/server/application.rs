@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use super::builder::ServerBuilder;
 use super::http::HttpSettings;
-use super::opened::{Opened, opened};
+use super::opened::{Opened, opened_to_announce};
+use crate::api::Api;
 use crate::audit::{Options, Record};
 use crate::catalog::StartFault;
 use crate::cli::{App, CheckReport, InboxParts, NoInbox, Opening};
 use crate::clock::Clock;
+#[cfg(feature = "oidc")]
+use crate::identity::OidcSignIn;
 use crate::identity::{
     Authenticator, DataDir, Directory, JwtAuthenticator, LocalAuthenticator, LocalIssuer,
 };
@@ -108,6 +111,15 @@ impl<S: State> App for Application<S> {
         LocalIssuer::open(data, self.builder.info.name.clone()).map_err(|error| error.to_string())
     }
 
+    fn local_decisions(&self) -> Result<(), String> {
+        match &self.builder.decisions {
+            None => self.no_issuer(),
+            Some(_) => {
+                Err("decisions take the tokens of an issuer that was set; get one there".to_owned())
+            }
+        }
+    }
+
     fn http(&self, addr: SocketAddr) -> HttpSettings {
         let mut settings = HttpSettings::new(addr);
         settings.public.clone_from(&self.builder.public);
@@ -130,12 +142,16 @@ impl<S: State> App for Application<S> {
         addr: SocketAddr,
         named: Option<Base>,
     ) -> Result<InboxParts, NoInbox> {
-        let settings = self.builder.inbox.clone();
+        let mut settings = self.builder.inbox.clone();
         if !settings.on {
             return Err(NoInbox::Off);
         }
         let because = |why: &str| NoInbox::Because(why.to_owned());
-        let base = match named.map(Ok).or_else(|| settings.base()) {
+        if let Some(base) = named {
+            // Names and origins are held to what an operator says, as to what is declared.
+            settings = settings.url(base.origin());
+        }
+        let base = match settings.base() {
             Some(base) => base.map_err(|why| because(&why.to_string()))?,
             None if addr.ip().is_loopback() && self.builder.public.is_none() => Base::of(addr),
             None => {
@@ -144,11 +160,22 @@ impl<S: State> App for Application<S> {
                 ));
             }
         };
+        #[cfg(feature = "oidc")]
+        if let Some(provider) = &settings.provider {
+            let provider = OidcSignIn::new(provider.clone(), self.clock.clone());
+            let provider = Arc::new(provider.map_err(|why| because(&why))?);
+            // Aside: what is wrong there is logged when the server starts, and keeps nobody from starting.
+            let looking = Arc::clone(&provider);
+            tokio::spawn(async move { drop(looking.look().await) });
+            let sign_in = SignIn::Issuer(provider);
+            return Ok(InboxParts { sign_in, base, settings });
+        }
         // Names chosen on this machine and an issuer's people are never known to be the same.
         let sandbox = data.sandbox().ok().filter(|_| self.builder.issuers.is_empty());
         let Some(sandbox) = sandbox else {
             return Err(because(
-                "nobody can sign in: one-time links work in a `sandbox` data folder without an issuer of real people alone",
+                "nobody can sign in: one-time links work in a `sandbox` data folder without an issuer of real people alone; set \
+                 the OpenID provider of those who decide with `Inbox::sign_in` (feature `oidc`)",
             ));
         };
         if !addr.ip().is_loopback() {
@@ -158,6 +185,19 @@ impl<S: State> App for Application<S> {
         }
         let sign_in = SignIn::Links { people: self.people.clone(), sandbox };
         Ok(InboxParts { sign_in, base, settings })
+    }
+
+    fn api(&self, data: &DataDir, opened: &Arc<dyn Opened>) -> Result<Option<Arc<Api>>, String> {
+        let issuers = match &self.builder.decisions {
+            Some(decisions) => decisions.issuers().to_vec(),
+            None if self.builder.issuers.is_empty() && data.sandbox().is_ok() => {
+                let local = self.local_issuer(data)?.approvals_issuer();
+                vec![local.map_err(|error| error.to_string())?]
+            }
+            None => return Ok(None),
+        };
+        let api = Api::new(Arc::clone(opened), issuers, self.clock.clone());
+        api.map(Some).map_err(|error| error.to_string())
     }
 
     fn brake<'a>(
@@ -198,18 +238,89 @@ impl<S: State> App for Application<S> {
                     Options::default(),
                 )
                 .await?;
+            let mut announce = None;
             if opening != Opening::Desk {
                 for warning in gate.policy_warnings() {
                     tracing::warn!("policies: {warning}");
                 }
                 gate.keep_up();
-                #[cfg(feature = "webhooks")]
-                self.builder.announce(&gate)?;
+                announce = self.builder.announce(&gate)?;
                 if let Some(refresh) = self.builder.vouches(&data, &self.people) {
                     gate.run_approved(refresh);
                 }
             }
-            Ok(opened(gate))
+            Ok(opened_to_announce(gate, announce))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::identity::{DataDirKind, Issuer, People, Person, StaticKeys};
+    use crate::inbox::Inbox;
+    use crate::server::Server;
+
+    const HERE: &str = "127.0.0.1:8080";
+
+    fn inbox(
+        kind: DataDirKind,
+        change: impl FnOnce(ServerBuilder<()>) -> ServerBuilder<()>,
+        addr: &str,
+        named: Option<&str>,
+    ) -> Result<InboxParts, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open_or_create(folder.path().join("data"), kind).unwrap();
+        let people = People::new().with(Person::new("bob", "acme"));
+        let server = Server::builder(|_| Ok::<(), String>(())).people(people);
+        let app = Application::new(change(server));
+        let named = named.map(|url| Base::parse(url).unwrap());
+        app.inbox(&data, addr.parse().unwrap(), named).map_err(|why| match why {
+            NoInbox::Off => "off".to_owned(),
+            NoInbox::Because(why) => why,
+        })
+    }
+
+    fn issuer() -> Issuer {
+        Issuer::new("https://id.example.com", "mcp", Arc::new(StaticKeys::default())).unwrap()
+    }
+
+    #[test]
+    fn a_sandbox_on_this_machine_has_an_inbox_unless_it_is_off() {
+        let parts = inbox(DataDirKind::Sandbox, |server| server, HERE, None).ok().unwrap();
+        assert_eq!(parts.base.front(), "http://127.0.0.1:8080/inbox");
+        assert!(parts.settings.url.is_none());
+        let off = inbox(DataDirKind::Sandbox, |s| s.inbox(Inbox::new().off()), HERE, None);
+        assert_eq!(off.err().unwrap(), "off");
+    }
+
+    #[test]
+    fn where_nobody_can_sign_in_there_is_no_inbox_and_it_says_why() {
+        let production = inbox(DataDirKind::Production, |server| server, HERE, None);
+        assert!(production.err().unwrap().contains("nobody can sign in"));
+        let real = inbox(DataDirKind::Sandbox, |server| server.issuer(issuer()), HERE, None);
+        assert!(real.err().unwrap().contains("nobody can sign in"));
+        let far = inbox(
+            DataDirKind::Sandbox,
+            |server| server,
+            "192.0.2.1:80",
+            Some("https://desk.example.com"),
+        );
+        assert!(far.err().unwrap().contains("this machine alone"));
+        let public = |server: ServerBuilder<()>| server.public(["mcp.example.com"]);
+        let unnamed = inbox(DataDirKind::Sandbox, public, HERE, None);
+        assert!(unnamed.err().unwrap().contains("set the inbox's `url`"));
+    }
+
+    #[test]
+    fn the_address_that_an_operator_names_is_what_names_and_origins_are_held_to() {
+        let url = "https://desk.example.com";
+        let named = inbox(DataDirKind::Sandbox, |server| server, HERE, Some(url)).ok().unwrap();
+        assert_eq!((named.base.origin(), named.settings.url.as_deref()), (url, Some(url)));
+        let other = |server: ServerBuilder<()>| server.inbox(Inbox::new().url("https://a.example"));
+        let named = inbox(DataDirKind::Sandbox, other, HERE, Some(url)).ok().unwrap();
+        assert_eq!(named.settings.url.as_deref(), Some(url));
     }
 }

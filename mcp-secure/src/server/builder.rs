@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::boot::Boot;
 use super::http::PublicHttp;
+use crate::api::Decisions;
 use crate::catalog::StartFault;
 use crate::identity::{DataDir, DataDirKind, Directory, Issuer, People, PeopleError, Refresh};
 use crate::inbox::Inbox;
@@ -77,6 +78,7 @@ impl Server {
             policies: Policies::none(),
             people: People::new(),
             issuers: Vec::new(),
+            decisions: None,
             public: None,
             settings: Settings::default(),
             store: StoreSource::default(),
@@ -100,6 +102,7 @@ pub struct ServerBuilder<S: State> {
     pub(super) policies: Policies,
     pub(super) people: People,
     pub(super) issuers: Vec<Issuer>,
+    pub(super) decisions: Option<Decisions>,
     pub(super) public: Option<PublicHttp>,
     pub(super) settings: Settings,
     pub(super) store: StoreSource,
@@ -167,6 +170,14 @@ impl<S: State> ServerBuilder<S> {
     #[must_use]
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Whose tokens decide over HTTP, at `/approvals/v1`. Unless said, that is the local issuer in a sandbox, and nobody
+    /// else. See [the decision API](Decisions).
+    #[must_use]
+    pub fn decisions(mut self, decisions: Decisions) -> Self {
+        self.decisions = Some(decisions);
         self
     }
 

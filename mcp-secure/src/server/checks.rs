@@ -27,7 +27,9 @@ pub(super) fn deciders(tools: &[Described]) -> Vec<StartFault> {
             let decide = tool.decide_permission.as_deref().map(|by| (by, "decides on"));
             let resolve =
                 tool.resolve_permission.as_deref().map(|by| (by, "resolves what is in doubt of"));
-            let given_away = [decide, resolve].into_iter().flatten();
+            let reveal =
+                tool.reveal_permission.as_deref().map(|by| (by, "shows the sensitive inputs of"));
+            let given_away = [decide, resolve, reveal].into_iter().flatten();
             given_away.filter(|(by, _)| permissions.contains(by)).map(|(by, does)| {
                 let why = format!(
                     "`{by}` {does} this tool and is a tool's own permission; give it one of its own"
@@ -57,6 +59,7 @@ fn switches() -> ActionFacts {
         decide: None,
         rollback: None,
         resolve: None,
+        reveal: None,
         resource: None,
         arguments: switch_arguments(),
         risk: Risk::Critical,
@@ -87,6 +90,7 @@ fn facts(tool: &Described) -> ActionFacts {
         tool: tool.spec.name.to_owned(),
         rollback: tool.rollback_permission.clone(),
         resolve: tool.resolve_permission.clone(),
+        reveal: tool.reveal_permission.clone(),
         decide: tool.decide_permission.clone(),
         permission,
         resource: tool.resource.map(|resource| ResourceFacts {

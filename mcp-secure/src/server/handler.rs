@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -523,7 +524,11 @@ impl ServerHandler for Handler {
         let Some(_place) = self.listening.enter(account(caller.principal()), MOST_STREAMS) else {
             return Err(answer::too_many_streams(MOST_STREAMS));
         };
-        changes::tell_subscriber(&subscription, self.face.changes()).await;
+        // Who holds no good token any more hears nothing more, and listens again with another one.
+        tokio::select! {
+            () = changes::tell_subscriber(&subscription, self.face.changes()) => {}
+            () = ended(caller.until()) => {}
+        }
         Ok(())
     }
 
@@ -542,6 +547,14 @@ impl ServerHandler for Handler {
             }
             None => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "method not found", None),
         })
+    }
+}
+
+/// Waits until a proof ends, or for ever where it does not.
+pub(super) async fn ended(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -9,6 +9,7 @@ mod boot;
 mod builder;
 mod changes;
 mod checks;
+mod comparable;
 mod elicit;
 mod face;
 mod gate;
@@ -27,7 +28,7 @@ mod testkit;
 
 pub use boot::Boot;
 pub use builder::{Server, ServerBuilder};
-pub(crate) use http::{HttpServer, HttpSettings};
+pub(crate) use http::{HttpServer, HttpSettings, replies};
 #[cfg(test)]
 pub(crate) use opened::opened;
 pub(crate) use opened::{Opened, Tickets};

@@ -1,7 +1,7 @@
 //! The opened server as people see it who decide, look and switch: on the command line, in the inbox, over HTTP. Nothing
 //! here is generic, and nothing here calls a tool.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::face::Face;
 use crate::approval::{Approval, ApprovalId, Verdict};
@@ -10,8 +10,10 @@ use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::identity::Authenticated;
 use crate::pipeline::{
-    Answer, DecideRefused, Gate, Look, Page, RequestAt, ResolveRefused, Served, Voided,
+    Answer, DecideRefused, Gate, Look, Page, RequestAt, ResolveRefused, RevealRefused, Revealed,
+    Served, SwitchRefused, Voided,
 };
+use crate::policy::Act;
 use crate::store::{
     ApprovalFilter, NewTicket, Resolution, RunId, RunRecord, RunState, Store, StoreError,
     StoreFuture, Switch, SwitchScope, Ticket, TicketKind,
@@ -25,6 +27,9 @@ pub(crate) trait Opened: Send + Sync {
 
     /// Says where the inbox is reached, before the first call: the base address that `/inbox` comes after.
     fn set_inbox_url(&self, base: &str);
+
+    /// Begins to tell others of requests for approval, now that it is known where people decide.
+    fn announce(&self);
 
     /// The requests that `who` may see, newest first.
     fn approvals<'a>(
@@ -49,6 +54,13 @@ pub(crate) trait Opened: Send + Sync {
         digest: Digest,
         verdict: Verdict,
         reason: Option<String>,
+    ) -> BoxFuture<'a, Result<Approval, DecideRefused>>;
+
+    /// Takes back a request that `who` has made and that has not run, and records it; as it then stands.
+    fn withdraw<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
     ) -> BoxFuture<'a, Result<Approval, DecideRefused>>;
 
     /// Makes every request useless that stands and that `who` may decide, and records it.
@@ -96,7 +108,7 @@ pub(crate) trait Opened: Send + Sync {
     fn switched_off<'a>(
         &'a self,
         who: &'a Authenticated,
-    ) -> BoxFuture<'a, Result<Vec<Switch>, String>>;
+    ) -> BoxFuture<'a, Result<Vec<Switch>, SwitchRefused>>;
 
     /// Switches off or on, through policy, and records it. False where it stood so already.
     fn switch<'a>(
@@ -105,7 +117,7 @@ pub(crate) trait Opened: Send + Sync {
         scope: SwitchScope,
         off: bool,
         reason: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<bool, String>>;
+    ) -> BoxFuture<'a, Result<bool, SwitchRefused>>;
 
     /// A page of the requests that `who` may see, newest first.
     fn approvals_page<'a>(
@@ -122,8 +134,25 @@ pub(crate) trait Opened: Send + Sync {
         id: &'a ApprovalId,
     ) -> BoxFuture<'a, Result<Look, DecideRefused>>;
 
+    /// What is masked of a request, for whom policy lets see it. On record before it is returned.
+    fn reveal<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+        digest: Digest,
+    ) -> BoxFuture<'a, Result<Revealed, RevealRefused>>;
+
     /// The tools whose requests `who` could decide on.
     fn decidable(&self, who: &Authenticated) -> Vec<Arc<Served>>;
+
+    /// Whether policy could let `who` do this with some call of the tool.
+    fn could(&self, who: &Authenticated, act: Act, tool: &str) -> bool;
+
+    /// Whether policy could let `who` switch anything.
+    fn could_switch(&self, who: &Authenticated) -> bool;
+
+    /// What policy lets `who` switch off, or on.
+    fn switchable(&self, who: &Authenticated, off: bool) -> Vec<SwitchScope>;
 
     /// The tool of that name.
     fn served(&self, tool: &str) -> Option<Arc<Served>>;
@@ -181,12 +210,21 @@ impl Tickets for Arc<dyn Store> {
     }
 }
 
-/// A gate that is open.
-struct OpenedServer(Arc<Gate>);
+/// What begins once and later.
+pub(crate) type Later = Box<dyn FnOnce() + Send>;
+
+/// A gate that is open, and what begins to tell others of requests.
+struct OpenedServer(Arc<Gate>, Mutex<Option<Later>>);
 
 /// A gate as people see it.
+#[cfg(test)]
 pub(crate) fn opened(gate: Arc<Gate>) -> Arc<dyn Opened> {
-    Arc::new(OpenedServer(gate))
+    opened_to_announce(gate, None)
+}
+
+/// The same, where others are told of requests.
+pub(crate) fn opened_to_announce(gate: Arc<Gate>, announce: Option<Later>) -> Arc<dyn Opened> {
+    Arc::new(OpenedServer(gate, Mutex::new(announce)))
 }
 
 impl Opened for OpenedServer {
@@ -196,6 +234,12 @@ impl Opened for OpenedServer {
 
     fn set_inbox_url(&self, base: &str) {
         self.0.set_inbox_url(base);
+    }
+
+    fn announce(&self) {
+        if let Some(begin) = self.1.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            begin();
+        }
     }
 
     fn approvals<'a>(
@@ -229,6 +273,14 @@ impl Opened for OpenedServer {
             let made = self.0.decide(&decider, id, digest, verdict, reason).await;
             made.map(|made| made.approval)
         })
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+    ) -> BoxFuture<'a, Result<Approval, DecideRefused>> {
+        Box::pin(self.0.withdraw(who, id))
     }
 
     fn void<'a>(
@@ -282,7 +334,7 @@ impl Opened for OpenedServer {
     fn switched_off<'a>(
         &'a self,
         who: &'a Authenticated,
-    ) -> BoxFuture<'a, Result<Vec<Switch>, String>> {
+    ) -> BoxFuture<'a, Result<Vec<Switch>, SwitchRefused>> {
         Box::pin(self.0.switched_off(who))
     }
 
@@ -292,7 +344,7 @@ impl Opened for OpenedServer {
         scope: SwitchScope,
         off: bool,
         reason: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<bool, String>> {
+    ) -> BoxFuture<'a, Result<bool, SwitchRefused>> {
         Box::pin(self.0.switch(who, scope, off, reason))
     }
 
@@ -313,8 +365,29 @@ impl Opened for OpenedServer {
         Box::pin(self.0.look(who, id))
     }
 
+    fn reveal<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        id: &'a ApprovalId,
+        digest: Digest,
+    ) -> BoxFuture<'a, Result<Revealed, RevealRefused>> {
+        Box::pin(self.0.reveal(who, id, digest))
+    }
+
     fn decidable(&self, who: &Authenticated) -> Vec<Arc<Served>> {
         self.0.decidable(who)
+    }
+
+    fn could(&self, who: &Authenticated, act: Act, tool: &str) -> bool {
+        self.0.could(who, act, tool)
+    }
+
+    fn could_switch(&self, who: &Authenticated) -> bool {
+        self.0.could_switch(who)
+    }
+
+    fn switchable(&self, who: &Authenticated, off: bool) -> Vec<SwitchScope> {
+        self.0.switchable(who, off)
     }
 
     fn served(&self, tool: &str) -> Option<Arc<Served>> {

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::boot::Boot;
 use super::builder::ServerBuilder;
+use super::comparable::{self, Side};
+use super::opened::Later;
 use super::{checks, patterns};
 use crate::audit::{Audit, AuditKey, Event, Options, Record};
 use crate::catalog::{Described, StartFault, describe};
@@ -27,6 +29,16 @@ const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 impl<S: State> ServerBuilder<S> {
     pub(super) fn describe(&self) -> Result<Vec<Described>, Vec<StartFault>> {
         describe(&self.entries, self.info.owner.as_deref(), self.house.as_deref())
+    }
+
+    /// Whether those who decide can be told from those who ask.
+    fn incomparable(&self) -> Vec<StartFault> {
+        let deciders = self.decisions.as_ref().map(|decisions| decisions.issuers());
+        #[cfg_attr(not(feature = "oidc"), expect(unused_mut, reason = "the inbox has no issuer"))]
+        let mut deciders = Side::of_decisions(deciders.unwrap_or_default());
+        #[cfg(feature = "oidc")]
+        deciders.extend(self.inbox.provider.iter().map(Side::of_the_inbox));
+        comparable::faults(&Side::of_calls(&self.issuers), &deciders)
     }
 
     /// Everything that can be found wrong without opening anything.
@@ -57,6 +69,7 @@ impl<S: State> ServerBuilder<S> {
         };
         faults.extend(patterns::broken(&described));
         faults.extend(checks::deciders(&described));
+        faults.extend(self.incomparable());
         match checks::policies(&self.policies, &self.info.name, &described) {
             Ok(policy) if faults.is_empty() => Ok((described, policy)),
             Ok(_) => Err(faults),
@@ -167,12 +180,18 @@ impl<S: State> ServerBuilder<S> {
         Ok(gate)
     }
 
-    /// Begins to tell others of requests for approval, where somebody is to be told.
+    /// What begins to tell others of requests for approval, where somebody is to be told.
     #[cfg(feature = "webhooks")]
-    pub(crate) fn announce(&self, gate: &Arc<Gate>) -> Result<(), Vec<StartFault>> {
-        if let Some(deliverer) = crate::webhook::Deliverer::open(&self.webhooks)? {
-            deliverer.start(gate);
-        }
-        Ok(())
+    pub(crate) fn announce(&self, gate: &Arc<Gate>) -> Result<Option<Later>, Vec<StartFault>> {
+        let deliverer = crate::webhook::Deliverer::open(&self.webhooks)?;
+        let gate = Arc::downgrade(gate);
+        Ok(deliverer.map(|deliverer| Box::new(move || deliverer.start(gate)) as Later))
+    }
+
+    /// Without the feature `webhooks`, nothing.
+    #[cfg(not(feature = "webhooks"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with the feature")]
+    pub(crate) fn announce(&self, _: &Arc<Gate>) -> Result<Option<Later>, Vec<StartFault>> {
+        Ok(None)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -68,7 +68,8 @@ pub(super) struct Seen {
     pub(super) cancelled: tokio_util::sync::CancellationToken,
 }
 
-/// Takes `token-NAME` for a token of that person, and the pipes for `local`.
+/// Takes `token-NAME` for a token of that person, `token-NAME~500` for one that ends in so many milliseconds, and the pipes
+/// for `local`.
 pub(super) struct Names {
     people: Directory,
     pub(super) local: Mutex<Option<String>>,
@@ -84,9 +85,18 @@ impl Authenticator for Names {
             ),
             Credentials::Local => (local.ok_or(AuthError::Missing)?, "stdio-host"),
         };
-        self.people
+        let (name, life) = match name.split_once('~') {
+            Some((name, millis)) => (name.to_owned(), millis.parse().ok()),
+            None => (name, None),
+        };
+        let who = self
+            .people
             .assert(&name, client, Sandbox::in_process())
-            .map_err(|_| AuthError::UnknownIssuer)
+            .map_err(|_| AuthError::UnknownIssuer)?;
+        Ok(match life {
+            Some(millis) => who.ending(Instant::now() + Duration::from_millis(millis)),
+            None => who,
+        })
     }
 }
 

@@ -54,7 +54,18 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(e: rusqlite::Error) -> Self {
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+        };
         use rusqlite::ErrorCode as Code;
+        // What was written is of these types. The error's own words quote what is there now.
+        if let FromSqlConversionFailure(..)
+        | IntegralValueOutOfRange(..)
+        | InvalidColumnType(..)
+        | Utf8Error(..) = e
+        {
+            return Self::Corrupt("a column is of another type".to_owned());
+        }
         let Some(code) = e.sqlite_error_code() else { return Self::Internal(e.to_string()) };
         match code {
             Code::DatabaseBusy | Code::DatabaseLocked => Self::Busy,

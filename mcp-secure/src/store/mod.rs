@@ -1,4 +1,5 @@
-//! What must survive a restart: approvals, runs, idempotency keys, rights to roll back, shared limits and switches.
+//! What must survive a restart: approvals and what is told of them, runs, idempotency keys, rights to roll back, shared
+//! limits, switches, and the tickets that people sign in with.
 //!
 //! Several processes share one store: each stdio host starts its own server, and the command line is another. So every
 //! decision is a compare-and-set inside a transaction, and nothing is true until it is durable. A refusal is an
@@ -11,6 +12,7 @@ mod error;
 mod judge;
 mod key;
 mod limit;
+mod listing;
 mod notice;
 mod pace;
 #[cfg(feature = "postgres")]
@@ -113,12 +115,13 @@ pub struct ApprovalFilter {
     pub state: Option<StateKind>,
     /// Only those asked for before this time.
     pub before: Option<Timestamp>,
-    /// Only those that come after this one in the list: the last one of the page before.
+    /// Only those that come after this one in the list, by its [`created`](Approval::created) and its id: the last one of
+    /// the page before, whether or not it still is in the list.
     pub after: Option<(Timestamp, ApprovalId)>,
     /// Only this tool's.
     pub tool: Option<String>,
-    /// Only those with this text in their id, tool, resource, or the account or person that asked; upper and lower case
-    /// are not told apart.
+    /// Only those with this text in their id, tool, resource, or the account or person that asked. Upper and lower case
+    /// are not told apart, space around it does not count, and no character of it stands for others.
     pub text: Option<String>,
     /// Only those whose client waits for a task.
     pub tasks: bool,
@@ -143,7 +146,8 @@ pub trait Store: Send + Sync {
     /// is kept for a day, and is its requester's alone.
     fn answer(&self, id: &ApprovalId) -> StoreFuture<'_, Option<Value>>;
 
-    /// Requests, newest first, without their answers.
+    /// Requests, newest first, without their answers; 1,000 at most. A request that cannot be read is left out, and said in
+    /// the process's own log: while there are others the list is as long as was asked for.
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>>;
 
     /// Counts a vote on the request called `id` that was shown to the voter under `digest`.
@@ -162,7 +166,8 @@ pub trait Store: Send + Sync {
     /// Ends the doubt about an approved run, as [`resolve_run`](Self::resolve_run) does.
     fn resolve(&self, id: &ApprovalId, found: Resolution, by: Party) -> StoreFuture<'_, Moved>;
 
-    /// Writes down what ran out, drops what nobody needs any more, and returns the expired requests for the audit: each to
+    /// Writes down what ran out, drops what nobody needs any more (rows of runs, full buckets, tickets whose time is over),
+    /// and returns the expired requests for the audit: each to
     /// one process, and to another half a minute later unless the first says that it is [`told`](Self::told).
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>>;
 
@@ -214,13 +219,14 @@ pub trait Store: Send + Sync {
         reason: Option<&str>,
     ) -> StoreFuture<'_, bool>;
 
-    /// Keeps a ticket under the digest of its secret.
+    /// Keeps a ticket under the digest of its secret. A ticket of this kind that is kept under it already stays as it is, and
+    /// that is an error.
     fn put_ticket(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()>;
 
     /// The ticket of this kind under `digest`, while it is good.
     fn ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
 
-    /// The same, and it is gone. Of several who take it at once, one gets it.
+    /// The same, and it is gone. Of several who take it at once, one gets it; where the answer is lost, perhaps nobody.
     fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>>;
 
     /// Makes a ticket that is still good so for `expires_in_ms` from now on. False where there is none.
@@ -231,12 +237,16 @@ pub trait Store: Send + Sync {
         expires_in_ms: u64,
     ) -> StoreFuture<'_, bool>;
 
-    /// Up to `limit` notices that are due, oldest first, to this caller alone for the next `hold_ms`.
+    /// Up to `limit` notices that are due, to this caller alone for the next `hold_ms`; 500 at most. Those that have been due
+    /// the longest, in the order of their numbers. One that cannot be read is set aside, and said in the process's own log.
+    ///
+    /// Each change of a request that was made to be announced leaves one, and no other does: when it is made, by
+    /// [`request_approval`](Self::request_approval), and whenever its state changes, whatever changes it.
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>>;
 
     /// The notices of one request that are not over, oldest first, whoever has them.
     fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>>;
 
-    /// Says what becomes of a notice that was handed out.
+    /// Says what becomes of a notice that was handed out. One that is over stays over, whatever else is said of it later.
     fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()>;
 }

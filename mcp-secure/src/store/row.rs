@@ -30,7 +30,7 @@ pub(super) struct Request {
     pub(super) requester: Party,
     pub(super) tool: String,
     contract: Digest,
-    resource: Value,
+    pub(super) resource: Value,
     arguments: Value,
     exact: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,15 +45,6 @@ pub(super) struct Request {
     pub(super) task: bool,
     #[serde(default)]
     pub(super) announce: bool,
-}
-
-impl Request {
-    /// What a search looks at.
-    pub(super) fn sought(&self, id: &ApprovalId) -> String {
-        let person = self.requester.person.as_deref().unwrap_or_default();
-        let subject = &self.requester.subject;
-        format!("{id} {} {} {subject} {person}", self.tool, self.resource).to_lowercase()
-    }
 }
 
 impl From<NewApproval> for Request {
@@ -336,9 +327,9 @@ impl RunRow {
     }
 }
 
-/// Says that a sweep had to leave a request as it is.
+/// Says that a sweep had to leave a request as it is, or that a list leaves it out.
 pub(super) fn unreadable_approval(id: &str, why: &str) {
-    tracing::error!(approval = id, why, "a request for approval that ran out can not be read");
+    tracing::error!(approval = id, why, "a request for approval can not be read");
 }
 
 pub(super) fn run_id(text: &str) -> Result<RunId, StoreError> {

@@ -94,8 +94,9 @@ impl LocalServer {
         let options = Options { durability, ..Options::default() };
         let gate = server.open_gate(&data, None, Arc::new(nobody), clock.clone(), options).await?;
         gate.keep_up();
-        #[cfg(feature = "webhooks")]
-        server.announce(&gate)?;
+        if let Some(begin) = server.announce(&gate)? {
+            begin();
+        }
         if let Some(refresh) = server.vouches(&data, &people) {
             gate.run_approved(refresh);
         }
@@ -199,7 +200,7 @@ impl LocalServer {
         reason: Option<&str>,
     ) -> Result<bool, String> {
         let who = self.person(name, "local-desk")?;
-        self.gate.switch(&who, scope, off, reason).await
+        self.gate.switch(&who, scope, off, reason).await.map_err(|refused| refused.to_string())
     }
 
     /// Writes the record to its end and closes it.

@@ -47,16 +47,17 @@ fn v4(address: Ipv4Addr) -> Kind {
         [127, ..] => Kind::Loopback,
         // RFC 1918, and RFC 6598 for carrier-grade NAT.
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Kind::Private,
-        // "This network", link-local (RFC 3927), IETF protocols (RFC 6890), documentation (RFC 5737), the relays of 6to4
-        // (RFC 7526), benchmarks (RFC 2544), multicast (RFC 5771), reserved (RFC 1112) and broadcast.
-        [0, ..]
+        // "This network", multicast (RFC 5771), reserved (RFC 1112) and broadcast.
+        [0 | 224..=255, ..]
+        // Link-local (RFC 3927), and benchmarks (RFC 2544).
         | [169, 254, ..]
-        | [192, 0, 0 | 2, _]
-        | [192, 88, 99, _]
         | [198, 18 | 19, ..]
+        // IETF protocols (RFC 6890), and documentation (RFC 5737).
+        | [192, 0, 0 | 2, _]
         | [198, 51, 100, _]
         | [203, 0, 113, _]
-        | [224..=255, ..] => Kind::Never,
+        // The relays of 6to4 (RFC 7526).
+        | [192, 88, 99, _] => Kind::Never,
         _ => Kind::Public,
     }
 }
@@ -67,8 +68,13 @@ fn v6(address: Ipv6Addr) -> Kind {
     }
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Kind::Loopback,
+        // IETF protocols (RFC 2928), with Teredo among them, and documentation (RFC 3849, RFC 9637).
+        [0x2001, 0..=0x1ff | 0xdb8, ..]
+        | [0x3fff, 0..=0xfff, ..]
+        // 6to4 (RFC 3056).
+        | [0x2002, ..]
         // The metadata of cloud machines, in the middle of what is private.
-        [0xfd00, 0xec2, ..] => Kind::Never,
+        | [0xfd00, 0xec2, ..] => Kind::Never,
         // Unique local (RFC 4193).
         [0xfc00..=0xfdff, ..] => Kind::Private,
         // NAT64 (RFC 6052): how a machine without IPv4 reaches a public address of it. A private one is never meant.
@@ -76,10 +82,6 @@ fn v6(address: Ipv6Addr) -> Kind {
             Kind::Public => Kind::Public,
             _ => Kind::Never,
         },
-        // IETF protocols (RFC 2928), with Teredo among them; documentation (RFC 3849, RFC 9637); 6to4 (RFC 3056).
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => {
-            Kind::Never
-        }
         // What is in use of the internet (RFC 4291 section 2.4).
         [0x2000..=0x3fff, ..] => Kind::Public,
         // Unspecified, link-local, site-local, multicast, IPv4-compatible, discard, and what nobody has given out.

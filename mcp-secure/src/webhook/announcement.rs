@@ -46,7 +46,7 @@ pub struct Request {
     pub resources: Vec<ResourceName>,
     /// How many people have to approve.
     pub quorum: u32,
-    /// How many have, when the message was sent.
+    /// How many had when it came to that state.
     pub approvals: u32,
     /// When it was asked, in RFC 3339.
     pub created: String,
@@ -77,7 +77,7 @@ pub struct ResourceName {
     /// The type, as policies name it.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The id; missing where the input is marked `sensitive`, or where the id could be anything but an id.
+    /// The id; missing where people do not see it among the arguments, or where it could be anything but an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }

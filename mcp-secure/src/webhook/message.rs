@@ -4,7 +4,7 @@ use super::announcement::{Announcement, Request, Requester, ResourceName};
 use super::key::Key;
 use super::post::headers;
 use super::{ID, SIGNATURE, TIMESTAMP};
-use crate::approval::Approval;
+use crate::approval::{Approval, StateKind};
 use crate::clock::Timestamp;
 use crate::store::Notice;
 use http::HeaderMap;
@@ -71,7 +71,11 @@ fn announcement(
             client: asked.client.clone(),
             resources: resources(approval),
             quorum: approval.quorum.max(1),
-            approvals: u32::try_from(approval.approvals()).unwrap_or(u32::MAX),
+            approvals: match notice.state {
+                // Nobody had yet. Whoever has since is no part of this change, and each attempt says the same.
+                StateKind::Pending => 0,
+                _ => u32::try_from(approval.approvals()).unwrap_or(u32::MAX),
+            },
             created: approval.created.to_rfc3339(),
             expires: approval.expires.to_rfc3339(),
             decide_url,

@@ -34,7 +34,8 @@ mod resolve;
 mod target;
 #[cfg(feature = "webhooks")]
 mod tell;
-#[cfg(all(test, feature = "webhooks"))]
+#[cfg(test)]
+#[cfg(feature = "webhooks")]
 mod tests;
 mod verify;
 

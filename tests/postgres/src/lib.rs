@@ -12,6 +12,7 @@
 )]
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -196,13 +197,16 @@ impl Server {
         let text = format!(
             "[databases]\n* = host={folder} port=5432 user=postgres\n\
              [pgbouncer]\npool_mode = transaction\nauth_type = any\nlisten_addr =\nlisten_port = {port}\n\
-             unix_socket_dir = {folder}\nmax_client_conn = 200\ndefault_pool_size = 6\n"
+             unix_socket_dir = {folder}\nmax_client_conn = 200\ndefault_pool_size = 6\n\
+             server_idle_timeout = 5\n"
         );
         std::fs::write(&config, text).unwrap();
         let words = format!("'{}' -q '{}'", program("pgbouncer").display(), config.display());
         let child = self.supervise_keeping(&words, "INT", &format!("pgbouncer-{port}.log"));
         let pooler = Pooler { server: self, port, child };
-        self.wait(|| self.folder.join(format!(".s.PGSQL.{port}")).exists());
+        // The socket is there before anybody listens on it.
+        let socket = self.folder.join(format!(".s.PGSQL.{port}"));
+        self.wait(|| UnixStream::connect(&socket).is_ok());
         pooler
     }
 

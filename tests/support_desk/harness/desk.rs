@@ -112,9 +112,11 @@ impl Desk {
     /// The program on this folder, with nothing of this process's environment that could steer it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
-        command.env_remove("MCP_SECURE_DATA").env_remove("MCP_SECURE_STORE");
-        command.env_remove("MCP_SECURE_INBOX_URL");
-        command.env_remove("MCP_SECURE_WEBHOOK_URL").env_remove("MCP_SECURE_WEBHOOK_SECRET");
+        for name in
+            ["DATA", "STORE", "SERVER", "INBOX_URL", "TOKEN", "WEBHOOK_URL", "WEBHOOK_SECRET"]
+        {
+            command.env_remove(format!("MCP_SECURE_{name}"));
+        }
         command.envs(self.store.iter().map(|address| ("MCP_SECURE_STORE", address)));
         command.arg("--data").arg(self.data()).args(arguments);
         command
@@ -126,6 +128,12 @@ impl Desk {
 
     pub(crate) fn token(&self, name: &str) -> String {
         let finished = self.run(&["token", "--as", name]);
+        finished.succeeded().stdout.trim().to_owned()
+    }
+
+    /// A token that decides over HTTP.
+    pub(crate) fn decision_token(&self, name: &str) -> String {
+        let finished = self.run(&["token", "--as", name, "--for", "approvals"]);
         finished.succeeded().stdout.trim().to_owned()
     }
 

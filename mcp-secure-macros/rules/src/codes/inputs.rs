@@ -51,6 +51,11 @@ super::codes! {
         fix: "Implement `Resource<S>` for the type, and derive `ResourceId` for the type of the input.",
         bad: "resource = Order(order_id) // order_id: String",
         good: "resource = Order(order_id) // order_id: OrderId, which derives `ResourceId`";
+    RESOURCE_SENSITIVE = "MS0511", "R5", Macro, "the id of the resource is `sensitive`",
+        why: "Records and the people who decide are shown what the call acts on, which is the resource by its id.",
+        fix: "Remove `sensitive`, and let the resource be named by something that may be shown: a number of your own instead of that of the card.",
+        bad: "resource = Card(card_number) // #[arg(sensitive)] card_number: CardNumber",
+        good: "resource = Card(card_id) // card_id: CardId";
 
     RAW_INPUT = "MS0601", "R6", Macro, "an input is raw power as bare text",
         why: "Text that is a query, a command, a path or an address lets the model do whatever the backend can do.",

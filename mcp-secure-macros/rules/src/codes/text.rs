@@ -54,7 +54,7 @@ super::codes! {
         good: "#[tool(name = \"show_customer\", ...)]";
     APPROVER_TAKEN = "MS1104", "R11", StartUp, "the permission to decide on a call, or on a doubt about it, is a tool's own permission",
         why: "Whoever may call that tool could then decide here.",
-        fix: "Give `by` a permission that no tool has. Doubts are resolved under `<permission>.resolve`; give the tool that has it another one.",
+        fix: "Give `by` a permission that no tool has. Doubts are resolved under `<permission>.resolve`, and what is masked is shown under `<permission>.reveal`; give the tool that has it another one.",
         bad: "approval(by = \"refund.request\") // and a tool with that permission",
         good: "approval(by = \"refund.approve\")";
 }

@@ -91,6 +91,27 @@ fn an_expired_token_is_refused_and_so_is_one_without_expiry() {
 }
 
 #[test]
+fn who_is_authenticated_is_so_until_the_token_would_be_refused() {
+    let verifier = JwtAuthenticator::new([issuer()], clock()).unwrap();
+    let token = sign(&with(&json!({"exp": NOW + 7})));
+    // From the cache as well.
+    for _ in 0..2 {
+        let began = std::time::Instant::now();
+        let who = verifier.authenticate(&Credentials::Bearer(&token)).unwrap();
+        let left = who.until().unwrap().duration_since(began).as_secs_f64();
+        assert!((36.9..38.0).contains(&left), "{left}");
+    }
+    let within = issuer();
+    let later = clock();
+    later.advance_millis(20_000);
+    let verifier = JwtAuthenticator::new([within], later).unwrap();
+    let began = std::time::Instant::now();
+    let who = verifier.authenticate(&Credentials::Bearer(&token)).unwrap();
+    let left = who.until().unwrap().duration_since(began).as_secs_f64();
+    assert!((16.9..18.0).contains(&left), "{left}");
+}
+
+#[test]
 fn a_token_from_the_future_is_refused() {
     assert_eq!(refused(&sign(&with(&json!({"nbf": NOW + 31})))), AuthError::NotYetValid);
     assert_eq!(refused(&sign(&with(&json!({"iat": NOW + 31})))), AuthError::NotYetValid);
@@ -428,5 +449,45 @@ fn a_key_set_with_secrets_private_or_weak_keys_is_refused() {
         ),
     ] {
         assert_eq!(set(key.clone()).unwrap_err(), want, "{key}");
+    }
+}
+
+#[test]
+fn an_address_that_is_said_to_be_unverified_refuses_the_token() {
+    for name in ["email", "/email"] {
+        let person = PersonMapping::Claim(name.into());
+        let issuer = issuer().claims(Claims { person, ..Claims::default() });
+        let verifier = JwtAuthenticator::new([issuer], clock()).unwrap();
+        let said = |verified: Value| {
+            let token = sign(&with(&json!({"email": "bob@acme.example", "email_verified": verified})));
+            verifier.authenticate(&Credentials::Bearer(&token))
+        };
+        for verified in [json!("(absent)"), json!(true)] {
+            assert_eq!(said(verified).unwrap().person.as_deref(), Some("bob@acme.example"));
+        }
+        for verified in [json!(false), json!("true"), json!(null)] {
+            assert_eq!(said(verified).unwrap_err(), AuthError::BadClaim("email_verified"));
+        }
+    }
+}
+
+#[test]
+fn b37_a_token_for_two_services_is_none_where_one_is_asked_for() {
+    let verifier = |issuer: Issuer| JwtAuthenticator::new([issuer], clock()).unwrap();
+    let (any, only) = (verifier(issuer()), verifier(issuer().only_this_audience()));
+    for (audience, by_any, by_only) in [
+        (json!("desk"), true, true),
+        (json!(["desk"]), true, true),
+        (json!(["desk", "mcp"]), true, false),
+        (json!(["desk", "desk"]), true, false),
+        (json!(["mcp"]), false, false),
+        (json!([]), false, false),
+        (json!("(absent)"), false, false),
+        (json!({"desk": 1}), false, false),
+    ] {
+        let token = sign(&with(&json!({"aud": audience})));
+        let token = Credentials::Bearer(&token);
+        assert_eq!(any.authenticate(&token).is_ok(), by_any, "{audience}");
+        assert_eq!(only.authenticate(&token).is_ok(), by_only, "{audience}");
     }
 }

@@ -5,6 +5,28 @@ mod sandbox;
 
 use std::path::{Path, PathBuf};
 
+use super::{Authenticated, INBOX_CLIENT, Method, Principal};
+
+/// A person who signed in with a browser.
+pub(crate) fn interactive(issuer: &str, person: &str) -> Principal {
+    Principal {
+        issuer: issuer.to_owned(),
+        subject: format!("{person}-0042"),
+        person: Some(person.to_owned()),
+        tenant: "acme".to_owned(),
+        client: INBOX_CLIENT.to_owned(),
+        actors: Vec::new(),
+        roles: ["head".to_owned()].into(),
+        scopes: [].into(),
+        method: Method::Interactive,
+    }
+}
+
+/// Somebody whom a test vouches for.
+pub(crate) fn vouched(principal: Principal) -> Authenticated {
+    Authenticated::vouch(principal)
+}
+
 /// A folder that goes away with the test.
 pub(crate) struct TempDir(PathBuf);
 

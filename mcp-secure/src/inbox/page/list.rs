@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::text::{code, value};
 use super::time::relative;
+use super::values::is_word;
 use crate::approval::{Approval, StateKind};
 use crate::clock::Timestamp;
 use crate::identity::Authenticated;
@@ -144,10 +145,32 @@ fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
                 @let on = resource(&approval.resource);
                 @if !on.is_empty() { ", on " (code(&on)) }
             }
+            (gist(approval, &on))
             p.times {
                 "Asked " (relative(approval.created, listed.now))
                 @if approval.state.kind().is_live() { " · runs out " (relative(approval.expires, listed.now)) }
             }
+        }
+    }
+}
+
+/// The short arguments, by which requests of one tool are told apart. Nothing that says anything to anybody is among them.
+fn gist(approval: &Approval, on: &str) -> Markup {
+    let short = |value: &Value| match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        // What is in the resource's name is said already.
+        Value::String(text) if is_word(text) && text.len() <= 24 && !on.contains(text.as_str()) => {
+            Some(text.clone())
+        }
+        _ => None,
+    };
+    let pairs = approval.arguments.as_object().into_iter().flatten();
+    let found: Vec<(&String, String)> =
+        pairs.filter_map(|(name, value)| Some((name, short(value)?))).take(4).collect();
+    html! {
+        @if !found.is_empty() {
+            p.gist { @for (name, value) in &found { span { (code(name)) " " strong { (value) } } } }
         }
     }
 }

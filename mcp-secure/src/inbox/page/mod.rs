@@ -4,6 +4,8 @@ pub(super) mod entrance;
 pub(super) mod list;
 pub(super) mod outcome;
 pub(super) mod request;
+pub(super) mod runs;
+pub(super) mod switches;
 pub(super) mod text;
 pub(super) mod time;
 pub(super) mod values;
@@ -19,6 +21,8 @@ use super::session::Visitor;
 pub(super) enum Place {
     Pending,
     History,
+    Runs,
+    Switches,
 }
 
 /// What is around a page.
@@ -30,6 +34,8 @@ pub(super) struct Frame<'a> {
     pub(super) here: Option<Place>,
     /// Whether the page refreshes itself.
     pub(super) alive: bool,
+    /// Whether the visitor could switch anything.
+    pub(super) switches: bool,
 }
 
 impl Frame<'_> {
@@ -86,6 +92,10 @@ impl Frame<'_> {
                             ul {
                                 (self.link(Place::Pending, PATH, "Waiting"))
                                 (self.link(Place::History, &format!("{PATH}/history"), "History"))
+                                (self.link(Place::Runs, &format!("{PATH}/runs"), "Runs"))
+                                @if self.switches {
+                                    (self.link(Place::Switches, &format!("{PATH}/switches"), "Switches"))
+                                }
                             }
                         }
                         form.who method="post" action={ (PATH) "/sign-out" } {

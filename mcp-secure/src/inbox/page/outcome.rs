@@ -77,3 +77,11 @@ pub(in crate::inbox) fn incomplete(id: &str, what: &str) -> Markup {
         ul.plain { li { a href={ (PATH) "/requests/" (id) } { "Back to the request" } } }
     }
 }
+
+/// After something that was not done, with the way back.
+pub(in crate::inbox) fn said(why: &str, back: &str) -> Markup {
+    html! {
+        p.note role="alert" { (sentence(why)) }
+        ul.plain { li { a href=(back) { "Back" } } }
+    }
+}

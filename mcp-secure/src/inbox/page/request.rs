@@ -1,6 +1,7 @@
 //! One request in full: what there is to decide, who asks, and the forms to decide with.
 
 use maud::{Markup, html};
+use serde_json::{Map, Value};
 
 use super::list::{resource, risk, state, state_word};
 use super::text::{code, fenced, sentence, value};
@@ -13,6 +14,7 @@ use crate::identity::Method;
 use crate::inbox::route;
 use crate::inbox::session::Visitor;
 use crate::pipeline::{DecideRefused, Look};
+use crate::store::RunId;
 
 /// The longest reason, in characters.
 pub(in crate::inbox) const REASON_CHARS: usize = 1000;
@@ -20,22 +22,30 @@ pub(in crate::inbox) const REASON_CHARS: usize = 1000;
 /// What the tool is called.
 pub(in crate::inbox) fn title(look: &Look) -> String {
     let title = look.tool.as_ref().and_then(|tool| tool.spec.title);
-    title.map_or_else(|| look.approval.tool.clone(), ToOwned::to_owned)
+    title.unwrap_or(&look.approval.tool).to_owned()
 }
 
-/// The page.
-pub(in crate::inbox) fn page(look: &Look, visitor: &Visitor) -> Markup {
+/// The page. What is masked is on it where it was just revealed.
+pub(in crate::inbox) fn page(
+    look: &Look,
+    visitor: &Visitor,
+    revealed: Option<&Map<String, Value>>,
+) -> Markup {
     let approval = &look.approval;
     html! {
+        @if revealed.is_some() {
+            p.done role="status" { "You are shown what is masked for others. That is on record." }
+        }
         p.tags { (risk(&approval.risk)) (state(approval)) }
         @if look.state() == StateKind::Pending && is_grave(&approval.risk) {
             p.grave { "This is a call of " (value(&approval.risk)) " risk. Read all of it before you decide." }
         }
+        (does(look, visitor, revealed))
         (asks(look))
-        (does(look))
         (why(look))
         (votes(approval, look.now))
         (decision(look, visitor))
+        (taking_back(look, visitor))
         (identity(approval))
     }
 }
@@ -46,7 +56,6 @@ fn is_grave(risk: &str) -> bool {
 
 fn asks(look: &Look) -> Markup {
     let asked = &look.approval.requester;
-    let on = resource(&look.approval.resource);
     html! {
         section aria-labelledby="asks" {
             h2 #asks { "Who asks" }
@@ -60,16 +69,16 @@ fn asks(look: &Look) -> Markup {
                 }
                 dt { "Account" }
                 dd { (code(&asked.subject)) " at " (code(&asked.issuer)) }
-                dt { "Through" }
+                dt { "Tenant" }
+                dd { (value(&asked.tenant)) }
+                dt { "Agent" }
                 dd { (code(&asked.client)) }
                 @if !asked.actors.is_empty() {
-                    dt { "On behalf of it" }
+                    dt { "Acting for it" }
                     dd { ul.plain { @for actor in &asked.actors { li { (code(actor)) } } } }
                 }
                 dt { "Proven by" }
                 dd { (proven(asked.method)) }
-                dt { "For" }
-                dd { (value(&asked.tenant)) @if !on.is_empty() { ", " (code(&on)) } }
                 dt { "Asked" }
                 dd { (stamp(look.approval.created, look.now)) }
                 dt { "Runs out" }
@@ -79,7 +88,7 @@ fn asks(look: &Look) -> Markup {
     }
 }
 
-const fn proven(method: Method) -> &'static str {
+pub(in crate::inbox) const fn proven(method: Method) -> &'static str {
     match method {
         Method::Bearer => "an access token of its issuer",
         Method::Local => "the user who started the process",
@@ -88,27 +97,51 @@ const fn proven(method: Method) -> &'static str {
     }
 }
 
-fn does(look: &Look) -> Markup {
+fn does(look: &Look, visitor: &Visitor, revealed: Option<&Map<String, Value>>) -> Markup {
     let approval = &look.approval;
+    let on = resource(&approval.resource);
     html! {
         section aria-labelledby="does" {
             h2 #does { "What it would do" }
-            p { (code(&approval.tool)) }
+            p { (code(&approval.tool)) @if !on.is_empty() { " on " (code(&on)) } }
             @match &look.tool {
                 Some(tool) => p.about { (value(tool.spec.description)) },
                 None => p.note { "This tool is not served any more, so the call can not run." },
             }
             @match approval.arguments.as_object() {
                 Some(arguments) if !arguments.is_empty() => {
-                    (table("Arguments", arguments, |name| look.described(name)))
+                    (table("Arguments", &with(arguments, revealed), |name| look.described(name)))
                 }
                 Some(_) => p { "It takes no arguments." },
                 None => (fenced(&approval.arguments.to_string())),
             }
+            @if look.reveals && revealed.is_none() { (unmasking(approval, visitor)) }
             @if let Some(shown) = &approval.preview {
-                h3 { "Preview" }
+                h3 { "What a dry run said" }
                 (preview(shown))
             }
+        }
+    }
+}
+
+/// The arguments with those that were revealed in place of their masks.
+fn with(
+    arguments: &Map<String, Value>,
+    revealed: Option<&Map<String, Value>>,
+) -> Map<String, Value> {
+    let mut shown = arguments.clone();
+    for (name, value) in revealed.into_iter().flatten() {
+        shown.insert(name.clone(), value.clone());
+    }
+    shown
+}
+
+fn unmasking(approval: &Approval, visitor: &Visitor) -> Markup {
+    html! {
+        form method="post" action={ (route::request(&approval.id)) "/reveal" } {
+            (token(visitor)) (shown(approval))
+            p.small { "What is not shown here is sensitive. That you see it is recorded." }
+            button.quiet type="submit" { "Show what is masked" }
         }
     }
 }
@@ -142,7 +175,7 @@ fn detail(state: &State, now: Timestamp) -> Markup {
         @match state {
             State::Pending => {}
             State::Approved { at } | State::Expired { at } | State::Withdrawn { at } => { ", " (stamp(*at, now)) }
-            State::Running { run, at } => { ", " (stamp(*at, now)) ", " (code(&run.to_string())) }
+            State::Running { run, at } => { ", " (stamp(*at, now)) ", " (ran(run)) }
             State::Done { at, resolved_by, .. } => {
                 ", " (stamp(*at, now))
                 @if let Some(person) = resolved_by { ", found out by " (value(person)) }
@@ -153,13 +186,17 @@ fn detail(state: &State, now: Timestamp) -> Markup {
                 (fenced(error))
             }
             State::InDoubt { run, at, why } => {
-                ", " (stamp(*at, now)) ", " (code(&run.to_string()))
+                ", " (stamp(*at, now)) ", " (ran(run))
                 (fenced(why))
             }
             State::Denied { at, person, .. } => { ", by " (value(person)) ", " (stamp(*at, now)) }
             State::Void { at, why } => { ", " (stamp(*at, now)) (fenced(why)) }
         }
     }
+}
+
+fn ran(run: &RunId) -> Markup {
+    html! { "in " a href=(route::run(run)) { (code(&run.to_string())) } }
 }
 
 fn votes(approval: &Approval, now: Timestamp) -> Markup {
@@ -248,6 +285,22 @@ pub(in crate::inbox) fn not_yours(why: &DecideRefused) -> Markup {
                 }
                 DecideRefused::Vote(VoteRefused::AlreadyVoted) => "You have decided on this.",
                 why => { (sentence(&why.to_string())) }
+            }
+        }
+    }
+}
+
+fn taking_back(look: &Look, visitor: &Visitor) -> Markup {
+    if !look.own || !matches!(look.state(), StateKind::Pending | StateKind::Approved) {
+        return html! {};
+    }
+    html! {
+        section aria-labelledby="withdraw" {
+            h2 #withdraw { "Take it back" }
+            p { "You asked for this. Taken back, it can not run, and nobody has to decide on it." }
+            form method="post" action={ (route::request(&look.approval.id)) "/withdraw" } {
+                (token(visitor)) (shown(&look.approval))
+                button.quiet type="submit" { "Withdraw" }
             }
         }
     }

@@ -71,9 +71,18 @@ pub(in crate::inbox) fn value(text: &str) -> Markup {
     html! { bdi { (shown(text, false)) } }
 }
 
-/// The same for names of things, in the shape of code.
+/// The same for names of things, in the shape of code. A long name breaks after `_` and `.`, where there is no room.
 pub(in crate::inbox) fn code(text: &str) -> Markup {
-    html! { code { bdi { (shown(text, false)) } } }
+    html! {
+        code {
+            bdi {
+                @for (n, part) in text.split_inclusive(['_', '.']).enumerate() {
+                    @if n > 0 { wbr; }
+                    (shown(part, false))
+                }
+            }
+        }
+    }
 }
 
 /// A text that somebody else wrote, fenced: nothing in it can pass for a part of the page.
@@ -142,6 +151,6 @@ mod tests {
     #[test]
     fn a_message_becomes_a_sentence() {
         let told = sentence("it takes the permission `refund.approve`").into_string();
-        assert_eq!(told, "It takes the permission <code><bdi>refund.approve</bdi></code>.");
+        assert_eq!(told, "It takes the permission <code><bdi>refund.<wbr>approve</bdi></code>.");
     }
 }

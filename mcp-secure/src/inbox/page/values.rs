@@ -36,7 +36,7 @@ pub(in crate::inbox) fn table<'a>(
     }
 }
 
-/// One value. A text is fenced unless its schema says that it can hold nothing free.
+/// One value. A text is fenced unless it is a single word, or one that the schema lists.
 pub(in crate::inbox) fn cell(value: &Value, schema: Option<&Value>) -> Markup {
     match value {
         Value::Null => html! { span.none { "nothing" } },
@@ -44,7 +44,7 @@ pub(in crate::inbox) fn cell(value: &Value, schema: Option<&Value>) -> Markup {
         Value::Bool(false) => html! { "no" },
         Value::Number(number) => html! { (number.to_string()) },
         Value::String(text) if text == MASK => html! { span.masked { "not shown" } },
-        Value::String(text) if is_listed(text, schema) => code(text),
+        Value::String(text) if is_word(text) || is_listed(text, schema) => code(text),
         Value::String(text) => fenced(text),
         Value::Array(items) if items.is_empty() => html! { span.none { "an empty list" } },
         Value::Array(items) if items.iter().all(is_plain) => {
@@ -56,6 +56,12 @@ pub(in crate::inbox) fn cell(value: &Value, schema: Option<&Value>) -> Markup {
 
 fn is_plain(value: &Value) -> bool {
     !matches!(value, Value::Array(_) | Value::Object(_))
+}
+
+/// A text that says nothing to anybody: an id, a date, a code.
+pub(in crate::inbox) fn is_word(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:@/+".contains(c);
+    !text.is_empty() && text.len() <= 64 && text.chars().all(plain)
 }
 
 /// A text that is one of a few which the declaration lists.
@@ -96,7 +102,7 @@ fn outcome(fields: &Map<String, Value>) -> Markup {
         .iter()
         .find_map(|(is, will)| Some((*is, *will, fields.get(*is)?, fields.get(*will)?)));
     let Some((is, will, before, after)) = change else {
-        return table("What it would do", fields, |_| None);
+        return table("Preview", fields, |_| None);
     };
     let mut rest = fields.clone();
     rest.retain(|name, _| name != is && name != will);
@@ -105,7 +111,7 @@ fn outcome(fields: &Map<String, Value>) -> Markup {
             div { p.label { "Now" } del { (cell(before, None)) } }
             div { p.label { "Afterwards" } ins { (cell(after, None)) } }
         }
-        @if !rest.is_empty() { (table("What it would do", &rest, |_| None)) }
+        @if !rest.is_empty() { (table("The rest of the preview", &rest, |_| None)) }
     }
 }
 
@@ -139,10 +145,16 @@ mod tests {
     #[test]
     fn a_text_is_fenced_unless_the_declaration_lists_it() {
         assert!(of(&json!("do as I say")).contains("Text from outside; not instructions"));
-        let schema = json!({"enum": ["damaged", "goodwill"]});
-        let listed = cell(&json!("damaged"), Some(&schema)).into_string();
-        assert_eq!(listed, "<code><bdi>damaged</bdi></code>");
-        assert!(cell(&json!("other"), Some(&schema)).into_string().contains("from outside"));
+        let schema = json!({"enum": ["not received", "goodwill"]});
+        let listed = cell(&json!("not received"), Some(&schema)).into_string();
+        assert_eq!(listed, "<code><bdi>not received</bdi></code>");
+        assert!(
+            cell(&json!("of another kind"), Some(&schema)).into_string().contains("from outside")
+        );
+        assert_eq!(of(&json!("cus1001")), "<code><bdi>cus1001</bdi></code>");
+        for free in ["", "a b", "a\u{202e}", "<b>", &"x".repeat(65)] {
+            assert!(of(&json!(free)).contains("from outside"), "{free}");
+        }
         assert_eq!(of(&json!(12000)), "12000");
         assert!(of(&json!({"a": ["<b>"]})).contains("&lt;b&gt;"));
         assert_eq!(of(&json!("[masked]")), "<span class=\"masked\">not shown</span>");

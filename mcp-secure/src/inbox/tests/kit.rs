@@ -74,6 +74,33 @@ async fn pay(
     Content::text("paid")
 }
 
+/// Orders pens.
+#[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema, ToolOutput)]
+struct Pens {
+    ordered: u32,
+}
+
+/// Sends the pens back.
+#[rollback]
+async fn send_back(ledger: &Arc<Ledger>, pens: Pens) -> Content {
+    ledger.0.fetch_sub(pens.ordered, Ordering::SeqCst);
+    Content::text("sent back")
+}
+
+/// Orders pens.
+#[tool(risk = "medium", permission = "pens.order", rollback(send_back, within = "1h"))]
+async fn order_pens(ledger: &Arc<Ledger>, count: u32) -> Pens {
+    ledger.0.fetch_add(count, Ordering::SeqCst);
+    Pens { ordered: count }
+}
+
+/// Loses its way, after it may have done something.
+#[tool(risk = "low", permission = "pens.lose", destructive = false)]
+async fn lose_pens(ledger: &Arc<Ledger>) -> Result<Content, ToolError> {
+    ledger.0.fetch_add(1, Ordering::SeqCst);
+    Err(ToolError::internal("the drawer is </p><script>jammed"))
+}
+
 /// Closes the bank.
 #[tool(risk = "critical", permission = "bank.close", approval(quorum = 2), irreversible)]
 async fn close_bank(ledger: &Arc<Ledger>, day: u32) -> Content {
@@ -82,9 +109,22 @@ async fn close_bank(ledger: &Arc<Ledger>, day: u32) -> Content {
 }
 
 const POLICIES: &str = r#"
-permit (principal in Role::"teller", action in [Action::"money.pay", Action::"bank.close"], resource);
+permit (
+    principal in Role::"teller",
+    action in [Action::"money.pay", Action::"bank.close", Action::"pens.order", Action::"pens.lose"],
+    resource
+);
 permit (principal in Role::"head", action in [Action::"money.pay.approve", Action::"bank.close.approve"], resource)
 when { !(context.args has cents) || context.args.cents < 90000 };
+permit (
+    principal in Role::"head",
+    action in [Action::"pens.order.rollback", Action::"pens.lose.resolve"],
+    resource
+);
+permit (principal in Role::"privacy", action in [Action::"money.pay.reveal"], resource)
+when { context.args.cents < 5000 };
+permit (principal in Role::"guard", action in [Action::"server.switch"], resource)
+when { context.args.scope == "tool" };
 "#;
 
 /// The bank, open.
@@ -92,11 +132,13 @@ pub(super) struct Town {
     pub(super) local: LocalServer,
     pub(super) opened: Arc<dyn Opened>,
     pub(super) addr: SocketAddr,
+    /// Where calls go, if the inbox has an address of its own.
+    pub(super) main: SocketAddr,
     pub(super) clock: Clock,
     pub(super) settings: Inbox,
     pub(super) ledger: Arc<Ledger>,
     stop: CancellationToken,
-    pub(super) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Drop for Town {
@@ -105,13 +147,14 @@ impl Drop for Town {
     }
 }
 
-fn people() -> People {
+pub(super) fn people() -> People {
     People::new()
         .with(Person::new("alice", "acme").roles(["teller"]))
         .with(Person::new("amy", "acme").roles(["teller", "head"]))
         .with(Person::new("bob", "acme").roles(["head"]))
         .with(Person::new("bobby", "acme").roles(["head"]).same_human_as("bob"))
-        .with(Person::new("carol", "acme").roles(["head"]))
+        .with(Person::new("carol", "acme").roles(["head", "privacy"]))
+        .with(Person::new("gus", "acme").roles(["guard"]))
         .with(Person::new("mallory", "acme"))
         .with(Person::new("nightly", "acme").roles(["head"]).bot())
         .with(Person::new("dave", "globex").roles(["teller", "head"]))
@@ -123,12 +166,22 @@ impl Town {
     }
 
     pub(super) async fn open_with(settings: Inbox, change: impl FnOnce(&mut HttpSettings)) -> Self {
+        let people = people().build().unwrap();
+        let sign_in = SignIn::Links { people, sandbox: Sandbox::in_process() };
+        Self::open_by(sign_in, settings, change).await
+    }
+
+    pub(super) async fn open_by(
+        sign_in: SignIn,
+        settings: Inbox,
+        change: impl FnOnce(&mut HttpSettings),
+    ) -> Self {
         let ledger = Arc::new(Ledger::default());
         let lent = Arc::clone(&ledger);
         let server = Server::builder(move |_| Ok::<_, String>(Bank { ledger: Arc::clone(&lent) }))
             .info("bank", "1.0.0")
             .owner("tests")
-            .tools(tools![pay, close_bank])
+            .tools(tools![pay, close_bank, order_pens, lose_pens])
             .people(people())
             .policies(Policies::from_str("bank.cedar", POLICIES));
         let folder = tempfile::tempdir().unwrap();
@@ -140,14 +193,12 @@ impl Town {
         http.inbox = settings.listen;
         change(&mut http);
         let http = HttpServer::bind(http).await.unwrap();
-        let addr = http.inbox_addr();
-        let sign_in =
-            SignIn::Links { people: people().build().unwrap(), sandbox: Sandbox::in_process() };
+        let (addr, main) = (http.inbox_addr(), http.addr());
         let base = settings.base().map_or_else(|| Base::of(addr), Result::unwrap);
         let site = Site::new(Arc::clone(&opened), sign_in, base, settings.clone());
         let stop = CancellationToken::new();
         tokio::spawn(http.run(opened.face(), Some(site), stop.clone()));
-        Self { local, opened, addr, clock, settings, ledger, stop, folder }
+        Self { local, opened, addr, main, clock, settings, ledger, stop, _folder: folder }
     }
 
     /// The path of a link for `name`.
@@ -192,6 +243,11 @@ impl Town {
         self.stored(&id.parse().unwrap()).await
     }
 
+    /// The same call as that of `asked(500)` once more.
+    pub(super) async fn asked_again(&self) -> LocalReply {
+        self.call("alice", "pay", json!({"cents": 500, "memo": "rent", "iban": "DE89 3704"})).await
+    }
+
     pub(super) async fn stored(&self, id: &ApprovalId) -> Approval {
         self.local.gate().store().approval(id).await.unwrap().unwrap()
     }
@@ -199,6 +255,41 @@ impl Town {
     /// A decision past the inbox.
     pub(super) async fn decide(&self, name: &str, approval: &Approval, verdict: Verdict) {
         self.local.decide(name, &approval.id.to_string(), verdict).await.unwrap();
+    }
+
+    /// A session of `name`, as the secret of its cookie.
+    pub(super) async fn session(&self, name: &str) -> String {
+        self.signed_in(name).await.jar.remove("mcp-secure-inbox").unwrap()
+    }
+
+    /// A connection of its own to the store's file.
+    pub(super) fn file(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.local.data_dir().join("mcp-secure.sqlite")).unwrap()
+    }
+
+    /// All that the store holds, but for how long tickets are good.
+    pub(super) fn stored_rows(&self) -> String {
+        let file = self.file();
+        let mut all = String::new();
+        for (table, columns) in [
+            ("approvals", "*"),
+            ("votes", "*"),
+            ("runs", "*"),
+            ("switches", "*"),
+            ("notices", "*"),
+            ("tickets", "kind, hex(digest), content"),
+        ] {
+            let mut rows =
+                file.prepare(&format!("SELECT {columns} FROM {table} ORDER BY 1, 2")).unwrap();
+            let width = rows.column_count();
+            let mut rows = rows.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values: Vec<_> =
+                    (0..width).map(|n| format!("{:?}", row.get_ref(n).unwrap())).collect();
+                all.push_str(&format!("{table}: {}\n", values.join(", ")));
+            }
+        }
+        all
     }
 
     /// Everything that is on record, as text.

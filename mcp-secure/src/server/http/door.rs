@@ -17,7 +17,6 @@ use super::replies;
 use super::sessions::{Sessions, Visit};
 use super::settings::HttpSettings;
 use crate::identity::{AuthError, Authenticated, Credentials};
-use crate::pipeline::Transport;
 use crate::server::face::Face;
 use crate::server::handler::Handler;
 
@@ -62,7 +61,7 @@ impl Door {
 
     pub(super) async fn enter(&self, peer: Peer, request: Request<Incoming>) -> Response {
         if let Err(wait) = self.peers.admit(peer) {
-            self.counted(peer);
+            self.peers.counted(&*self.face, peer);
             return replies::too_many_requests(wait);
         }
         let caller = match self.authenticate(request.headers()) {
@@ -96,30 +95,15 @@ impl Door {
     }
 
     /// Answers who proves nothing: always with the challenge, since behind one address there may be many, who all have to
-    /// learn how to sign in. One who keeps at it is counted rather than recorded.
+    /// learn how to sign in.
     fn turn_away(&self, why: AuthError, peer: Peer) -> Response {
-        if self.peers.stranger(peer).is_err() {
-            self.counted(peer);
-        } else {
-            self.face.unauthenticated(why, Transport::Http);
-        }
+        self.peers.proved_nothing(&*self.face, why, peer);
         replies::unauthenticated(why, self.metadata.as_deref())
     }
 
-    fn counted(&self, peer: Peer) {
-        if let Some(before) = self.peers.to_record(peer) {
-            self.face.turned_away(&peer.0.to_string(), before);
-        }
-    }
-
     fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, AuthError> {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let header =
-            values.next().map(|v| v.to_str().map_err(|_| AuthError::Malformed)).transpose()?;
-        if values.next().is_some() {
-            return Err(AuthError::Malformed);
-        }
-        self.face.authenticator().authenticate(&Credentials::from_authorization(header)?)
+        let credentials = Credentials::from_authorization(authorization(headers)?)?;
+        self.face.authenticator().authenticate(&credentials)
     }
 
     async fn read(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Box<Response>> {
@@ -132,6 +116,13 @@ impl Door {
             })
         })
     }
+}
+
+/// The one `Authorization` header. Of two, whoever comes after might read the other.
+pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let header = values.next().map(|v| v.to_str().map_err(|_| AuthError::Malformed)).transpose()?;
+    if values.next().is_some() { Err(AuthError::Malformed) } else { Ok(header) }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

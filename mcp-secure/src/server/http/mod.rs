@@ -1,5 +1,6 @@
 //! Streamable HTTP: a door that validates and authenticates, then rmcp, then the pipeline.
 
+mod api;
 mod body;
 mod connections;
 mod door;
@@ -7,7 +8,7 @@ mod hosts;
 mod inbox;
 mod peers;
 mod plain;
-mod replies;
+pub(crate) mod replies;
 mod sessions;
 mod settings;
 
@@ -25,6 +26,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use api::ApiDoor;
 pub(super) use door::Caller;
 use door::Door;
 use hosts::Hosts;
@@ -35,6 +37,7 @@ pub(crate) use settings::{HttpError, HttpSettings, PublicHttp};
 
 use super::face::Face;
 use super::handler::{Handler, Running};
+use crate::api::Api;
 use crate::inbox::{Site, owns};
 use crate::pipeline::Transport;
 
@@ -45,6 +48,7 @@ pub(crate) struct HttpServer {
     settings: HttpSettings,
     /// Where the inbox has a listener of its own.
     own: Option<(TcpListener, SocketAddr)>,
+    api: Option<Arc<Api>>,
 }
 
 async fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpError> {
@@ -63,7 +67,13 @@ impl HttpServer {
             Some(addr) => Some(listen(addr).await?),
             None => None,
         };
-        Ok(Self { listener, addr, settings, own })
+        Ok(Self { listener, addr, settings, own, api: None })
+    }
+
+    /// With the decision API beside MCP.
+    pub(crate) fn deciding(mut self, api: Arc<Api>) -> Self {
+        self.api = Some(api);
+        self
     }
 
     /// The address it listens on.
@@ -94,8 +104,11 @@ impl HttpServer {
         let own = self
             .own
             .map(|(listener, _)| (listener, Front::of_inbox(&self.settings, addr, inbox.take())));
+        let api = self
+            .api
+            .map(|api| ApiDoor::new(api, Arc::clone(&face), Arc::clone(&peers), &self.settings));
         let mut front = Front::new(face, &self.settings, self.addr, &running, &streams, peers);
-        front.inbox = inbox;
+        (front.inbox, front.api) = (inbox, api);
         let accepting =
             connections::accept(&self.listener, Arc::new(front), &self.settings, &shutdown);
         let connections = match own {
@@ -124,6 +137,7 @@ struct Front {
     /// Nothing where the inbox alone is served.
     door: Option<Door>,
     inbox: Option<InboxDoor>,
+    api: Option<ApiDoor>,
 }
 
 impl Front {
@@ -151,12 +165,12 @@ impl Front {
         let each = handler.clone();
         let service = StreamableHttpService::new(move || Ok(each.for_session()), sessions, config);
         let door = Door::new(face, settings, handler, service, peers);
-        Self { hosts, door: Some(door), inbox: None }
+        Self { hosts, door: Some(door), inbox: None, api: None }
     }
 
     /// For a listener of the inbox's own.
     fn of_inbox(settings: &HttpSettings, addr: SocketAddr, inbox: Option<InboxDoor>) -> Self {
-        Self { hosts: Hosts::new(settings, addr), door: None, inbox }
+        Self { hosts: Hosts::new(settings, addr), door: None, inbox, api: None }
     }
 
     async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Response {
@@ -170,6 +184,10 @@ impl Front {
         }
         match (request.uri().path(), &self.door) {
             ("/mcp", Some(door)) => door.enter(peer, request).await,
+            (path, Some(_)) if crate::api::owns(path) => match &self.api {
+                Some(api) => Box::pin(api.enter(peer, request)).await,
+                None => replies::no_decisions(),
+            },
             ("/healthz", _) if matches!(*request.method(), Method::GET | Method::HEAD) => {
                 replies::healthy()
             }

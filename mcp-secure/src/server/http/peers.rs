@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::settings::HttpSettings;
+use crate::identity::AuthError;
 use crate::limit::{Flood, Local};
+use crate::pipeline::Transport;
+use crate::server::face::Face;
 
 /// The address at the other end of a connection; of IPv6 the first 64 bits, which are all that a site is given.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +53,22 @@ impl Peers {
     /// Counts a request that proved nothing. Who calls validly is not held up by those who do not.
     pub(super) fn stranger(&self, peer: Peer) -> Result<(), Duration> {
         self.strangers.take(&peer.0)
+    }
+
+    /// Takes down that somebody proved nothing. One who keeps at it is counted rather than recorded.
+    pub(super) fn proved_nothing(&self, face: &dyn Face, why: AuthError, peer: Peer) {
+        if self.stranger(peer).is_err() {
+            self.counted(face, peer);
+        } else {
+            face.unauthenticated(why, Transport::Http);
+        }
+    }
+
+    /// Takes down that somebody was turned away, once for many.
+    pub(super) fn counted(&self, face: &dyn Face, peer: Peer) {
+        if let Some(before) = self.to_record(peer) {
+            face.turned_away(&peer.0.to_string(), before);
+        }
     }
 
     /// How many refusals went unrecorded before this one, if this one is to be recorded.

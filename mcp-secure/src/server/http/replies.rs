@@ -10,7 +10,7 @@ fn reply(status: StatusCode, body: &Value) -> Response {
 }
 
 /// JSON that nobody stores.
-pub(super) fn json(status: StatusCode, body: Body) -> Response {
+pub(crate) fn json(status: StatusCode, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -33,6 +33,12 @@ pub(super) fn only_read() -> Response {
 
 pub(super) fn not_found() -> Response {
     error(StatusCode::NOT_FOUND, "not_found", "there is nothing here; MCP is at `/mcp`")
+}
+
+/// Where nobody's tokens decide.
+pub(super) fn no_decisions() -> Response {
+    let says = "this server takes no decisions over HTTP";
+    error(StatusCode::NOT_FOUND, "no_decisions", says)
 }
 
 pub(super) fn forbidden(why: &str) -> Response {

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError,
@@ -17,6 +18,7 @@ use rmcp::transport::streamable_http_server::session::{
 };
 
 use crate::identity::{Authenticated, Principal};
+use crate::server::handler::ended;
 
 tokio::task_local! {
     static VISIT: Arc<Visit>;
@@ -53,12 +55,15 @@ impl Owner {
 #[derive(Debug)]
 pub(super) struct Visit {
     caller: Arc<Principal>,
+    /// When what the caller proved themselves with ends.
+    until: Option<Instant>,
     limit_met: AtomicBool,
 }
 
 impl Visit {
     pub(super) fn of(caller: &Authenticated) -> Arc<Self> {
-        Arc::new(Self { caller: caller.shared(), limit_met: AtomicBool::new(false) })
+        let until = caller.until();
+        Arc::new(Self { caller: caller.shared(), until, limit_met: AtomicBool::new(false) })
     }
 
     pub(super) async fn scope<F: Future>(self: &Arc<Self>, work: F) -> F::Output {
@@ -69,6 +74,11 @@ impl Visit {
     pub(super) fn met_the_limit(&self) -> bool {
         self.limit_met.load(Ordering::Relaxed)
     }
+}
+
+/// When the proof of whoever visits ends. A stream to listen on goes no further: the next one takes another proof.
+fn until_of_visit() -> Option<Instant> {
+    VISIT.try_with(|visit| visit.until).ok().flatten()
 }
 
 /// Why there is no session.
@@ -217,7 +227,7 @@ impl SessionManager for Sessions {
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         self.only_the_visitors(id)?;
-        Ok(self.inner.create_standalone_stream(id).await?)
+        Ok(self.inner.create_standalone_stream(id).await?.take_until(ended(until_of_visit())))
     }
 
     async fn resume(
@@ -226,7 +236,7 @@ impl SessionManager for Sessions {
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         self.only_the_visitors(id)?;
-        Ok(self.inner.resume(id, last_event_id).await?)
+        Ok(self.inner.resume(id, last_event_id).await?.take_until(ended(until_of_visit())))
     }
 }
 

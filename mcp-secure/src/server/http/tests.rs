@@ -483,6 +483,70 @@ async fn an_account_listens_on_so_many_streams_and_another_is_not_held_up() {
     hears(&site, &mut again, "notifications/tools/list_changed").await;
 }
 
+/// Reads to the end of a stream, which has to come within these milliseconds and not before.
+async fn ends_within(stream: &mut TcpStream, earliest: u64, latest: u64) -> String {
+    let since = std::time::Instant::now();
+    let mut bytes = Vec::new();
+    let reading = stream.read_to_end(&mut bytes);
+    let read = tokio::time::timeout(Duration::from_millis(latest), reading).await;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(read.is_ok(), "it is open still: {text}");
+    assert!(since.elapsed() >= Duration::from_millis(earliest), "it ended too early: {text}");
+    text
+}
+
+#[tokio::test]
+async fn who_listens_is_heard_no_longer_than_their_token_counts() {
+    let site = Site::start().await;
+    let mut lasting = listening(&site, "token-dave").await;
+    until(&mut lasting, "subscriptions/acknowledged").await;
+    let mut stream = listening(&site, "token-alice~1500").await;
+    hears(&site, &mut stream, "notifications/tools/list_changed").await;
+    // The connection stays for other requests; it is the stream that ends, with a last empty chunk.
+    let rest = until(&mut stream, "\r\n0\r\n\r\n").await;
+    assert!(!rest.contains("error"), "{rest}");
+    hears(&site, &mut lasting, "notifications/tools/list_changed").await;
+    // The place among an account's streams is free again.
+    for _ in 0..16 {
+        let mut again = listening(&site, "token-alice~300").await;
+        until(&mut again, "subscriptions/acknowledged").await;
+        until(&mut again, "\r\n0\r\n\r\n").await;
+    }
+    let mut more = listening(&site, "token-alice").await;
+    hears(&site, &mut more, "notifications/tools/list_changed").await;
+}
+
+#[tokio::test]
+async fn a_stream_of_a_session_ends_with_the_token_that_opened_it_and_the_session_goes_on() {
+    let site = Site::start().await;
+    let opened = site.open_session("token-alice").await;
+    let id = opened.header("mcp-session-id").unwrap().to_owned();
+    let session = format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-06-18\r\n");
+    let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    assert_eq!(site.post("token-alice", &session, &initialized).await.status, 202);
+    for (more, life) in [("", 800), ("Last-Event-ID: 0\r\n", 500)] {
+        let mut stream = TcpStream::connect(site.addr).await.unwrap();
+        let request = format!(
+            "GET /mcp HTTP/1.1\r\n{}Accept: text/event-stream\r\nConnection: close\r\n{more}\
+             Authorization: Bearer token-alice~{life}\r\n{session}\r\n",
+            site.host()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let text = ends_within(&mut stream, life - 100, life + 5000).await;
+        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    }
+    let list = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"});
+    let own = site.post("token-alice", &session, &list).await;
+    assert!(own.body.contains("echo"), "{}", own.body);
+}
+
+#[tokio::test]
+async fn a_call_that_began_in_time_is_answered_though_its_token_has_ended() {
+    let site = Site::start().await;
+    let reply = site.call("token-alice~50", "slow", json!({})).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+}
+
 #[tokio::test]
 async fn an_address_holds_so_many_connections_open_and_not_one_more() {
     let site = Site::start_with(|settings| {

@@ -7,8 +7,8 @@ use crate::approval::{
     VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
-use crate::clock::Timestamp;
 use crate::store::judge::{Ended, voiding};
+use crate::store::listing::{self, Dialect};
 use crate::store::row::{
     MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
 };
@@ -96,28 +96,40 @@ pub(super) async fn answer(
     Ok(rows::load(tx, id, Lock::None).await?.and_then(|found| found.answer))
 }
 
+/// How this database writes what a list asks for.
+const DIALECT: Dialect =
+    Dialect { schema: "mcp_secure.", mark: '$', position: "strpos", task: "task" };
+
 pub(super) async fn list(
     tx: &Tx<'_>,
     filter: &ApprovalFilter,
     limit: u32,
 ) -> Result<Vec<Approval>, Fault> {
-    // `expired` is judged by the time, written down or not.
-    let found = rows::select(
-        tx,
-        "($1::text IS NULL OR tenant = $1) AND ($5::bigint IS NULL OR created < $5) AND ($2::text IS NULL OR $2 =
-            CASE WHEN state IN ('pending', 'approved') AND expires <= $3 THEN 'expired' ELSE state END)
-         ORDER BY created DESC, id LIMIT $4",
-        &[
-            (&filter.tenant, TEXT),
-            (&filter.state.map(StateKind::as_str), TEXT),
-            (&tx.now.millis(), INT),
-            (&i64::from(limit.min(MAX_LISTED)), INT),
-            (&filter.before.map(Timestamp::millis), INT),
-        ],
-        Lock::None,
-    )
-    .await?;
-    Ok(found.into_iter().map(|approval| shown(approval, tx.now)).collect())
+    // No text here holds a NUL, and to ask for one is an error.
+    if [&filter.tenant, &filter.tool].into_iter().flatten().any(|text| text.contains('\0')) {
+        return Ok(Vec::new());
+    }
+    let limit = limit.min(MAX_LISTED) as usize;
+    let (mut found, mut after) = (Vec::new(), listing::place(filter));
+    // A row that can not be read is left out, and another takes its place: a page that is not full is the last one.
+    loop {
+        let missing = limit - found.len();
+        let page = listing::page(&DIALECT, filter, tx.now, after.as_ref(), missing);
+        let rows = rows::page(tx, &page).await?;
+        let last = rows.len() < missing;
+        for (row, votes) in rows {
+            after = Some((row.created, row.id.clone()));
+            let id = row.id.clone();
+            match votes.and_then(|votes| row.approval(votes)) {
+                Ok(approval) => found.push(shown(approval, tx.now)),
+                Err(StoreError::Corrupt(why)) => unreadable_approval(&id, &why),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if last || found.len() == limit {
+            return Ok(found);
+        }
+    }
 }
 
 pub(super) async fn decide(

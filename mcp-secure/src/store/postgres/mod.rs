@@ -4,12 +4,14 @@ mod approvals;
 mod batch;
 mod fault;
 mod gather;
+mod notices;
 mod options;
 mod pool;
 mod rows;
 mod runs;
 mod schema;
 mod shared;
+mod tickets;
 mod tls;
 mod work;
 
@@ -224,35 +226,35 @@ impl Store for Postgres {
         writing!(self, |tx| shared::switch(tx, &scope, off, &by, reason.as_deref()))
     }
 
-    fn put_ticket(&self, _: Digest, _: NewTicket) -> StoreFuture<'_, ()> {
-        not_yet()
+    fn put_ticket(&self, digest: Digest, new: NewTicket) -> StoreFuture<'_, ()> {
+        writing!(self, |tx| tickets::put(tx, &digest, &new))
     }
 
-    fn ticket(&self, _: TicketKind, _: &Digest) -> StoreFuture<'_, Option<Ticket>> {
-        not_yet()
+    fn ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        let digest = *digest;
+        reading!(self, |tx| tickets::find(tx, kind, &digest))
     }
 
-    fn take_ticket(&self, _: TicketKind, _: &Digest) -> StoreFuture<'_, Option<Ticket>> {
-        not_yet()
+    fn take_ticket(&self, kind: TicketKind, digest: &Digest) -> StoreFuture<'_, Option<Ticket>> {
+        let digest = *digest;
+        writing!(self, |tx| tickets::take(tx, kind, &digest))
     }
 
-    fn renew_ticket(&self, _: TicketKind, _: &Digest, _: u64) -> StoreFuture<'_, bool> {
-        not_yet()
+    fn renew_ticket(&self, kind: TicketKind, digest: &Digest, in_ms: u64) -> StoreFuture<'_, bool> {
+        let digest = *digest;
+        writing!(self, |tx| tickets::renew(tx, kind, &digest, in_ms))
     }
 
-    fn due_notices(&self, _: u32, _: u64) -> StoreFuture<'_, Vec<Notice>> {
-        not_yet()
+    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
+        writing!(self, |tx| notices::due(tx, limit, hold_ms))
     }
 
-    fn notices(&self, _: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
-        not_yet()
+    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
+        let of = *of;
+        reading!(self, |tx| notices::of(tx, &of))
     }
 
-    fn settle_notice(&self, _: i64, _: NoticeEnd) -> StoreFuture<'_, ()> {
-        not_yet()
+    fn settle_notice(&self, number: i64, end: NoticeEnd) -> StoreFuture<'_, ()> {
+        writing!(self, |tx| notices::settle(tx, number, &end))
     }
-}
-
-fn not_yet<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
-    Box::pin(async { Err(StoreError::Unavailable("not there yet".to_owned())) })
 }

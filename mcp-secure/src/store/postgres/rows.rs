@@ -2,9 +2,11 @@ use super::fault::Fault;
 use super::pool::{Tx, Value};
 use crate::approval::{Approval, ApprovalId, CastVote, NewApproval, State};
 use crate::store::StoreError;
+use crate::store::listing::{Bound, Page, sought};
 use crate::store::row::{
     APPROVAL_COLUMNS, ApprovalRow, RUN_COLUMNS, Request, RunRow, assemble, json, millis, parse,
 };
+use std::collections::HashMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, Type};
 
@@ -29,7 +31,7 @@ impl Lock {
     }
 }
 
-/// Writes a new pending request. `None` where another replica has just made one for this effect.
+/// Writes a new pending request, with a notice where it is announced. `None` where another replica has just made one for this effect.
 pub(super) async fn insert(tx: &Tx<'_>, new: NewApproval) -> Result<Option<Approval>, Fault> {
     let (effect, expires_in_ms) = (new.effect, new.expires_in_ms);
     let request = Request::from(new);
@@ -38,9 +40,16 @@ pub(super) async fn insert(tx: &Tx<'_>, new: NewApproval) -> Result<Option<Appro
     let state = State::Pending;
     let inserted = tx
         .execute(
-            "INSERT INTO mcp_secure.approvals
-                (id, effect, tenant, issuer, subject, created, expires, request, state, state_at, detail)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6, $10) ON CONFLICT DO NOTHING",
+            "WITH made AS (
+                INSERT INTO mcp_secure.approvals (id, effect, tenant, issuer, subject, created, expires, request, state,
+                    state_at, detail, tool, task, announce)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $6, $10, $11, $12, $13) ON CONFLICT DO NOTHING
+                RETURNING tenant, created, id, state, expires, tool, task, announce),
+             told AS (
+                INSERT INTO mcp_secure.notices (approval, state, at, due)
+                SELECT id, state, created, created FROM made WHERE announce)
+             INSERT INTO mcp_secure.approval_search (tenant, created, id, state, expires, tool, task, text)
+             SELECT tenant, created, id, state, expires, tool, task, $14 FROM made",
             &[
                 (&id.to_string(), TEXT),
                 (&effect.to_hex(), TEXT),
@@ -52,18 +61,31 @@ pub(super) async fn insert(tx: &Tx<'_>, new: NewApproval) -> Result<Option<Appro
                 (&json(&request)?, TEXT),
                 (&state.kind().as_str(), TEXT),
                 (&json(&state)?, TEXT),
+                (&request.tool, TEXT),
+                (&request.task, FLAG),
+                (&request.announce, FLAG),
+                (&sought(&id, &request), TEXT),
             ],
         )
         .await?;
     Ok((inserted == 1).then(|| assemble(id, effect, request, (tx.now, expires), state)))
 }
 
-/// Moves a request along: by compare-and-set on the state it was seen in.
+/// Moves a request along: by compare-and-set on the state it was seen in. Where it is announced, with a notice.
 pub(super) async fn advance(tx: &Tx<'_>, seen: &Approval, next: &State) -> Result<(), Fault> {
-    let changed = tx
-        .execute(
-            "UPDATE mcp_secure.approvals SET state = $1, detail = $2, state_at = $3
-             WHERE id = $4 AND effect = $5 AND state = $6",
+    // One statement, and so one trip, whether or not it is announced.
+    let moved = tx
+        .query(
+            "WITH moved AS (
+                UPDATE mcp_secure.approvals SET state = $1, detail = $2, state_at = $3
+                WHERE id = $4 AND effect = $5 AND state = $6 RETURNING tenant, created, id, announce),
+             found AS (
+                UPDATE mcp_secure.approval_search AS s SET state = $1 FROM moved AS m
+                WHERE s.tenant = m.tenant AND s.created = m.created AND s.id = m.id),
+             told AS (
+                INSERT INTO mcp_secure.notices (approval, state, at, due)
+                SELECT id, $1, $3, $3 FROM moved WHERE announce)
+             SELECT id FROM moved",
             &[
                 (&next.kind().as_str(), TEXT),
                 (&json(next)?, TEXT),
@@ -74,7 +96,7 @@ pub(super) async fn advance(tx: &Tx<'_>, seen: &Approval, next: &State) -> Resul
             ],
         )
         .await?;
-    if changed == 1 { Ok(()) } else { Err(StoreError::Raced.into()) }
+    if moved.len() == 1 { Ok(()) } else { Err(StoreError::Raced.into()) }
 }
 
 /// Writes a vote. The key allows each person one.
@@ -108,8 +130,28 @@ pub(super) async fn select(
         "SELECT {APPROVAL_COLUMNS} FROM mcp_secure.approvals WHERE {rest} {}",
         lock.clause()
     );
+    let found = voted(tx, &sql, values).await?;
+    found.into_iter().map(|(row, votes)| Ok(row.approval(votes?)?)).collect()
+}
+
+/// A row, and the votes on it where they can be read.
+type Voted = (ApprovalRow, Result<Vec<CastVote>, StoreError>);
+
+/// The rows of a page of a list.
+pub(super) async fn page(tx: &Tx<'_>, page: &Page) -> Result<Vec<Voted>, Fault> {
+    let value = |bound| -> Value<'_> {
+        match bound {
+            &Bound::Text(ref text) => (text, TEXT),
+            &Bound::Number(ref number) => (number, INT),
+        }
+    };
+    let values: Vec<Value<'_>> = page.values.iter().map(value).collect();
+    voted(tx, &page.sql, &values).await
+}
+
+async fn voted(tx: &Tx<'_>, sql: &str, values: &[Value<'_>]) -> Result<Vec<Voted>, Fault> {
     let mut found = Vec::new();
-    for row in tx.query(&sql, values).await? {
+    for row in tx.query(sql, values).await? {
         let row = ApprovalRow {
             id: get(&row, 0)?,
             effect: get(&row, 1)?,
@@ -122,32 +164,20 @@ pub(super) async fn select(
         };
         found.push(row);
     }
-    let ids: Vec<&str> = found.iter().map(|row| row.id.as_str()).collect();
-    let mut votes = votes(tx, &ids).await?;
-    found
-        .into_iter()
-        .map(|row| {
-            let cast = votes.remove(&row.id).unwrap_or_default();
-            Ok(row.approval(cast)?)
-        })
-        .collect()
-}
-
-async fn votes(
-    tx: &Tx<'_>,
-    ids: &[&str],
-) -> Result<std::collections::HashMap<String, Vec<CastVote>>, Fault> {
-    let mut found: std::collections::HashMap<String, Vec<CastVote>> =
-        std::collections::HashMap::new();
-    if ids.is_empty() {
-        return Ok(found);
+    let mut votes: HashMap<String, Vec<String>> = HashMap::new();
+    if !found.is_empty() {
+        let ids: Vec<&str> = found.iter().map(|row| row.id.as_str()).collect();
+        let sql = "SELECT approval, vote FROM mcp_secure.votes WHERE approval = ANY($1) ORDER BY approval, nth";
+        for row in tx.query(sql, &[(&ids, Type::TEXT_ARRAY)]).await? {
+            votes.entry(get(&row, 0)?).or_default().push(get(&row, 1)?);
+        }
     }
-    let sql = "SELECT approval, vote FROM mcp_secure.votes WHERE approval = ANY($1) ORDER BY approval, nth";
-    for row in tx.query(sql, &[(&ids, Type::TEXT_ARRAY)]).await? {
-        let vote = parse(&get::<String>(&row, 1)?)?;
-        found.entry(get(&row, 0)?).or_default().push(vote);
-    }
-    Ok(found)
+    let votes_on = |row: ApprovalRow| {
+        let cast = votes.remove(&row.id).unwrap_or_default();
+        let read = cast.iter().map(|vote| parse(vote)).collect();
+        (row, read)
+    };
+    Ok(found.into_iter().map(votes_on).collect())
 }
 
 /// The request called `id`, as it is written.

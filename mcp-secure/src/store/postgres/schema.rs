@@ -1,7 +1,11 @@
 use super::fault::Fault;
 use super::pool::{Lent, Pool};
+use super::rows::{INT, TEXT, get};
 use crate::store::StoreError;
+use crate::store::listing::sought;
+use crate::store::row::{Request, parse, unreadable_approval};
 use std::time::Duration;
+use tokio_postgres::types::Type;
 
 /// One entry per version, applied in order and never edited once released. The same tables as in the file, in a schema
 /// of their own; nothing but standard types, so that databases that speak PostgreSQL's protocol serve too.
@@ -83,7 +87,53 @@ CREATE INDEX runs_by_lent_key ON mcp_secure.runs (lent_key) WHERE lent_key IS NO
 ALTER TABLE mcp_secure.runs ADD COLUMN tell_at BIGINT;
 CREATE INDEX runs_to_tell ON mcp_secure.runs (tell_at) WHERE tell_at IS NOT NULL;
 ALTER TABLE mcp_secure.approvals ADD COLUMN tell_at BIGINT;
+", "
+ALTER TABLE mcp_secure.approvals ADD COLUMN tool TEXT NOT NULL DEFAULT '';
+ALTER TABLE mcp_secure.approvals ADD COLUMN task BOOLEAN NOT NULL DEFAULT false;
+ALTER TABLE mcp_secure.approvals ADD COLUMN announce BOOLEAN NOT NULL DEFAULT false;
+DROP INDEX mcp_secure.approvals_by_tenant;
+CREATE INDEX approvals_by_tenant ON mcp_secure.approvals (tenant, created, id, tool);
+CREATE INDEX approvals_by_tenant_state ON mcp_secure.approvals (tenant, state, created, id, expires, tool);
+CREATE INDEX approvals_of_tasks ON mcp_secure.approvals (state, created, id, expires) WHERE task;
+
+CREATE TABLE mcp_secure.approval_search (
+    tenant TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    id TEXT NOT NULL REFERENCES mcp_secure.approvals (id),
+    state TEXT NOT NULL,
+    expires BIGINT NOT NULL,
+    tool TEXT NOT NULL,
+    task BOOLEAN NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (tenant, created, id)
+);
+
+CREATE TABLE mcp_secure.tickets (
+    kind TEXT NOT NULL,
+    digest BYTEA NOT NULL,
+    content TEXT NOT NULL,
+    expires BIGINT NOT NULL,
+    PRIMARY KEY (kind, digest)
+);
+CREATE INDEX tickets_by_end ON mcp_secure.tickets (expires);
+
+CREATE TABLE mcp_secure.notices (
+    number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    approval TEXT NOT NULL REFERENCES mcp_secure.approvals (id),
+    state TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    progress TEXT NOT NULL DEFAULT 'null'
+);
+CREATE INDEX notices_by_approval ON mcp_secure.notices (approval);
+CREATE INDEX notices_by_due ON mcp_secure.notices (due, number);
 "];
+
+/// The entry after which older requests are made findable.
+const LISTS: usize = 2;
+/// How many of them at a time.
+const FOUND: i64 = 1000;
 
 /// Held for as long as one replica changes the schema: "mcps" in ASCII.
 const LOCK: i64 = 0x6d63_7073;
@@ -131,8 +181,11 @@ async fn step(lent: &Lent<'_>) -> Result<(), Fault> {
     let Some(done) = done else {
         return Err(Fault::Final(StoreError::Version { found, known }));
     };
-    for migration in MIGRATIONS.iter().skip(done) {
+    for (at, migration) in MIGRATIONS.iter().enumerate().skip(done) {
         client.batch_execute(migration).await?;
+        if at == LISTS {
+            make_findable(lent).await?;
+        }
     }
     client
         .batch_execute(&format!(
@@ -140,6 +193,43 @@ async fn step(lent: &Lent<'_>) -> Result<(), Fault> {
         ))
         .await?;
     Ok(())
+}
+
+/// Writes down the tool and the text of requests of an older release. Not in SQL, which lowers what the locale knows and
+/// ends at the first request that can not be read.
+async fn make_findable(lent: &Lent<'_>) -> Result<(), Fault> {
+    let (client, mut last) = (lent.client(), String::new());
+    loop {
+        let sql = "SELECT id, request FROM mcp_secure.approvals WHERE id > $1 ORDER BY id LIMIT $2";
+        let rows = client.query_typed(sql, &[(&last, TEXT), (&FOUND, INT)]).await?;
+        let (mut ids, mut tools, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        for row in &rows {
+            let id: String = get(row, 0)?;
+            match (id.parse(), parse::<Request>(&get::<String>(row, 1)?)) {
+                (Ok(parsed), Ok(request)) if !request.tool.contains('\0') => {
+                    texts.push(sought(&parsed, &request));
+                    tools.push(request.tool);
+                    ids.push(id.clone());
+                }
+                _ => unreadable_approval(&id, "no search will find it"),
+            }
+            last = id;
+        }
+        client
+            .execute_typed(
+                "WITH named AS (UPDATE mcp_secure.approvals AS a SET tool = n.tool
+                    FROM unnest($1::text[], $2::text[], $3::text[]) AS n (id, tool, text)
+                    WHERE a.id = n.id
+                    RETURNING a.tenant, a.created, a.id, a.state, a.expires, a.tool, a.task, n.text)
+                 INSERT INTO mcp_secure.approval_search (tenant, created, id, state, expires, tool, task, text)
+                 SELECT tenant, created, id, state, expires, tool, task, text FROM named",
+                &[(&ids, Type::TEXT_ARRAY), (&tools, Type::TEXT_ARRAY), (&texts, Type::TEXT_ARRAY)],
+            )
+            .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 async fn version(lent: &Lent<'_>) -> Result<Option<i64>, Fault> {
@@ -159,4 +249,73 @@ async fn version(lent: &Lent<'_>) -> Result<Option<i64>, Fault> {
     version.map(Some).ok_or_else(|| {
         Fault::Final(StoreError::Corrupt("the schema `mcp_secure` is not a store's".to_owned()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::{ApprovalId, StateKind};
+    use crate::store::{ApprovalFilter, Postgres, PostgresOptions, Store as _};
+    use mcp_secure_test_postgres::Server;
+
+    /// A request as an older release wrote it.
+    const REQUEST: &str = r#"{"requester":{"issuer":"i","subject":"sub-alice","tenant":"acme","person":"ÉVA","actors":[],
+        "client":"agent","method":"bearer"},"tool":"close","contract":
+        "0000000000000000000000000000000000000000000000000000000000000000","resource":["Order::\"O-1\""],"arguments":
+        {"nul":"\u0000"},"exact":{},"preview":null,"risk":"high","asked_by":"x","by":"y","quorum":1,
+        "allow_requester":false}"#;
+
+    #[tokio::test]
+    async fn requests_of_an_older_release_are_found_and_one_that_cannot_be_read_stops_nothing() {
+        let server = Server::shared();
+        let database = server.database();
+        for step in &MIGRATIONS[..LISTS] {
+            server.sql(&database, step);
+        }
+        let sql = format!("UPDATE mcp_secure.meta SET value = {LISTS} WHERE key = 'version'");
+        server.sql(&database, &sql);
+        let whole = ApprovalId::random();
+        for (n, id, request) in [
+            (1, whole.to_string(), REQUEST),
+            (2, ApprovalId::random().to_string(), "{"),
+            (3, "no id".to_owned(), REQUEST),
+        ] {
+            let sql = format!(
+                "INSERT INTO mcp_secure.approvals (id, effect, tenant, issuer, subject, created, expires, request, state,
+                    state_at, detail) VALUES ('{id}', '{n:0>64}', 'acme', 'i', 'sub-alice', {n}, 9999999999999, '{request}',
+                    'pending', 1, '{{\"state\":\"pending\"}}')"
+            );
+            server.sql(&database, &sql);
+        }
+        // More than are looked at in one go, from before the others.
+        let many = format!(
+            "INSERT INTO mcp_secure.approvals (id, effect, tenant, issuer, subject, created, expires, request, state,
+                state_at, detail) SELECT 'apr_' || md5(n::text), md5(n::text) || md5(n::text), 'globex', 'i', 'sub', n, n,
+                '{REQUEST}', 'pending', 1, '{{\"state\":\"pending\"}}' FROM generate_series(1, {}) AS n",
+            2 * FOUND
+        );
+        server.sql(&database, &many);
+        let options = PostgresOptions::new(&server.connection(&database)).unwrap();
+        let store = Postgres::open(&options).await.unwrap();
+        let found = async |text: Option<&str>, tool: Option<&str>| {
+            let (text, tool) = (text.map(str::to_owned), tool.map(str::to_owned));
+            let filter = ApprovalFilter {
+                tenant: Some("acme".to_owned()),
+                state: Some(StateKind::Pending),
+                text,
+                tool,
+                ..Default::default()
+            };
+            let found = store.approvals(filter, 10).await.unwrap();
+            found.into_iter().map(|approval| approval.id).collect::<Vec<_>>()
+        };
+        for text in ["éva", "order::\"o-1\"", "SUB-ALICE", "close", &whole.to_string()] {
+            assert_eq!(found(Some(text), None).await, [whole], "{text}");
+        }
+        assert_eq!(found(None, Some("close")).await, [whole]);
+        assert_eq!(found(None, None).await, [whole]);
+        assert_eq!(found(Some("nowhere"), None).await, []);
+        let count = "SELECT count(*) FROM mcp_secure.approval_search";
+        assert_eq!(server.sql(&database, count), (2 * FOUND + 1).to_string());
+    }
 }

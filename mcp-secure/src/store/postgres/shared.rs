@@ -83,7 +83,7 @@ pub(super) async fn switch(
     Ok(changed == 1)
 }
 
-/// Drops rows of runs and buckets that nobody needs any more. False: there may be more of them.
+/// Drops rows of runs, buckets that are full again and tickets whose time is over. False: there may be more of them.
 pub(super) async fn drop_rows(tx: &Tx<'_>) -> Result<bool, Fault> {
     let micros = tx.now.millis().saturating_mul(1000);
     let buckets = tx
@@ -100,5 +100,12 @@ pub(super) async fn drop_rows(tx: &Tx<'_>) -> Result<bool, Fault> {
             &[(&tx.now.millis(), INT), (&DROPPED, INT)],
         )
         .await?;
-    Ok(i64::try_from(runs.max(buckets)).unwrap_or(i64::MAX) < DROPPED)
+    let tickets = tx
+        .execute(
+            "DELETE FROM mcp_secure.tickets WHERE (kind, digest) IN (SELECT kind, digest FROM mcp_secure.tickets
+                WHERE expires <= $1 ORDER BY kind, digest LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            &[(&tx.now.millis(), INT), (&DROPPED, INT)],
+        )
+        .await?;
+    Ok(i64::try_from(runs.max(buckets).max(tickets)).unwrap_or(i64::MAX) < DROPPED)
 }

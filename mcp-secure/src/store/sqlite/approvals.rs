@@ -1,25 +1,40 @@
 use super::worker::Tx;
 use super::{rows, runs};
 use crate::approval::{
-    ANSWER_REPEATS_MS, Approval, ApprovalId, Event, NewApproval, Party, State, StateKind, Vote,
-    VoteRefused, count, may_resolve,
+    ANSWER_REPEATS_MS, Approval, ApprovalId, Event, NewApproval, Party, State, Vote, VoteRefused,
+    count, may_resolve,
 };
 use crate::canon::Digest;
 use crate::store::judge::{Ended, voiding};
+use crate::store::listing::{self, Dialect};
 use crate::store::row::{
     MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
 };
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
-use rusqlite::types::Value;
-use rusqlite::{params, params_from_iter};
-
-/// How many rows that nobody needs any more one sweep drops.
-const DROPPED: i64 = 1000;
+use rusqlite::params;
 
 /// A request that stands at `?2`, or whose answer still repeats (decided after `?3`).
-const ANSWERS: &str = "effect = ?1 AND ((state IN ('pending', 'approved') AND expires > ?2) \
+pub(super) const ANSWERS: &str = "effect = ?1 AND ((state IN ('pending', 'approved') AND expires > ?2) \
     OR state IN ('running', 'in_doubt') OR (state IN ('done', 'denied') AND state_at > ?3)) \
     ORDER BY state IN ('done', 'denied'), state_at DESC LIMIT 1";
+
+// Without statistics a range counts as narrower than three equal columns, and the pending requests of everybody would be
+// read for those of one. A `+` keeps a condition from being what rows are looked for by.
+
+/// How many requests an account has that wait at `?4`.
+pub(super) const PENDING_OF: &str = "SELECT count(*) FROM approvals
+    WHERE issuer = ?1 AND subject = ?2 AND tenant = ?3 AND state = 'pending' AND +expires > ?4";
+/// The request for an effect that ran out after `?2` and that its requester has not heard of.
+pub(super) const UNHEARD: &str = "effect = ?1 AND +state = 'expired' AND heard = 0 AND +expires > ?2 \
+    ORDER BY state_at DESC LIMIT 1";
+pub(super) const HEARD: &str =
+    "UPDATE approvals SET heard = 1 WHERE effect = ?1 AND +state = 'expired' AND heard = 0";
+/// What has run out at `?1` and is not written down so.
+pub(super) const OVERDUE: &str =
+    "SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires <= ?1 LIMIT ?2";
+/// What ran out, and the audit does not know.
+pub(super) const UNTOLD: &str = "SELECT id FROM approvals INDEXED BY approvals_untold
+    WHERE state = 'expired' AND told = 0 AND coalesce(tell_at, 0) <= ?1 LIMIT ?2";
 
 pub(super) fn request(tx: &Tx<'_>, new: NewApproval) -> Result<Requested, StoreError> {
     if let Some(standing) = for_effect(tx, &new.effect)? {
@@ -40,8 +55,7 @@ pub(super) fn request(tx: &Tx<'_>, new: NewApproval) -> Result<Requested, StoreE
     let asks = &new.requester;
     let pending: u32 = rows::first(
         tx.conn,
-        "SELECT count(*) FROM approvals
-         WHERE issuer = ?1 AND subject = ?2 AND tenant = ?3 AND state = 'pending' AND expires > ?4",
+        PENDING_OF,
         params![asks.issuer, asks.subject, asks.tenant, tx.now.millis()],
     )?
     .unwrap_or(u32::MAX);
@@ -54,16 +68,8 @@ pub(super) fn request(tx: &Tx<'_>, new: NewApproval) -> Result<Requested, StoreE
 /// The latest request for `effect`, if it ran out within the last day and its requester has not heard of that.
 fn unheard(tx: &Tx<'_>, effect: &Digest) -> Result<Option<Approval>, StoreError> {
     let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
-    let found = rows::select(
-        tx.conn,
-        "effect = ?1 AND state = 'expired' AND heard = 0 AND expires > ?2 ORDER BY state_at DESC LIMIT 1",
-        params![effect.to_hex(), since],
-    )?;
-    tx.conn
-        .prepare_cached(
-            "UPDATE approvals SET heard = 1 WHERE effect = ?1 AND state = 'expired' AND heard = 0",
-        )?
-        .execute([effect.to_hex()])?;
+    let found = rows::select(tx.conn, UNHEARD, params![effect.to_hex(), since])?;
+    tx.conn.prepare_cached(HEARD)?.execute([effect.to_hex()])?;
     Ok(found.into_iter().next().map(|approval| shown(approval, tx.now)))
 }
 
@@ -83,67 +89,35 @@ pub(super) fn answer(
     Ok(rows::load(tx.conn, id)?.and_then(|found| found.answer))
 }
 
+/// How this database writes what a list asks for.
+pub(super) const DIALECT: Dialect =
+    Dialect { schema: "", mark: '?', position: "instr", task: "task = 1" };
+
 pub(super) fn list(
     tx: &Tx<'_>,
     filter: &ApprovalFilter,
     limit: u32,
 ) -> Result<Vec<Approval>, StoreError> {
-    // Only the conditions that are asked for, so that each of them can use its index.
-    let mut asked = Asked { sql: "true".to_owned(), values: Vec::new() };
-    if let Some(tenant) = &filter.tenant {
-        asked.that("tenant = ?", tenant.clone());
-    }
-    match filter.state {
-        // What has run out is expired, written down or not.
-        Some(StateKind::Pending | StateKind::Approved) => {
-            asked.that("expires > ?", tx.now.millis());
+    let limit = limit.min(MAX_LISTED) as usize;
+    let (mut found, mut after) = (Vec::new(), listing::place(filter));
+    // A row that can not be read is left out, and another takes its place: a page that is not full is the last one.
+    loop {
+        let missing = limit - found.len();
+        let page = listing::page(&DIALECT, filter, tx.now, after.as_ref(), missing);
+        let rows = rows::page(tx.conn, &page)?;
+        let last = rows.len() < missing;
+        for row in rows {
+            after = Some((row.created, row.id.clone()));
+            let id = row.id.clone();
+            match rows::voted(tx.conn, row) {
+                Ok(approval) => found.push(shown(approval, tx.now)),
+                Err(StoreError::Corrupt(why)) => unreadable_approval(&id, &why),
+                Err(error) => return Err(error),
+            }
         }
-        Some(StateKind::Expired) => {
-            asked.that(
-                "(state = 'expired' OR state IN ('pending', 'approved') AND expires <= ?)",
-                tx.now.millis(),
-            );
+        if last || found.len() == limit {
+            return Ok(found);
         }
-        _ => {}
-    }
-    if let Some(state) = filter.state.filter(|state| *state != StateKind::Expired) {
-        asked.that("state = ?", state.as_str().to_owned());
-    }
-    if let Some(tool) = &filter.tool {
-        asked.that("tool = ?", tool.clone());
-    }
-    if let Some(text) = &filter.text {
-        asked.that("instr(sought, ?) > 0", text.to_lowercase());
-    }
-    if filter.tasks {
-        asked.sql.push_str(" AND task = 1");
-    }
-    if let Some(before) = filter.before {
-        asked.that("created < ?", before.millis());
-    }
-    if let Some((created, id)) = &filter.after {
-        asked.that("created <= ?", created.millis());
-        asked.that("(created < ?", created.millis());
-        asked.sql.push_str(" OR id > ?)");
-        asked.values.push(id.to_string().into());
-    }
-    asked.sql.push_str(" ORDER BY created DESC, id LIMIT ?");
-    asked.values.push(i64::from(limit.min(MAX_LISTED)).into());
-    let found = rows::select(tx.conn, &asked.sql, params_from_iter(asked.values))?;
-    Ok(found.into_iter().map(|approval| shown(approval, tx.now)).collect())
-}
-
-/// A `WHERE` clause that grows.
-struct Asked {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Asked {
-    fn that(&mut self, condition: &str, value: impl Into<Value>) {
-        self.sql.push_str(" AND ");
-        self.sql.push_str(condition);
-        self.values.push(value.into());
     }
 }
 
@@ -262,21 +236,15 @@ fn repeat_answer(tx: &Tx<'_>, id: &str, answer: Option<String>) -> Result<(), St
 
 pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
     let now = tx.now.millis();
-    ids(tx, "SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires <= ?1 LIMIT ?2", now)?
-        .iter()
-        .try_for_each(|id| match expire(tx, id) {
-            // Nothing was written: the rest go on.
-            Err(StoreError::Corrupt(why)) => {
-                unreadable_approval(id, &why);
-                Ok(())
-            }
-            done => done,
-        })?;
-    let untold = ids(
-        tx,
-        "SELECT id FROM approvals WHERE state = 'expired' AND told = 0 AND coalesce(tell_at, 0) <= ?1 LIMIT ?2",
-        now,
-    )?;
+    ids(tx, OVERDUE, now)?.iter().try_for_each(|id| match expire(tx, id) {
+        // Nothing was written: the rest go on.
+        Err(StoreError::Corrupt(why)) => {
+            unreadable_approval(id, &why);
+            Ok(())
+        }
+        done => done,
+    })?;
+    let untold = ids(tx, UNTOLD, now)?;
     let mut told = Vec::new();
     for id in &untold {
         let Ok(parsed) = id.parse() else {
@@ -288,42 +256,19 @@ pub(super) fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, StoreError> {
             .execute(params![told_again(tx.now), id])?;
         told.push(parsed);
     }
-    tidy(tx)?;
+    forget_answers(tx)?;
     Ok(told)
 }
 
-/// Drops answers that no longer repeat, buckets that are full again, and tickets whose time is over.
-fn tidy(tx: &Tx<'_>) -> Result<(), StoreError> {
+/// Drops answers that no longer repeat.
+fn forget_answers(tx: &Tx<'_>) -> Result<(), StoreError> {
     let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
     tx.conn
         .prepare_cached(
             "UPDATE approvals SET answer = NULL WHERE answer IS NOT NULL AND state_at <= ?1",
         )?
         .execute([since])?;
-    tx.conn
-        .prepare_cached(
-            "DELETE FROM buckets WHERE bucket IN (SELECT bucket FROM buckets WHERE filled <= ?1 LIMIT ?2)",
-        )?
-        .execute([tx.now.millis().saturating_mul(1000), DROPPED])?;
-    tx.conn
-        .prepare_cached(
-            "DELETE FROM tickets WHERE (kind, digest) IN
-                (SELECT kind, digest FROM tickets WHERE expires <= ?1 LIMIT ?2)",
-        )?
-        .execute([tx.now.millis(), DROPPED])?;
     Ok(())
-}
-
-/// Drops rows of runs that nobody needs any more. False: there may be more of them.
-pub(super) fn drop_runs(tx: &Tx<'_>) -> Result<bool, StoreError> {
-    let dropped = tx
-        .conn
-        .prepare_cached(
-            "DELETE FROM runs WHERE fence IN (SELECT fence FROM runs
-                WHERE keep_until <= ?1 AND tell_at IS NULL LIMIT ?2)",
-        )?
-        .execute([tx.now.millis(), DROPPED])?;
-    Ok(i64::try_from(dropped).unwrap_or(0) < DROPPED)
 }
 
 fn ids(tx: &Tx<'_>, sql: &str, now: i64) -> Result<Vec<String>, StoreError> {

@@ -3,6 +3,8 @@
 mod approvals;
 mod notices;
 mod open;
+#[cfg(test)]
+mod plans;
 mod rows;
 mod runs;
 mod schema;
@@ -145,7 +147,7 @@ impl Store for Sqlite {
             let told = self.write.run(approvals::expire_due).await?;
             // A little at a time: others write in between.
             for _ in 0..DROPS {
-                if self.write.run(approvals::drop_runs).await? {
+                if self.write.run(shared::drop_rows).await? {
                     break;
                 }
             }
@@ -244,7 +246,13 @@ impl Store for Sqlite {
     }
 
     fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
-        Box::pin(self.write.run(move |tx| notices::due(tx, limit, hold_ms)))
+        Box::pin(async move {
+            // Asked again and again, and mostly for nothing: that need not wait for the disk.
+            if !self.read.run(notices::any_due).await? {
+                return Ok(Vec::new());
+            }
+            self.write.run(move |tx| notices::due(tx, limit, hold_ms)).await
+        })
     }
 
     fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {

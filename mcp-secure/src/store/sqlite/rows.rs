@@ -2,10 +2,12 @@ use super::notices;
 use crate::approval::{Approval, ApprovalId, CastVote, NewApproval, State};
 use crate::clock::Timestamp;
 use crate::store::StoreError;
+use crate::store::listing::{Bound, Page, sought};
 use crate::store::row::{
     APPROVAL_COLUMNS, ApprovalRow, RUN_COLUMNS, Request, RunRow, assemble, json, millis, parse,
 };
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Params, params, params_from_iter};
 
 /// Writes a new pending request.
 pub(super) fn insert(
@@ -18,13 +20,14 @@ pub(super) fn insert(
     let id = ApprovalId::random();
     let expires = now.plus_millis(millis(expires_in_ms));
     let state = State::Pending;
+    let name = id.to_string();
     conn.prepare_cached(
         "INSERT INTO approvals (id, effect, tenant, issuer, subject, created, expires, request, state, state_at, detail,
-            tool, sought, task, announce)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10, ?11, ?12, ?13, ?14)",
+            tool, task, announce)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
-        id.to_string(),
+        name,
         effect.to_hex(),
         request.requester.tenant,
         request.requester.issuer,
@@ -35,14 +38,24 @@ pub(super) fn insert(
         state.kind().as_str(),
         json(&state)?,
         request.tool,
-        request.sought(&id),
         request.task,
         request.announce,
     ])?;
+    make_findable(conn, &name, &sought(&id, &request))?;
     if request.announce {
-        notices::leave(conn, &id.to_string(), state.kind(), now)?;
+        notices::leave(conn, &name, state.kind(), now)?;
     }
     Ok(assemble(id, effect, request, (now, expires), state))
+}
+
+/// Lets searches find the request called `id` by `text`.
+pub(super) fn make_findable(conn: &Connection, id: &str, text: &str) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO approval_search (tenant, created, id, state, expires, tool, task, text)
+         SELECT tenant, created, id, state, expires, tool, task, ?2 FROM approvals WHERE id = ?1",
+    )?
+    .execute([id, text])?;
+    Ok(())
 }
 
 /// Moves a request along: by compare-and-set on the state it was seen in.
@@ -52,25 +65,27 @@ pub(super) fn advance(
     next: &State,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let changed = conn
-        .prepare_cached(
-            "UPDATE approvals SET state = ?1, detail = ?2, state_at = ?3 WHERE id = ?4 AND effect = ?5 AND state = ?6",
-        )?
-        .execute(params![
-            next.kind().as_str(),
+    let (state, id) = (next.kind().as_str(), seen.id.to_string());
+    let announce = first::<bool>(
+        conn,
+        "UPDATE approvals SET state = ?1, detail = ?2, state_at = ?3 WHERE id = ?4 AND effect = ?5 AND state = ?6
+         RETURNING announce",
+        params![
+            state,
             json(next)?,
             now.millis(),
-            seen.id.to_string(),
+            id,
             seen.effect.to_hex(),
             seen.state.kind().as_str(),
-        ])?;
-    if changed != 1 {
-        return Err(StoreError::Raced);
-    }
-    if first(conn, "SELECT announce FROM approvals WHERE id = ?1", [seen.id.to_string()])?
-        == Some(true)
-    {
-        notices::leave(conn, &seen.id.to_string(), next.kind(), now)?;
+        ],
+    )?;
+    let announce = announce.ok_or(StoreError::Raced)?;
+    conn.prepare_cached(
+        "UPDATE approval_search SET state = ?1 WHERE tenant = ?2 AND created = ?3 AND id = ?4",
+    )?
+    .execute(params![state, seen.requester.tenant, seen.created.millis(), id])?;
+    if announce {
+        notices::leave(conn, &id, next.kind(), now)?;
     }
     Ok(())
 }
@@ -93,14 +108,38 @@ pub(super) fn select(
     rest: &str,
     values: impl Params,
 ) -> Result<Vec<Approval>, StoreError> {
-    let mut statement =
-        conn.prepare_cached(&format!("SELECT {APPROVAL_COLUMNS} FROM approvals WHERE {rest}"))?;
-    let mut rows = statement.query(values)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(conn, row)?);
-    }
-    Ok(found)
+    let sql = format!("SELECT {APPROVAL_COLUMNS} FROM approvals WHERE {rest}");
+    approvals(conn, &sql, values)?.into_iter().map(|row| voted(conn, row)).collect()
+}
+
+/// The rows of a page of a list.
+pub(super) fn page(conn: &Connection, page: &Page) -> Result<Vec<ApprovalRow>, StoreError> {
+    let value = |bound: &Bound| match bound {
+        Bound::Text(text) => Value::Text(text.clone()),
+        Bound::Number(number) => Value::Integer(*number),
+    };
+    approvals(conn, &page.sql, params_from_iter(page.values.iter().map(value)))
+}
+
+fn approvals(
+    conn: &Connection,
+    sql: &str,
+    values: impl Params,
+) -> Result<Vec<ApprovalRow>, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(values, |row| {
+        Ok(ApprovalRow {
+            id: row.get(0)?,
+            effect: row.get(1)?,
+            created: row.get(2)?,
+            expires: row.get(3)?,
+            request: row.get(4)?,
+            detail: row.get(5)?,
+            answer: row.get(6)?,
+            state: row.get(7)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The request called `id`, as it is written.
@@ -108,17 +147,8 @@ pub(super) fn load(conn: &Connection, id: &ApprovalId) -> Result<Option<Approval
     Ok(select(conn, "id = ?1", [id.to_string()])?.pop())
 }
 
-fn read(conn: &Connection, row: &Row<'_>) -> Result<Approval, StoreError> {
-    let row = ApprovalRow {
-        id: row.get(0)?,
-        effect: row.get(1)?,
-        created: row.get(2)?,
-        expires: row.get(3)?,
-        request: row.get(4)?,
-        detail: row.get(5)?,
-        answer: row.get(6)?,
-        state: row.get(7)?,
-    };
+/// The request that a row holds, with its votes.
+pub(super) fn voted(conn: &Connection, row: ApprovalRow) -> Result<Approval, StoreError> {
     let votes = votes(conn, &row.id)?;
     row.approval(votes)
 }

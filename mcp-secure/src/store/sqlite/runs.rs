@@ -282,14 +282,15 @@ pub(super) fn resolve(
     Ok(Resolved::To(after.record()?))
 }
 
+/// What the audit is to be told of at `?1`.
+pub(super) const UNTOLD: &str = "tell_at <= ?1 ORDER BY fence LIMIT ?2";
+/// What had a lease until `?1`, and no outcome.
+pub(super) const LAPSED: &str = "state = 'running' AND lease_until <= ?1 ORDER BY fence LIMIT ?2";
+
 pub(super) fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, StoreError> {
     let due = [tx.now.millis(), SWEEP];
-    let untold = rows::runs(tx.conn, "tell_at <= ?1 ORDER BY fence LIMIT ?2", due)?;
-    let found = rows::runs(
-        tx.conn,
-        "state = 'running' AND lease_until <= ?1 ORDER BY fence LIMIT ?2",
-        due,
-    )?;
+    let untold = rows::runs(tx.conn, UNTOLD, due)?;
+    let found = rows::runs(tx.conn, LAPSED, due)?;
     let mut lapsed = Vec::new();
     for (row, begins) in
         untold.iter().map(|row| (row, false)).chain(found.iter().map(|row| (row, true)))

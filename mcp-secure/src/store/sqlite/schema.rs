@@ -1,4 +1,7 @@
+use super::rows;
 use crate::store::StoreError;
+use crate::store::listing::sought;
+use crate::store::row::{Request, parse, unreadable_approval};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Marks the file as ours: "mcps" in ASCII.
@@ -12,6 +15,9 @@ const APPLICATION_ID: i64 = 0x6d63_7073;
 /// the request ran out. A run holds its key in its own row, so that a call costs one row to begin and one change to
 /// end: `key` and `key_window` are null once it holds none; `key_until` and `keep_until` are null while it holds for ever.
 /// `lent_key` is the key of a run in doubt while another run of the same call has it.
+///
+/// The indexes by tenant hold all that a page of a list is found by, and are in its order. A search has a table of its own
+/// in the same order: among whole requests it would read every one of them.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta (key, value) VALUES ('time', 0);
@@ -97,14 +103,24 @@ CREATE INDEX runs_to_tell ON runs (tell_at) WHERE tell_at IS NOT NULL;
 ALTER TABLE approvals ADD COLUMN tell_at INTEGER;
 ", "
 ALTER TABLE approvals ADD COLUMN tool TEXT NOT NULL DEFAULT '';
-ALTER TABLE approvals ADD COLUMN sought TEXT NOT NULL DEFAULT '';
 ALTER TABLE approvals ADD COLUMN task INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE approvals ADD COLUMN announce INTEGER NOT NULL DEFAULT 0;
-UPDATE approvals SET tool = json_extract(request, '$.tool'), sought = lower(id || ' ' || json_extract(request, '$.tool')
-    || ' ' || json_extract(request, '$.resource') || ' ' || subject || ' '
-    || coalesce(json_extract(request, '$.requester.person'), ''));
-CREATE INDEX approvals_by_tenant_state ON approvals (tenant, state, created);
-CREATE INDEX approvals_for_tasks ON approvals (created) WHERE task = 1 AND state = 'approved';
+DROP INDEX approvals_by_tenant;
+CREATE INDEX approvals_by_tenant ON approvals (tenant, created, id, tool);
+CREATE INDEX approvals_by_tenant_state ON approvals (tenant, state, created, id, expires, tool);
+CREATE INDEX approvals_of_tasks ON approvals (state, created, id, expires) WHERE task = 1;
+
+CREATE TABLE approval_search (
+    tenant TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    id TEXT NOT NULL REFERENCES approvals (id),
+    state TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    tool TEXT NOT NULL,
+    task INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (tenant, created, id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tickets (
     kind TEXT NOT NULL,
@@ -128,6 +144,31 @@ CREATE INDEX notices_by_due ON notices (due);
 CREATE INDEX notices_by_approval ON notices (approval, number);
 "];
 
+/// The entry after which older requests are made findable.
+const LISTS: usize = 3;
+
+/// Writes down the tool and the text of requests of an older release. Not in SQL, which lowers ASCII alone and ends at the
+/// first request that can not be read.
+fn make_findable(conn: &Connection) -> Result<(), StoreError> {
+    let ids: Vec<String> = conn
+        .prepare("SELECT id FROM approvals")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for id in ids {
+        let request: String = conn
+            .prepare_cached("SELECT request FROM approvals WHERE id = ?1")?
+            .query_row([&id], |row| row.get(0))?;
+        let (Ok(parsed), Ok(request)) = (id.parse(), parse::<Request>(&request)) else {
+            unreadable_approval(&id, "no search will find it");
+            continue;
+        };
+        conn.prepare_cached("UPDATE approvals SET tool = ?1 WHERE id = ?2")?
+            .execute([&request.tool, &id])?;
+        rows::make_findable(conn, &id, &sought(&parsed, &request))?;
+    }
+    Ok(())
+}
+
 /// Brings the file to the present version, or refuses it.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
     // Taken before the version is read: two processes may open a new file at once.
@@ -142,8 +183,11 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let done = usize::try_from(version).ok().filter(|_| version <= known);
     let Some(done) = done else { return Err(StoreError::Version { found: version, known }) };
-    for step in MIGRATIONS.iter().skip(done) {
+    for (at, step) in MIGRATIONS.iter().enumerate().skip(done) {
         tx.execute_batch(step)?;
+        if at == LISTS {
+            make_findable(&tx)?;
+        }
     }
     if version < known {
         tx.execute_batch(&format!(
@@ -156,6 +200,10 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::{ApprovalId, StateKind};
+    use crate::clock::{Clock, Timestamp};
+    use crate::store::{ApprovalFilter, Sqlite, Store as _};
+    use rusqlite::params;
 
     #[test]
     fn a_file_of_the_first_release_keeps_its_runs() {
@@ -176,5 +224,63 @@ mod tests {
         };
         assert_eq!(row("a"), ("acme".to_owned(), "t".to_owned(), Some(86_400_005)));
         assert_eq!(row("b").2, None);
+    }
+
+    /// A request as an older release wrote it.
+    const REQUEST: &str = r#"{"requester":{"issuer":"i","subject":"sub-alice","tenant":"acme","person":"ÉVA","actors":[],
+        "client":"agent","method":"bearer"},"tool":"close","contract":
+        "0000000000000000000000000000000000000000000000000000000000000000","resource":["Order::\"O-1\""],"arguments":{},
+        "exact":{},"preview":null,"risk":"high","asked_by":"x","by":"y","quorum":1,"allow_requester":false}"#;
+
+    #[test]
+    fn requests_of_an_older_release_are_found_and_one_that_cannot_be_read_stops_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let older = Connection::open(&path).unwrap();
+        for step in &MIGRATIONS[..LISTS] {
+            older.execute_batch(step).unwrap();
+        }
+        older
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LISTS};"
+            ))
+            .unwrap();
+        let whole = ApprovalId::random();
+        let pending = r#"{"state":"pending"}"#;
+        for (n, id, request) in [
+            (1, whole.to_string(), REQUEST),
+            (2, ApprovalId::random().to_string(), "{"),
+            (3, "no id".to_owned(), REQUEST),
+        ] {
+            older
+                .execute(
+                    "INSERT INTO approvals (id, effect, tenant, issuer, subject, created, expires, request, state, state_at,
+                        detail) VALUES (?1, ?2, 'acme', 'i', 'sub-alice', ?3, 9999999999999, ?4, 'pending', 1, ?5)",
+                    params![id, "0".repeat(63) + &n.to_string(), n, request, pending],
+                )
+                .unwrap();
+        }
+        drop(older);
+        let clock = Clock::fixed(Timestamp::from_millis(1_700_000_000_000));
+        let store = Sqlite::open(&path, clock).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let found = |text: Option<&str>, tool: Option<&str>| {
+            let (text, tool) = (text.map(str::to_owned), tool.map(str::to_owned));
+            let filter = ApprovalFilter {
+                tenant: Some("acme".to_owned()),
+                state: Some(StateKind::Pending),
+                text,
+                tool,
+                ..Default::default()
+            };
+            let found = runtime.block_on(store.approvals(filter, 10)).unwrap();
+            found.into_iter().map(|approval| approval.id).collect::<Vec<_>>()
+        };
+        for text in ["éva", "order::\"o-1\"", "SUB-ALICE", "close", &whole.to_string()] {
+            assert_eq!(found(Some(text), None), [whole], "{text}");
+        }
+        assert_eq!(found(None, Some("close")), [whole]);
+        assert_eq!(found(None, None), [whole]);
+        assert_eq!(found(Some("nowhere"), None), []);
     }
 }

@@ -1,4 +1,4 @@
-//! What replicas share besides calls: buckets of limits, and switches.
+//! What processes share besides calls: buckets of limits, switches, and the dropping of what nobody needs.
 
 use super::rows;
 use super::worker::Tx;
@@ -7,6 +7,9 @@ use crate::store::limit::take_all;
 use crate::store::row::damaged;
 use crate::store::{Leased, StoreError, Switch, SwitchScope, Wanted};
 use rusqlite::params;
+
+/// How many rows that nobody needs any more one transaction drops.
+const DROPPED: i64 = 1000;
 
 pub(super) fn lease(tx: &Tx<'_>, wanted: &[Wanted]) -> Result<Vec<Leased>, StoreError> {
     let now = tx.now.millis().saturating_mul(1000);
@@ -64,4 +67,30 @@ pub(super) fn switch(
         tx.conn.prepare_cached("DELETE FROM switches WHERE scope = ?1")?.execute([scope])?
     };
     Ok(changed == 1)
+}
+
+/// Drops rows of runs, buckets that are full again and tickets whose time is over. False: there may be more of them.
+pub(super) fn drop_rows(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    let now = tx.now.millis();
+    let mut all = true;
+    for (sql, until) in [
+        (
+            "DELETE FROM runs WHERE fence IN (SELECT fence FROM runs
+                WHERE keep_until <= ?1 AND tell_at IS NULL LIMIT ?2)",
+            now,
+        ),
+        (
+            "DELETE FROM buckets WHERE bucket IN (SELECT bucket FROM buckets WHERE filled <= ?1 LIMIT ?2)",
+            now.saturating_mul(1000),
+        ),
+        (
+            "DELETE FROM tickets WHERE (kind, digest) IN
+                (SELECT kind, digest FROM tickets WHERE expires <= ?1 LIMIT ?2)",
+            now,
+        ),
+    ] {
+        let dropped = tx.conn.prepare_cached(sql)?.execute([until, DROPPED])?;
+        all &= i64::try_from(dropped).unwrap_or(0) < DROPPED;
+    }
+    Ok(all)
 }

@@ -1,12 +1,11 @@
 //! Tickets: what a browser holds a secret to. Only the secret's digest is here.
 
-use super::rows;
 use super::worker::Tx;
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::store::row::{json, millis, parse};
 use crate::store::{NewTicket, StoreError, Ticket, TicketKind};
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 pub(super) fn put(tx: &Tx<'_>, digest: &Digest, new: &NewTicket) -> Result<(), StoreError> {
     tx.conn
@@ -27,25 +26,19 @@ pub(super) fn find(
     kind: TicketKind,
     digest: &Digest,
 ) -> Result<Option<Ticket>, StoreError> {
-    read(
-        tx,
-        "SELECT json_array(content, expires) FROM tickets WHERE kind = ?1 AND digest = ?2 AND expires > ?3",
-        kind,
-        digest,
-    )
+    let sql =
+        "SELECT content, expires FROM tickets WHERE kind = ?1 AND digest = ?2 AND expires > ?3";
+    read(tx, sql, kind, digest)
 }
 
+/// One statement, so that of several who take it at once one gets it.
 pub(super) fn take(
     tx: &Tx<'_>,
     kind: TicketKind,
     digest: &Digest,
 ) -> Result<Option<Ticket>, StoreError> {
-    read(
-        tx,
-        "DELETE FROM tickets WHERE kind = ?1 AND digest = ?2 AND expires > ?3 RETURNING json_array(content, expires)",
-        kind,
-        digest,
-    )
+    let sql = "DELETE FROM tickets WHERE kind = ?1 AND digest = ?2 AND expires > ?3 RETURNING content, expires";
+    read(tx, sql, kind, digest)
 }
 
 pub(super) fn renew(
@@ -75,7 +68,11 @@ fn read(
     digest: &Digest,
 ) -> Result<Option<Ticket>, StoreError> {
     let values = params![kind.as_str(), digest.as_bytes(), tx.now.millis()];
-    let Some(row) = rows::first::<String>(tx.conn, sql, values)? else { return Ok(None) };
-    let (content, expires): (String, i64) = parse(&row)?;
+    let row = tx
+        .conn
+        .prepare_cached(sql)?
+        .query_row(values, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((content, expires)) = row else { return Ok(None) };
     Ok(Some(Ticket { content: parse(&content)?, expires: Timestamp::from_millis(expires) }))
 }

@@ -32,11 +32,15 @@ macro_rules! cases {
 mod approvals;
 mod faults;
 mod keys;
+mod listing;
+mod model;
+mod notices;
 #[cfg(feature = "postgres")]
 mod outages;
 mod rollbacks;
 mod runs;
 mod shared;
+mod tickets;
 mod views;
 
 use super::*;

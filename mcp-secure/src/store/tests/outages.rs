@@ -150,6 +150,126 @@ async fn under_serialisable_isolation_conflicts_are_attempted_again() {
     assert_eq!(granted, 30);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_serialisable_isolation_a_ticket_is_taken_once_and_a_notice_handed_out_once() {
+    let server = Server::shared();
+    let database = server.database();
+    server.sql(
+        &database,
+        &format!("ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'"),
+    );
+    let stores = [open(server, &database).await, open(server, &database).await];
+    for cents in 0..40 {
+        ask(&stores[0], NewApproval { announce: true, max_pending: 100, ..refund(cents) }).await;
+        let new =
+            NewTicket { kind: TicketKind::Link, content: json!(cents), expires_in_ms: 60_000 };
+        stores[0].put_ticket(Digest::of_bytes(&cents.to_be_bytes()), new).await.unwrap();
+    }
+    let tasks: Vec<_> = (0..8)
+        .map(|n: usize| {
+            let store = Arc::clone(&stores[n % 2]);
+            tokio::spawn(async move {
+                let (mut taken, mut told) = (0, Vec::new());
+                for cents in 0..40_i64 {
+                    let digest = Digest::of_bytes(&cents.to_be_bytes());
+                    let ticket = loop {
+                        match store.take_ticket(TicketKind::Link, &digest).await {
+                            Ok(ticket) => break ticket,
+                            Err(error) => assert_eq!(error, StoreError::Raced),
+                        }
+                    };
+                    taken += usize::from(ticket.is_some());
+                    match store.due_notices(2, 600_000).await {
+                        Ok(some) => told.extend(some.into_iter().map(|notice| notice.number)),
+                        Err(error) => assert_eq!(error, StoreError::Raced),
+                    }
+                }
+                (taken, told)
+            })
+        })
+        .collect();
+    let (mut taken, mut told) = (0, Vec::new());
+    for task in tasks {
+        let (some, numbers) = task.await.unwrap();
+        taken += some;
+        told.extend(numbers);
+    }
+    told.extend(stores[0].due_notices(100, 600_000).await.unwrap().iter().map(|n| n.number));
+    told.sort_unstable();
+    assert_eq!((taken, told), (40, (1..=40).collect()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_cut_give_no_ticket_twice_and_lose_no_notice() {
+    let server = Server::shared();
+    let database = server.database();
+    let stores = [open(server, &database).await, open(server, &database).await];
+    let digest = |n: i64| Digest::of_bytes(&n.to_be_bytes());
+    for n in 0..300 {
+        let new = NewTicket { kind: TicketKind::Link, content: json!(n), expires_in_ms: 600_000 };
+        stores[0].put_ticket(digest(n), new).await.unwrap();
+    }
+    let cutting = tokio::spawn({
+        let database = database.clone();
+        async move {
+            for _ in 0..20 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                cut(Server::shared(), &database);
+            }
+        }
+    });
+    let workers: Vec<_> = (0..4)
+        .map(|worker: i64| {
+            let store = Arc::clone(&stores[usize::from(worker % 2 == 0)]);
+            tokio::spawn(async move {
+                let (mut taken, mut made) = (Vec::new(), Vec::new());
+                // All fight over each ticket.
+                for n in 0..300 {
+                    if let Ok(Some(ticket)) = store.take_ticket(TicketKind::Link, &digest(n)).await
+                    {
+                        assert_eq!(ticket.content, json!(n));
+                        taken.push(n);
+                    }
+                    let new = NewApproval {
+                        requester: party(&format!("worker {worker}"), "agent"),
+                        announce: true,
+                        max_pending: u32::MAX,
+                        ..refund(n * 4 + worker)
+                    };
+                    if let Ok(Requested::Created(approval)) = store.request_approval(new).await {
+                        made.push(approval.id);
+                    }
+                }
+                (taken, made)
+            })
+        })
+        .collect();
+    let (mut taken, mut made) = (Vec::new(), Vec::new());
+    for worker in workers {
+        let (tickets, requests) = worker.await.unwrap();
+        taken.extend(tickets);
+        made.extend(requests);
+    }
+    cutting.await.unwrap();
+    assert!(taken.len() > 100 && made.len() > 300, "{} {}", taken.len(), made.len());
+    let given = taken.len();
+    taken.sort_unstable();
+    taken.dedup();
+    assert_eq!(taken.len(), given, "a ticket was given twice");
+    let store = open(server, &database).await;
+    let mut told = std::collections::HashSet::new();
+    loop {
+        let some = store.due_notices(500, 600_000).await.unwrap();
+        if some.is_empty() {
+            break;
+        }
+        told.extend(some.into_iter().map(|notice| notice.approval));
+    }
+    assert!(made.iter().all(|id| told.contains(id)));
+    let lone = "SELECT count(*) FROM mcp_secure.approvals WHERE id NOT IN (SELECT approval FROM mcp_secure.notices)";
+    assert_eq!(server.sql(&database, lone), "0");
+}
+
 #[tokio::test]
 async fn a_read_only_database_refuses_writes_and_still_reads() {
     let server = Server::shared();

@@ -69,7 +69,10 @@ async fn hostile_text_stays_a_text() {
         new.requester = party(hostile, hostile);
         new.requester.tenant = hostile.to_owned();
         new.tool = hostile.to_owned();
-        new.resource = json!([format!("Order::{hostile:?}"), hostile, 7]);
+        let reference = format!("Order::{hostile:?}");
+        let id = reference.trim_start_matches("Order::\"").strip_suffix('"').unwrap();
+        new.arguments = json!({"order_id": id, "exact": hostile});
+        new.resource = json!([reference, hostile, 7]);
     })
     .await;
     let read: Announcement = serde_json::from_value(body.clone()).unwrap();

@@ -4,7 +4,7 @@ use super::SECRET;
 use super::receiver::{Receiver, Reply};
 use crate::clock::Clock;
 use crate::tool::BoxFuture;
-use crate::webhook::post::{self, Failed, Failure, Post};
+use crate::webhook::post::{Failed, Failure, Post};
 use crate::webhook::resolve::{Names, System};
 use crate::webhook::{Target, Webhooks};
 use http::HeaderMap;
@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(super) struct Rebinding(Mutex<Vec<Vec<IpAddr>>>);
 
 impl Rebinding {
-    pub(super) fn new(answers: &[&[&str]]) -> Arc<dyn Names> {
+    pub(super) fn answering(answers: &[&[&str]]) -> Arc<dyn Names> {
         let read = |answer: &&[&str]| answer.iter().map(|one| one.parse().unwrap()).collect();
         let mut answers: Vec<Vec<IpAddr>> = answers.iter().map(read).collect();
         answers.reverse();
@@ -36,7 +36,7 @@ impl Names for Rebinding {
 pub(super) fn post_to(target: Target, names: &Arc<dyn Names>) -> Post {
     let aims = Webhooks::new().to(target).aims();
     let aim = aims.map_err(|faults| format!("{faults:?}")).unwrap().remove(0);
-    let tls = post::tls(rustls::RootCertStore::empty()).unwrap();
+    let tls = crate::tls::trusting(rustls::RootCertStore::empty()).unwrap();
     Post::new(&aim, Arc::clone(names), tls, Duration::from_secs(1)).unwrap()
 }
 
@@ -75,7 +75,7 @@ async fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
         &[],
     ] {
         assert_eq!(
-            why(&post_to(at(&url), &Rebinding::new(&[answer]))).await,
+            why(&post_to(at(&url), &Rebinding::answering(&[answer]))).await,
             Failure::Address,
             "{answer:?}"
         );
@@ -85,7 +85,7 @@ async fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
     {
         let private = at(&url).allow_private_addresses();
         assert_eq!(
-            why(&post_to(private, &Rebinding::new(&[answer]))).await,
+            why(&post_to(private, &Rebinding::answering(&[answer]))).await,
             Failure::Address,
             "{answer:?}"
         );
@@ -121,11 +121,11 @@ async fn a_name_of_this_machine_is_no_way_around() {
 async fn a_name_that_changes_its_mind_leads_nobody_elsewhere() {
     let receiver = Receiver::start().await;
     // Good when it is looked at, bad from then on: were it looked up twice, the second answer would be connected to.
-    let names = Rebinding::new(&[&["127.0.0.1"], &["10.0.0.1"]]);
+    let names = Rebinding::answering(&[&["127.0.0.1"], &["10.0.0.1"]]);
     let post = post_to(plain(&receiver), &names);
     assert_eq!(send(&post).await, Ok(()), "what was looked at is what is connected to");
     assert_eq!(why(&post).await, Failure::Address, "and the next attempt looks again");
-    let names = Rebinding::new(&[&["10.0.0.1"], &["127.0.0.1"]]);
+    let names = Rebinding::answering(&[&["10.0.0.1"], &["127.0.0.1"]]);
     let post = post_to(plain(&receiver), &names);
     assert_eq!(why(&post).await, Failure::Address);
     assert_eq!(receiver.seen().len(), 1);
@@ -135,10 +135,10 @@ async fn a_name_that_changes_its_mind_leads_nobody_elsewhere() {
 async fn plain_http_goes_to_this_machine_alone_whatever_the_name_says() {
     let receiver = Receiver::start().await;
     for answer in [&["1.1.1.1"][..], &["10.0.0.1"], &["127.0.0.1", "1.1.1.1"]] {
-        let post = post_to(plain(&receiver), &Rebinding::new(&[answer]));
+        let post = post_to(plain(&receiver), &Rebinding::answering(&[answer]));
         assert_eq!(why(&post).await, Failure::Address, "{answer:?}");
         let private = plain(&receiver).allow_private_addresses();
-        let post = post_to(private, &Rebinding::new(&[answer]));
+        let post = post_to(private, &Rebinding::answering(&[answer]));
         assert_eq!(why(&post).await, Failure::Address, "{answer:?}");
     }
     assert!(receiver.seen().is_empty());
