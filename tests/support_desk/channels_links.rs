@@ -143,7 +143,9 @@ fn b08_a_state_that_is_forged_or_anothers_is_refused_and_runs_nothing_approved_o
     let (_, of_elsewhere) = handed(&send(&server_elsewhere, &elsewhere.token("alice"), refund()));
     let pipes = ["serve", "--stdio", "--as", "alice", "--inbox-url", INBOX];
     let mut pipes = Stdio::start(desk.command(&pipes));
-    let asked = pipes.result(&declaring(&links(), 1, "tools/call", refund()));
+    let mut through_pipes = refund();
+    through_pipes["arguments"]["order_id"] = json!("ord_5010");
+    let asked = pipes.result(&declaring(&links(), 1, "tools/call", through_pipes.clone()));
     let (_, of_other_client) = handed(&asked);
 
     let flipped = |at: usize| {
@@ -166,7 +168,7 @@ fn b08_a_state_that_is_forged_or_anothers_is_refused_and_runs_nothing_approved_o
         ("of another order", of_other_order.clone()),
         ("of another person", of_bob.clone()),
         ("of another server", of_elsewhere),
-        ("of another client", of_other_client),
+        ("of another client", of_other_client.clone()),
         ("huge", "A".repeat(100_000)),
     ];
     let before = requests(&desk);
@@ -182,6 +184,8 @@ fn b08_a_state_that_is_forged_or_anothers_is_refused_and_runs_nothing_approved_o
         is_refused(&send(&server, &alice, again(other_order.clone(), &state)), "of this order");
         let asked = declaring(&links(), 9, "tools/call", again(refund(), &state));
         is_refused(&pipes.result(&asked), "alice's, through another client");
+        let asked = again(through_pipes.clone(), &of_other_client);
+        is_refused(&send(&server, &alice, asked), "of another client, for its very call");
         // Nor where nobody is asked at all.
         let read =
             json!({"name": "get_account_health_summary", "arguments": {"customer_id": "cus_1001"}});

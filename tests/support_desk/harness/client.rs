@@ -52,6 +52,11 @@ pub(crate) fn every_client(desk: &Desk, server: &Server, name: &str) -> Vec<Clie
 }
 
 impl Client {
+    /// Whether it declares tasks, and so waits for one itself. The Inspector does, where the protocol has them.
+    pub(crate) fn waits_for_tasks(&self) -> bool {
+        matches!(self.kind, Kind::Inspector("modern"))
+    }
+
     /// The names of the tools it is shown, sorted.
     #[track_caller]
     pub(crate) fn tool_names(&self) -> Vec<String> {
