@@ -10,4 +10,10 @@ mod shape;
 mod stage;
 mod window;
 
+mod accessible;
+mod deciding;
+mod hostile;
 mod own;
+mod pictures;
+mod signing_in;
+mod watching;

@@ -97,6 +97,19 @@ fn the_colours_a_system_is_set_to_show() {
     }
 }
 
+#[test]
+fn a_barrier_shows() {
+    let _turn = Turn::take();
+    let page = "<!doctype html><html lang=en><title>page</title><main><h1>Page</h1>\
+                <input type=text><img src=data:,></main></html>";
+    // The strictest policy there is does not keep axe-core from looking.
+    let window = Window::open(&serve("content-security-policy: default-src 'none'\r\n", page));
+    window.visit("/");
+    let found = window.barriers();
+    assert!(found.iter().any(|line| line.contains("critical: label:")), "{found:#?}");
+    assert!(found.iter().any(|line| line.contains("critical: image-alt:")), "{found:#?}");
+}
+
 /// The processes of a group that have not ended.
 fn alive(group: u32) -> usize {
     let running = |stat: &str| {

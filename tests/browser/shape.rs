@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::harness::workspace;
+use crate::harness::{installed, workspace};
 use crate::window::Window;
 
 impl Window {
@@ -52,7 +52,32 @@ impl Window {
         assert!(widths[0].as_u64() <= widths[1].as_u64(), "{}: {widths}", self.path());
     }
 
-    /// Takes a picture of the whole page, up to a height, into `target/screenshots`.
+    /// What axe-core finds wrong with the page: its rule, how bad it is, and where.
+    #[track_caller]
+    pub(crate) fn barriers(&self) -> Vec<String> {
+        let axe = installed("npm").join("node_modules/axe-core/axe.min.js");
+        self.script(&std::fs::read_to_string(axe).unwrap());
+        let found = self.script_later(
+            "const done = arguments[arguments.length - 1];
+             axe.run(document).then(found => done(found.violations), error => done(String(error)));",
+        );
+        let found = found.as_array().unwrap_or_else(|| panic!("axe-core fails: {found}")).clone();
+        let told = |rule: &serde_json::Value| {
+            let places: Vec<_> = rule["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|node| node["html"].to_string())
+                .collect();
+            let [id, impact, help] =
+                ["id", "impact", "help"].map(|key| rule[key].as_str().unwrap_or(""));
+            format!("{impact}: {id}: {help}: {}", places.join(", "))
+        };
+        found.iter().map(told).collect()
+    }
+
+    /// Takes a picture of the whole page, up to a height, into `target/screenshots`. A wide one is made smaller, to the
+    /// width that a page of the guide has for it.
     ///
     /// With `UPDATE_SCREENSHOTS` set, those of the guide are taken anew as well.
     #[track_caller]
@@ -63,7 +88,8 @@ impl Window {
             "const root = document.documentElement; return [root.clientWidth, root.scrollHeight];",
         );
         let height = size[1].as_u64().unwrap().min(at_most);
-        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1});
+        let scale = if size[0].as_u64().unwrap() > 750 { 0.75 } else { 1.0 };
+        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": scale});
         let asked = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let taken = self.devtools("Page.captureScreenshot", asked);
         let png = base64::engine::general_purpose::STANDARD

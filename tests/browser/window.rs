@@ -4,7 +4,9 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::actions::{
+    InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
+};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -88,7 +90,12 @@ impl Window {
     /// Goes to a path of the server.
     #[track_caller]
     pub(crate) fn visit(&self, path: &str) {
-        self.go(&format!("{}{path}", self.base));
+        self.go(&self.address(path));
+    }
+
+    /// The whole address of a path.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
     }
 
     /// Goes to an address.
@@ -100,11 +107,6 @@ impl Window {
     #[track_caller]
     pub(crate) fn back(&self) {
         self.wait(self.client.back());
-    }
-
-    #[track_caller]
-    pub(crate) fn reload(&self) {
-        self.wait(self.client.refresh());
     }
 
     /// The path of the page that is shown.
@@ -205,9 +207,21 @@ impl Window {
         self.wait(self.find(css).attr(name))
     }
 
+    /// Clicks twice, as fast as a person does who is used to it.
     #[track_caller]
-    pub(crate) fn click(&self, css: &str) {
-        self.wait(self.find(css).click());
+    pub(crate) fn double_click(&self, css: &str) {
+        let element = self.find(css);
+        self.script(&format!(
+            "document.querySelector({css:?}).scrollIntoView({{block: 'center'}})"
+        ));
+        let at = PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 };
+        let mut clicks = MouseActions::new("mouse".into()).then(at);
+        for _ in 0..2 {
+            clicks = clicks
+                .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+                .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        }
+        self.wait(self.client.perform_actions(clicks));
     }
 
     /// Presses the button of a name.
