@@ -52,7 +52,7 @@ pub mod server;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod testing;
-#[cfg(any(feature = "oidc", feature = "postgres", feature = "remote"))]
+#[cfg(any(feature = "oidc", feature = "postgres", feature = "remote", feature = "webhooks"))]
 mod tls;
 pub mod tool;
 #[cfg(feature = "webhook-verify")]

@@ -134,6 +134,18 @@ async fn pay_approved_bill(
     Ok(Receipt { bill })
 }
 
+/// Pays a bill that two people have approved. It has no key either.
+#[tool(risk = "high", permission = "bill.pay", approval(by = "bill.approve", quorum = 2))]
+async fn pay_shared_bill(
+    context: &CallContext,
+    ledger: &Ledger,
+    /// Its number.
+    bill: u32,
+) -> Result<Receipt, ToolError> {
+    ledger.note("paid when two approved", bill, context).await?;
+    Ok(Receipt { bill })
+}
+
 /// Reminds somebody of a bill, not too often.
 #[tool(risk = "medium", permission = "bill.pay", rate_limit = "100000/min per user")]
 async fn remind(
@@ -166,8 +178,9 @@ const POLICIES: &str = r#"
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // What was lost is known quickly.
-    let lease = Duration::from_secs(1);
+    // What was lost is known quickly, unless a test has no use for that.
+    let lease = std::env::var("FAULTS_LEASE_MS").map_or(1000, |text| text.parse().unwrap());
+    let lease = Duration::from_millis(lease);
     let settings = Settings { quota: None, lease, ..Settings::default() };
     Server::builder(|boot| Ledger::open(boot.data_dir()).map(|ledger| App { ledger }))
         .info("faults", "1.0.0")
@@ -183,6 +196,7 @@ async fn main() -> ExitCode {
             pay_large_bill,
             pay_urgent_bill,
             pay_approved_bill,
+            pay_shared_bill,
             remind,
             look_up
         ])

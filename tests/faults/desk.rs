@@ -75,7 +75,13 @@ impl<'a> Desk<'a> {
     }
 
     pub(crate) fn serve(&self) -> Client {
+        self.serve_with(Duration::from_secs(1))
+    }
+
+    /// The same with another lease.
+    pub(crate) fn serve_with(&self, lease: Duration) -> Client {
         let mut command = self.command(&["serve", "--stdio", "--as", "alice"]);
+        command.env("FAULTS_LEASE_MS", lease.as_millis().to_string());
         command.stderr(Stdio::null());
         Client::start(command)
     }
@@ -149,17 +155,20 @@ impl<'a> Desk<'a> {
 
     /// The requests whose intent is on record, read from the files.
     pub(crate) fn intents(&self) -> BTreeSet<String> {
-        let mut intents = BTreeSet::new();
+        let of = |record: Value| record["request_id"].as_str().unwrap().to_owned();
+        self.records("intent").into_iter().map(of).collect()
+    }
+
+    /// What is on record of this event, read from the files.
+    pub(crate) fn records(&self, event: &str) -> Vec<Value> {
+        let mut records = Vec::new();
         for file in std::fs::read_dir(self.data().join("audit")).unwrap() {
             let text = std::fs::read(file.unwrap().path()).unwrap();
-            for line in text.split(|byte| *byte == b'\n') {
-                let Ok(record) = serde_json::from_slice::<Value>(line) else { continue };
-                if record["event"] == "intent" {
-                    intents.insert(record["request_id"].as_str().unwrap().to_owned());
-                }
-            }
+            let lines = text.split(|byte| *byte == b'\n');
+            let parsed = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+            records.extend(parsed.filter(|record| record["event"] == event));
         }
-        intents
+        records
     }
 
     /// The store as one more process has it open, once a server has made it.

@@ -5,7 +5,9 @@
 //! `MCP_SECURE_KILL_MINUTES`, which is 20 unless said. `MCP_SECURE_SEED` repeats the times of another run.
 //! `MCP_SECURE_RACES=10000` has two processes race so often for an approval, on each store.
 
+mod approved;
 mod bills;
+mod book;
 mod client;
 mod clocks;
 mod desk;
@@ -13,4 +15,6 @@ mod kills;
 mod outages;
 mod people;
 mod races;
+mod reckoning;
 mod round;
+mod voters;

@@ -14,6 +14,8 @@ use crate::desk::Desk;
 use crate::kills::number;
 
 const TOOL: &str = "pay_approved_bill";
+/// As a server has it unless it is told otherwise: nothing here is to be in doubt.
+const LEASE: Duration = Duration::from_secs(30);
 /// Approvals that are raced for at once, no more than a requester may have waiting.
 const AT_ONCE: u32 = 8;
 
@@ -78,23 +80,34 @@ fn race(
             servers[number].call(TOOL, *bill).expect("a server");
         }
     }
-    let mut done: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut done: BTreeMap<u32, u32> = bills.iter().map(|bill| (*bill, 0)).collect();
     for server in servers.iter_mut() {
         for _ in bills {
             let (bill, answer) = next(server);
-            let word = match answer {
-                Answer::Done { replayed: true } => "repeated".to_owned(),
-                Answer::Done { replayed: false } => {
-                    *done.entry(bill).or_default() += 1;
-                    "done".to_owned()
-                }
-                Answer::Refused { code, .. } => code,
-            };
-            *heard.entry(word).or_default() += 1;
+            *done.get_mut(&bill).unwrap() += note(&answer, heard);
         }
     }
-    let once = done.values().all(|times| *times == 1) && done.len() == bills.len();
-    assert!(once, "of {bills:?}: {done:?}");
+    for (bill, times) in &mut done {
+        // On a machine that is too busy both may have been refused.
+        let begun = Instant::now();
+        while *times == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "bill {bill}: {heard:?}");
+            std::thread::sleep(Duration::from_millis(100));
+            *times += note(&servers[*bill as usize % 2].ask_of(TOOL, *bill), heard);
+        }
+    }
+    assert!(done.values().all(|times| *times == 1), "{done:?}");
+}
+
+/// Takes down how a call was answered. One where it was carried out.
+fn note(answer: &Answer, heard: &mut Heard) -> u32 {
+    let (word, times) = match answer {
+        Answer::Done { replayed: true } => ("repeated", 0),
+        Answer::Done { replayed: false } => ("done", 1),
+        Answer::Refused { code, .. } => (code.as_str(), 0),
+    };
+    *heard.entry(word.to_owned()).or_default() += 1;
+    times
 }
 
 fn next(server: &mut Client) -> (u32, Answer) {
@@ -109,7 +122,7 @@ fn races_on(name: &str, postgres: Option<&Postgres>) {
     drop(desk.serve().ask(1));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let store = runtime.block_on(desk.store());
-    let mut servers = [desk.serve(), desk.serve()];
+    let mut servers = [desk.serve_with(LEASE), desk.serve_with(LEASE)];
     let begun = Instant::now();
     let mut heard = Heard::new();
     let bills: Vec<u32> = (1..=races).collect();
@@ -132,7 +145,7 @@ fn races_on(name: &str, postgres: Option<&Postgres>) {
         "{name}: {races} races in {took:.1?}, one run each; {neck_and_neck} lost in the transaction itself; {heard:?}"
     );
     assert!(neck_and_neck > 0, "nobody ever raced: {heard:?}");
-    let known = ["done", "repeated", "in_progress"];
+    let known = ["done", "repeated", "in_progress", "switched_off", "audit_unavailable"];
     assert!(heard.keys().all(|word| known.contains(&word.as_str())), "{heard:?}");
     desk.run(&["audit", "verify"]);
 }

@@ -1,9 +1,9 @@
 //! Signing in to the inbox at a real OpenID provider, the npm package `oidc-provider`, with a browser's redirects followed
 //! by hand.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, Command, Stdio as Pipe};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio as Pipe};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use crate::harness::{
 struct Provider {
     child: Child,
     stdin: Option<ChildStdin>,
+    /// It does not write to a pipe that nobody holds.
+    _stdout: BufReader<ChildStdout>,
     issuer: String,
 }
 
@@ -28,12 +30,14 @@ impl Provider {
             .stderr(Pipe::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let issuer = lines
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let issuer = stdout
+            .by_ref()
+            .lines()
             .map_while(Result::ok)
             .find_map(|line| line.strip_prefix("issuer ").map(ToOwned::to_owned))
             .expect("the provider starts; run `scripts/setup-tests` first");
-        Self { stdin: child.stdin.take(), child, issuer }
+        Self { stdin: child.stdin.take(), _stdout: stdout, child, issuer }
     }
 
     /// Takes it away; its address refuses connections then.

@@ -61,7 +61,7 @@ impl Api {
             StateKind::Withdrawn | StateKind::Void => Ok(reply::ok(&RequestView::from(&stands))),
             other => Err(Problem::conflict(
                 "too_late",
-                format!("the request is `{other}`, so there is nothing to take back"),
+                format!("the request is `{other}` and was not taken back"),
             )),
         }
     }

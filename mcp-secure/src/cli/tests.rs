@@ -145,6 +145,11 @@ fn every_line_of_the_contract_is_taken() {
         "desk approvals show apr_1 --as bob",
         "desk approvals approve apr_1 --as bob --digest aa --reason why",
         "desk approvals deny apr_1 --as bob",
+        "desk approvals withdraw apr_1 --as alice",
+        "desk approvals list --as bob --tool t --text order",
+        "desk inbox link --as bob",
+        "desk inbox link --as bob --expires 1m --inbox-url https://desk.example.com",
+        "desk token --as bob --for approvals",
         "desk runs list --as bob --state in_doubt --tool t --limit 5 --format json",
         "desk runs show run_1 --as bob",
         "desk runs rollback run_1 --as bob --reason why",
@@ -168,6 +173,9 @@ fn wrong_usage_is_told_before_anything_happens() {
         "desk serve --http nowhere",
         "desk token",
         "desk token --as alice --expires soon",
+        "desk token --as alice --for everything",
+        "desk inbox link",
+        "desk approvals withdraw apr_1",
         "desk approvals approve --as bob",
         "desk approvals approve apr_1",
         "desk runs rollback run_1",
@@ -177,6 +185,27 @@ fn wrong_usage_is_told_before_anything_happens() {
         "desk manifest --write A --check B",
         "desk audit",
         "desk conjure",
+    ] {
+        assert_eq!(refused(line).exit_code(), 2, "{line}");
+    }
+}
+
+#[cfg(feature = "remote")]
+#[test]
+fn at_a_server_the_token_says_who_acts() {
+    for line in [
+        "desk approvals list --server https://mcp.example.com",
+        "desk approvals approve apr_1 --server https://mcp.example.com --token-file token.txt",
+        "desk runs list --server https://mcp.example.com",
+        "desk switch off everything --server https://mcp.example.com",
+    ] {
+        parsed(line);
+    }
+    for line in [
+        "desk approvals list --token-file token.txt",
+        "desk approvals list --as bob --token-file token.txt",
+        "desk inbox link --server https://mcp.example.com",
+        "desk token --server https://mcp.example.com",
     ] {
         assert_eq!(refused(line).exit_code(), 2, "{line}");
     }

@@ -99,7 +99,7 @@ impl Claims {
             PersonMapping::Account => Some(format!("{issuer}|{subject}")),
             PersonMapping::Claim(name) => {
                 let person = text(name.of(claims), "person")?;
-                if name.0 == "email" && person.is_some() {
+                if name.0.trim_start_matches('/') == "email" && person.is_some() {
                     verified(claims, method)?;
                 }
                 person

@@ -77,7 +77,7 @@ pub struct ResourceName {
     /// The type, as policies name it.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The id; missing where the input is marked `sensitive`, or where the id could be anything but an id.
+    /// The id; missing where people do not see it among the arguments, or where it could be anything but an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }

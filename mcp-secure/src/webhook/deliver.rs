@@ -3,17 +3,18 @@
 //! A notice that is handed out is this process's alone for a while. If the process dies, the notice comes due again and
 //! another one takes it, with what the first had written down of it.
 
+use super::Webhooks;
 use super::check::Aim;
 use super::desk::Desk;
 use super::lane::{Lane, SLOTS};
-use super::post::{Post, system_tls};
+use super::post::Post;
 use super::progress::Pace;
 use super::resolve::{Names, System};
-use super::{Webhooks, post};
 use crate::catalog::StartFault;
 use crate::pipeline::Gate;
 use crate::store::{Notice, StoreError};
-use rustls::ClientConfig;
+use crate::tls::{self, NoTls};
+use rustls::{ClientConfig, RootCertStore};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -39,26 +40,27 @@ impl Deliverer {
             return Ok(None);
         }
         let names: Arc<dyn Names> = Arc::new(System);
-        Self::through(webhooks, &names, system_tls()).map(Some)
+        Self::through(webhooks, &names, tls::trusting_this_system()).map(Some)
     }
 
     /// The same with names and certificates of a test's own.
     pub(super) fn through(
         webhooks: &Webhooks,
         names: &Arc<dyn Names>,
-        tls: Result<ClientConfig, StartFault>,
+        certificates: Result<ClientConfig, NoTls>,
     ) -> Result<Self, Vec<StartFault>> {
         let aims = webhooks.aims()?;
-        let tls = match tls {
-            // Where everything stays on this machine, no certificates are needed.
-            Err(_) if aims.iter().all(Aim::is_plain) => post::tls(rustls::RootCertStore::empty())
-                .map_err(|error| StartFault::server(error.to_string())),
-            tls => tls,
+        let config = match certificates {
+            // Where everything stays on this machine, none are needed.
+            Err(NoTls::NoAuthority) if aims.iter().all(Aim::is_plain) => {
+                tls::trusting(RootCertStore::empty())
+            }
+            made => made,
         };
-        let tls = tls.map_err(|fault| vec![fault])?;
+        let config = config.map_err(|why| vec![StartFault::server(format!("webhooks: {why}"))])?;
         let mut lanes = Vec::new();
         for aim in aims {
-            let post = Post::new(&aim, Arc::clone(names), tls.clone(), webhooks.timeout);
+            let post = Post::new(&aim, Arc::clone(names), config.clone(), webhooks.timeout);
             let post = post.map_err(|fault| vec![fault])?;
             lanes.push(Lane::new(aim, post, webhooks.pace, webhooks.timeout));
         }

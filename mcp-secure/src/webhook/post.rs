@@ -159,23 +159,3 @@ pub(super) fn headers<const N: usize>(values: [(&'static str, &str); N]) -> Opti
         |(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?));
     values.into_iter().map(pair).collect()
 }
-
-/// TLS with whom this system's certificates vouch for. A certificate authority of one's own is named in `SSL_CERT_FILE`.
-pub(super) fn system_tls() -> Result<ClientConfig, StartFault> {
-    let refused = |why: &str| StartFault::server(format!("TLS of the webhooks: {why}"));
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(refused("this system trusts no certificate authority"));
-    }
-    tls(roots).map_err(|error| refused(&error.to_string()))
-}
-
-pub(super) fn tls(roots: rustls::RootCertStore) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
-}

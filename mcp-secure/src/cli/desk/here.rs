@@ -81,7 +81,7 @@ impl Here {
         match stands.state.kind() {
             StateKind::Withdrawn | StateKind::Void => Ok(RequestView::from(&stands)),
             other => Err(Failure::because(format!(
-                "the request is `{other}`, so there is nothing to take back"
+                "the request is `{other}` and was not taken back"
             ))),
         }
     }

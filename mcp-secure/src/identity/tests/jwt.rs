@@ -451,3 +451,43 @@ fn a_key_set_with_secrets_private_or_weak_keys_is_refused() {
         assert_eq!(set(key.clone()).unwrap_err(), want, "{key}");
     }
 }
+
+#[test]
+fn an_address_that_is_said_to_be_unverified_refuses_the_token() {
+    for name in ["email", "/email"] {
+        let person = PersonMapping::Claim(name.into());
+        let issuer = issuer().claims(Claims { person, ..Claims::default() });
+        let verifier = JwtAuthenticator::new([issuer], clock()).unwrap();
+        let said = |verified: Value| {
+            let token = sign(&with(&json!({"email": "bob@acme.example", "email_verified": verified})));
+            verifier.authenticate(&Credentials::Bearer(&token))
+        };
+        for verified in [json!("(absent)"), json!(true)] {
+            assert_eq!(said(verified).unwrap().person.as_deref(), Some("bob@acme.example"));
+        }
+        for verified in [json!(false), json!("true"), json!(null)] {
+            assert_eq!(said(verified).unwrap_err(), AuthError::BadClaim("email_verified"));
+        }
+    }
+}
+
+#[test]
+fn b37_a_token_for_two_services_is_none_where_one_is_asked_for() {
+    let verifier = |issuer: Issuer| JwtAuthenticator::new([issuer], clock()).unwrap();
+    let (any, only) = (verifier(issuer()), verifier(issuer().only_this_audience()));
+    for (audience, by_any, by_only) in [
+        (json!("desk"), true, true),
+        (json!(["desk"]), true, true),
+        (json!(["desk", "mcp"]), true, false),
+        (json!(["desk", "desk"]), true, false),
+        (json!(["mcp"]), false, false),
+        (json!([]), false, false),
+        (json!("(absent)"), false, false),
+        (json!({"desk": 1}), false, false),
+    ] {
+        let token = sign(&with(&json!({"aud": audience})));
+        let token = Credentials::Bearer(&token);
+        assert_eq!(any.authenticate(&token).is_ok(), by_any, "{audience}");
+        assert_eq!(only.authenticate(&token).is_ok(), by_only, "{audience}");
+    }
+}

@@ -140,7 +140,6 @@ CREATE TABLE notices (
     attempts INTEGER NOT NULL DEFAULT 0,
     progress TEXT NOT NULL DEFAULT 'null'
 ) STRICT;
-CREATE INDEX notices_by_approval ON notices (approval);
 CREATE INDEX notices_by_due ON notices (due);
 CREATE INDEX notices_by_approval ON notices (approval, number);
 "];

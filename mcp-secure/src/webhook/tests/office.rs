@@ -10,7 +10,6 @@ use crate::identity::Method;
 use crate::store::{Decided, Requested, Sqlite, Store};
 use crate::webhook::deliver::Deliverer;
 use crate::webhook::desk::Desk;
-use crate::webhook::post;
 use crate::webhook::progress::Pace;
 use crate::webhook::resolve::{Names, System};
 use crate::webhook::{Target, Webhooks};
@@ -190,6 +189,6 @@ pub(super) fn deliverer_at(
     let targets = targets.into_iter().collect();
     let webhooks = Webhooks { targets, timeout, pace };
     let names: Arc<dyn Names> = Arc::new(System);
-    let tls = Ok(post::tls(rustls::RootCertStore::empty()).unwrap());
+    let tls = Ok(crate::tls::trusting(rustls::RootCertStore::empty()).unwrap());
     Arc::new(Deliverer::through(&webhooks, &names, tls).unwrap())
 }

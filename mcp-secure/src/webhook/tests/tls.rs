@@ -1,7 +1,7 @@
 use super::SECRET;
 use super::receiver::Receiver;
 use super::where_to::{Rebinding, send};
-use crate::webhook::post::{self, Failure, Post};
+use crate::webhook::post::{Failure, Post};
 use crate::webhook::{Target, Webhooks};
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -54,7 +54,7 @@ fn post_to(receiver: &Receiver, roots: RootCertStore) -> Post {
     let target = Target::new("ops", url).secret(SECRET).allow_private_addresses();
     let aim = Webhooks::new().to(target).aims().ok().unwrap().remove(0);
     let names = Rebinding::answering(&[&["127.0.0.1"]]);
-    Post::new(&aim, names, post::tls(roots).unwrap(), Duration::from_secs(2)).unwrap()
+    Post::new(&aim, names, crate::tls::trusting(roots).unwrap(), Duration::from_secs(2)).unwrap()
 }
 
 #[tokio::test]

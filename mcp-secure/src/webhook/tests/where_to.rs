@@ -4,7 +4,7 @@ use super::SECRET;
 use super::receiver::{Receiver, Reply};
 use crate::clock::Clock;
 use crate::tool::BoxFuture;
-use crate::webhook::post::{self, Failed, Failure, Post};
+use crate::webhook::post::{Failed, Failure, Post};
 use crate::webhook::resolve::{Names, System};
 use crate::webhook::{Target, Webhooks};
 use http::HeaderMap;
@@ -36,7 +36,7 @@ impl Names for Rebinding {
 pub(super) fn post_to(target: Target, names: &Arc<dyn Names>) -> Post {
     let aims = Webhooks::new().to(target).aims();
     let aim = aims.map_err(|faults| format!("{faults:?}")).unwrap().remove(0);
-    let tls = post::tls(rustls::RootCertStore::empty()).unwrap();
+    let tls = crate::tls::trusting(rustls::RootCertStore::empty()).unwrap();
     Post::new(&aim, Arc::clone(names), tls, Duration::from_secs(1)).unwrap()
 }
 

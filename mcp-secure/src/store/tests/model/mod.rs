@@ -48,12 +48,12 @@ fn explored(quorum: u32, requester_may: bool, at_least: usize) -> Space {
 /// The space where two persons have to approve, explored once.
 fn two_persons() -> &'static Space {
     static SPACE: OnceLock<Space> = OnceLock::new();
-    SPACE.get_or_init(|| explored(2, false, 6_000))
+    SPACE.get_or_init(|| explored(2, false, 5_300))
 }
 
 #[test]
 fn nothing_that_can_happen_breaks_a_promise_where_one_person_decides() {
-    explored(1, false, 4_000);
+    explored(1, false, 3_500);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn nothing_that_can_happen_breaks_a_promise_where_two_persons_decide() {
 
 #[test]
 fn nothing_that_can_happen_breaks_a_promise_where_the_requester_may_be_one_of_two() {
-    explored(2, true, 7_500);
+    explored(2, true, 6_800);
 }
 
 #[test]

@@ -320,7 +320,9 @@ fn stores() -> Vec<Mutant> {
                     Ended::of(
                         run,
                         match result {
-                            RunResult::Unknown { why } => RunResult::NoEffect { error: why },
+                            RunResult::Unknown { why } => {
+                                RunResult::NoEffect { error: why, answer: None }
+                            }
                             known => known,
                         },
                     )

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::Value;
 
 use super::action::{Action, Answer};
 use super::explore::{Space, Step};
@@ -15,7 +15,7 @@ use super::people::Account;
 use super::rules::Rules;
 use super::transact::{Model, result_of};
 use super::two_persons;
-use super::world::{Key, LEASE, STEP, World};
+use super::world::{Key, LEASE, STEP, Slot, World};
 use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
 use crate::store::tests::{Desk, Shared};
 use crate::store::{ApprovalFilter, Committed, Decided, Fence, Moved, Requested, Resolved, RunId};
@@ -339,6 +339,7 @@ impl Walk {
                 pending.push(*id);
             }
             assert_eq!(store.approval(id).await.unwrap(), Some(want));
+            assert_eq!(store.answer(id).await.unwrap(), answer(slot));
             let Some(run) = &slot.run else { continue };
             let found = store.run(&run.id).await.unwrap().unwrap();
             assert_eq!(
@@ -353,12 +354,17 @@ impl Walk {
         assert_eq!(listed, pending);
         let standing = store.approval_for(&self.model.effect()).await.unwrap();
         let answers = self.model.standing(&self.world).map(|slot| {
-            let answer = self.world.slots[slot].answer.then(|| json!("paid"));
-            let found = self.model.approval(&self.world.slots[slot]);
-            Approval { id: self.ids[slot], answer, ..found }
+            let found = &self.world.slots[slot];
+            let answer = answer(found);
+            Approval { id: self.ids[slot], answer, ..self.model.approval(found) }
         });
         assert_eq!(standing, answers);
     }
+}
+
+/// The answer that is kept.
+fn answer(slot: &Slot) -> Option<Value> {
+    slot.answer.as_deref().map(|text| serde_json::from_str(text).unwrap())
 }
 
 fn committed(answer: Committed) -> (Answer, Option<Fence>) {

@@ -45,8 +45,12 @@ pub(super) fn result_of(ending: Ending) -> RunResult {
             answer: Some(json!("paid")),
             rollback: Some(NewRollback { output: json!("paid"), within_ms: 1 }),
         },
-        Ending::Failed => RunResult::Failed { error: "refused".to_owned(), answer: None },
-        Ending::NoEffect => RunResult::NoEffect { error: "not tried".to_owned() },
+        Ending::Failed => {
+            RunResult::Failed { error: "refused".to_owned(), answer: Some(json!("failed")) }
+        }
+        Ending::NoEffect => {
+            RunResult::NoEffect { error: "not tried".to_owned(), answer: Some(json!("nothing")) }
+        }
         Ending::Unknown => RunResult::Unknown { why: "it panicked".to_owned() },
     }
 }
@@ -265,7 +269,7 @@ impl Model {
             votes: Vec::new(),
             heard: false,
             told: false,
-            answer: false,
+            answer: None,
             run: None,
             seen: Seen::default(),
         });
@@ -512,9 +516,9 @@ impl Model {
     /// The approval follows its run.
     fn approval_ended(&self, world: &mut Cow<'_, World>, slot: usize, end: &Ended) {
         if self.step(world, slot, end.event.clone()).is_ok()
-            && end.approved_answer().unwrap().is_some()
+            && let Some(answer) = end.approved_answer().unwrap()
         {
-            world.to_mut().slots[slot].answer = true;
+            world.to_mut().slots[slot].answer = Some(answer);
         }
     }
 
@@ -556,15 +560,14 @@ impl Model {
         let since = now.plus_millis(-ANSWER_REPEATS_MS);
         for slot in 0..world.slots.len() {
             let found = &world.slots[slot];
-            let answer = found.answer && found.state_at > since;
+            let old = found.answer.is_some() && found.state_at <= since;
             let over = found.run.as_ref().and_then(|run| run.keep_until);
             let drops = over.is_some_and(|until| until <= now.millis());
-            if answer != found.answer || drops {
-                let slot = &mut world.to_mut().slots[slot];
-                slot.answer = answer;
-                if drops {
-                    slot.run = None;
-                }
+            if old {
+                world.to_mut().slots[slot].answer = None;
+            }
+            if drops {
+                world.to_mut().slots[slot].run = None;
             }
         }
     }
@@ -603,8 +606,8 @@ impl Model {
             if found == Resolution::NotDone {
                 world.to_mut().slots[slot].seen.not_done = true;
             }
-            if end.approved_answer().unwrap().is_some() {
-                world.to_mut().slots[slot].answer = true;
+            if let Some(answer) = end.approved_answer().unwrap() {
+                world.to_mut().slots[slot].answer = Some(answer);
             }
         }
         self.write_end(world, slot, &end);

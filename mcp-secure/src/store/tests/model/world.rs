@@ -77,7 +77,8 @@ pub(super) struct Slot {
     pub(super) heard: bool,
     /// The record has been told that it ran out.
     pub(super) told: bool,
-    pub(super) answer: bool,
+    /// The text of the answer that is kept.
+    pub(super) answer: Option<String>,
     pub(super) run: Option<Run>,
     pub(super) seen: Seen,
 }
@@ -159,7 +160,7 @@ impl Slot {
             created: STILL,
             expires: STILL,
             told: false,
-            answer: false,
+            answer: None,
             ..self
         };
         match kind {

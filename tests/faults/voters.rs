@@ -1,0 +1,108 @@
+//! Two people who vote, in a process of their own or by a command that may be killed in the middle of it, and a requester
+//! who thinks better of some.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mcp_secure::approval::{Approval, ApprovalId, StateKind, Verdict};
+use mcp_secure::store::{Decided, Moved, Store};
+use tokio::runtime::Runtime;
+
+use crate::book::{Book, PEOPLE, is_denied, is_withdrawn};
+use crate::desk::Desk;
+use crate::races::vote;
+use crate::round::Dice;
+
+/// How long a command takes at most that is killed, starting included.
+const A_COMMAND: u64 = 200;
+
+/// What everybody needs.
+pub(crate) struct Hall<'a> {
+    pub(crate) desk: &'a Desk<'a>,
+    pub(crate) book: &'a Book,
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+impl Hall<'_> {
+    pub(crate) fn approval(&self, id: &str) -> Approval {
+        let id: ApprovalId = id.parse().unwrap();
+        let found = self.runtime.block_on(self.store.approval(&id)).unwrap();
+        found.unwrap_or_else(|| panic!("{id} is lost, which a client was told of"))
+    }
+
+    /// Votes as the one or the other until `stop`.
+    pub(crate) fn votes(&self, me: usize, mut dice: Dice, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            let next = self.book.lock().ballots[me].pop_front();
+            let Some(id) = next else {
+                std::thread::sleep(Duration::from_millis(5));
+                continue;
+            };
+            std::thread::sleep(Duration::from_millis(dice.between(0, 15)));
+            if !self.vote(me, &id, &mut dice) {
+                self.book.lock().ballots[me].push_back(id);
+            }
+        }
+    }
+
+    /// False where it is not known to count yet.
+    fn vote(&self, me: usize, id: &str, dice: &mut Dice) -> bool {
+        let found = self.approval(id);
+        let bill = self.bill(id);
+        if me == 0 && is_withdrawn(bill) && self.first_of(bill, id) {
+            return self.withdraw(&found);
+        }
+        let voted = found.votes.iter().any(|cast| cast.person == PEOPLE[me]);
+        if voted || found.state.kind() != StateKind::Pending {
+            return true;
+        }
+        let denies = me == 1 && is_denied(bill);
+        if dice.between(0, 5) > 0 {
+            self.votes_here(me, &found, denies);
+            return true;
+        }
+        let word = if denies { "deny" } else { "approve" };
+        let command = ["approvals", word, id, "--as", PEOPLE[me]];
+        if dice.between(0, 1) == 0 {
+            let after = Duration::from_millis(dice.between(0, A_COMMAND));
+            let killed = u64::from(self.desk.killed(&command, after));
+            self.book.lock().commands_killed += killed;
+            return false;
+        }
+        let counts = self.desk.try_run(&command).status.success();
+        if counts {
+            self.book.lock().votes.insert((id.to_owned(), PEOPLE[me], !denies));
+        }
+        counts
+    }
+
+    fn votes_here(&self, me: usize, found: &Approval, denies: bool) {
+        let verdict = if denies { Verdict::Deny } else { Verdict::Approve };
+        let deciding = self.store.decide(&found.id, found.effect, vote(PEOPLE[me], verdict));
+        // It may have been decided a moment before, and be refused.
+        if let Decided::Counted(_) = self.runtime.block_on(deciding).unwrap() {
+            self.book.lock().votes.insert((found.id.to_string(), PEOPLE[me], !denies));
+        }
+    }
+
+    fn bill(&self, id: &str) -> u32 {
+        self.book.lock().asked[id]
+    }
+
+    /// Whether no request for this bill was taken back before.
+    fn first_of(&self, bill: u32, id: &str) -> bool {
+        let known = self.book.lock();
+        let others = known.withdrawn.iter().filter(|other| known.asked[*other] == bill);
+        others.count() == 0 || known.withdrawn.contains(id)
+    }
+
+    fn withdraw(&self, found: &Approval) -> bool {
+        let taking = self.store.withdraw(&found.id, found.requester.clone());
+        if let Moved::To(_) = self.runtime.block_on(taking).unwrap() {
+            self.book.lock().withdrawn.insert(found.id.to_string());
+        }
+        true
+    }
+}
