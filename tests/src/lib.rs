@@ -17,11 +17,19 @@ macro_rules! pages {
 
 pages! {
     approvals = "approvals.md";
+    approvals_agent = "approvals-agent.md";
+    approvals_decider = "approvals-decider.md";
+    approvals_operator = "approvals-operator.md";
     architecture = "architecture.md";
     audit = "audit.md";
+    channels_legacy = "channels-legacy.md";
+    channels_plain = "channels-plain.md";
+    channels_tasks = "channels-tasks.md";
+    channels_url_elicitation = "channels-url-elicitation.md";
     decision_api = "decision-api.md";
     dry_run = "dry-run.md";
     getting_started = "getting-started.md";
+    hosts = "hosts.md";
     idempotency = "idempotency.md";
     inbox = "inbox.md";
     introduction = "introduction.md";

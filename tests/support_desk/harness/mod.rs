@@ -12,7 +12,7 @@ pub(crate) use client::{Client, every_client};
 pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, program};
 pub(crate) use http::{Request, Response, mcp};
 pub(crate) use stdio::Stdio;
-pub(crate) use tools::{node, workspace};
+pub(crate) use tools::{installed, node, workspace};
 
 use serde_json::{Value, json};
 

@@ -6,7 +6,8 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn installed(name: &str) -> PathBuf {
+/// Something that the script has put into `target/tools`.
+pub(crate) fn installed(name: &str) -> PathBuf {
     let path = workspace().join("target/tools").join(name);
     assert!(path.exists(), "`{}` is missing: run `scripts/setup-tests` first", path.display());
     path

@@ -1,0 +1,19 @@
+//! The inbox, as people meet it: support-desk serves it, Chromium shows it.
+//!
+//! `UPDATE_SCREENSHOTS=1 cargo test -p mcp-secure-tests --test browser` takes the pictures of the guide anew.
+
+mod driver;
+#[path = "../support_desk/harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of support-desk use more of it")]
+mod harness;
+mod shape;
+mod stage;
+mod window;
+
+mod accessible;
+mod deciding;
+mod hostile;
+mod own;
+mod pictures;
+mod signing_in;
+mod watching;
