@@ -53,7 +53,7 @@ pub(crate) struct Book(Mutex<Known>);
 
 /// Whether a client waits for a task of this bill, and does not call again.
 pub(crate) const fn is_task(bill: u32) -> bool {
-    bill % 3 == 0
+    bill.is_multiple_of(3)
 }
 
 /// Whether Carol says no to it.

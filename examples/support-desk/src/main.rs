@@ -11,7 +11,7 @@ use support_desk::app::{App, people, served};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// People sign in at the OpenID provider that the environment names; by one-time links where it names none.
+/// People sign in at the `OpenID` provider that the environment names; by one-time links where it names none.
 #[cfg(feature = "oidc")]
 fn inbox() -> Inbox {
     use mcp_secure::identity::{Claims, Oidc, PersonMapping};

@@ -195,6 +195,7 @@ fn request(number: u64, ended: bool) -> NewApproval {
     let what = if ended { "ended" } else { "open" };
     let arguments = json!({"order_id": format!("o-{number}"), "amount_cents": number, "reason": "x".repeat(400)});
     NewApproval {
+        client_key: None,
         effect: Digest::of_bytes(format!("{what} {number}").as_bytes()),
         requester: party(&format!("agent-{}", number % 500)),
         tool: format!("tool_{}", number % 20),
@@ -231,6 +232,6 @@ async fn decide(
         Decided::Counted(_) | Decided::Refused(VoteRefused::NotPending(StateKind::Denied)) => {
             Ok(())
         }
-        other => panic!("not counted: {other:?}"),
+        Decided::Refused(why) => panic!("not counted: {why}"),
     }
 }

@@ -31,7 +31,9 @@ use crate::limit::{Local, Quota};
 use crate::pipeline::{Account, account};
 use crate::server::Opened;
 pub use decisions::Decisions;
-pub(crate) use input::{MAX_BODY, MAX_PAGE};
+pub(crate) use input::MAX_BODY;
+#[cfg(feature = "remote")]
+pub(crate) use input::MAX_PAGE;
 use reply::Problem;
 use route::Route;
 pub(crate) use route::{PATH, owns};

@@ -25,6 +25,7 @@ mod site;
 mod switches;
 
 #[cfg(test)]
+#[allow(clippy::format_push_string, clippy::similar_names, reason = "tests read better so")]
 mod tests;
 
 pub(crate) use base::{Base, owns};

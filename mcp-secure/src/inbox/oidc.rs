@@ -1,4 +1,4 @@
-//! The OpenID provider as the inbox's way in.
+//! The `OpenID` provider as the inbox's way in.
 
 use serde_json::Value;
 

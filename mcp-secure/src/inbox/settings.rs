@@ -93,7 +93,7 @@ impl Inbox {
         self
     }
 
-    /// Has people sign in at this OpenID provider, instead of by one-time links. Where its issuer is not the one of the
+    /// Has people sign in at this `OpenID` provider, instead of by one-time links. Where its issuer is not the one of the
     /// agents' tokens, both have to name the person by a claim: the server does not start otherwise.
     #[cfg(feature = "oidc")]
     pub fn sign_in(mut self, provider: Oidc) -> Self {

@@ -209,7 +209,7 @@ impl Site {
         let Some(LinkContent { person }) = link else {
             return Ok(stranger("link_unknown", self.spent_link()));
         };
-        let who = match self.vouching.assert(&person).and_then(|who| self.of_ours(who)) {
+        let who = match self.vouching.assert(&person).and_then(|who| self.of_ours(&who)) {
             Ok(who) => who,
             Err(why) => return Ok(self.not_let_in(why)),
         };
@@ -261,7 +261,7 @@ impl Site {
             Ok(who) => who,
             Err(error) => return Ok(self.provider_failed(&error)),
         };
-        let who = match admitted(who).and_then(|who| self.of_ours(who)) {
+        let who = match admitted(who).and_then(|who| self.of_ours(&who)) {
             Ok(who) => who,
             Err(why) => return Ok(self.not_let_in(why)),
         };
@@ -272,8 +272,8 @@ impl Site {
     }
 
     /// Whoever signs in the way people do here, and is let in by who vouches here.
-    fn of_ours(&self, who: Authenticated) -> Result<Authenticated, NotSignedIn> {
-        let kept = self.vouching.keep(&who).ok_or(NotSignedIn::Unknown)?;
+    fn of_ours(&self, who: &Authenticated) -> Result<Authenticated, NotSignedIn> {
+        let kept = self.vouching.keep(who).ok_or(NotSignedIn::Unknown)?;
         self.vouching.establish(&kept)
     }
 

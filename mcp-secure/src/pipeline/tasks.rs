@@ -293,7 +293,7 @@ impl Gate {
             gate: Arc::clone(self),
             id: found.id,
             times,
-            why_not: cut_off(),
+            why_not: Some(CUT_OFF.to_owned()),
             _ends: ends,
         };
         let calling = who.calling(found);
@@ -373,9 +373,7 @@ pub(super) enum Who<'a> {
 }
 
 /// Why a run is tried again that did not even come to an end.
-fn cut_off() -> Option<String> {
-    Some("it broke off".to_owned())
-}
+const CUT_OFF: &str = "it broke off";
 
 /// How a call of a task comes to be made, and what it holds while it runs.
 pub(super) type Calling =

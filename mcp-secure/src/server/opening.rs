@@ -33,7 +33,7 @@ impl<S: State> ServerBuilder<S> {
 
     /// Whether those who decide can be told from those who ask.
     fn incomparable(&self) -> Vec<StartFault> {
-        let deciders = self.decisions.as_ref().map(|decisions| decisions.issuers());
+        let deciders = self.decisions.as_ref().map(crate::api::Decisions::issuers);
         #[cfg_attr(not(feature = "oidc"), expect(unused_mut, reason = "the inbox has no issuer"))]
         let mut deciders = Side::of_decisions(deciders.unwrap_or_default());
         #[cfg(feature = "oidc")]

@@ -12,6 +12,10 @@ pub(crate) use client::{Client, every_client};
 pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, program};
 pub(crate) use http::{Request, Response, mcp};
 pub(crate) use stdio::Stdio;
+#[allow(
+    unused_imports,
+    reason = "two test programs share this, and one of them starts a browser"
+)]
 pub(crate) use tools::{installed, node, workspace};
 
 use serde_json::{Value, json};

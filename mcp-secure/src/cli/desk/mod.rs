@@ -48,7 +48,12 @@ impl Desk {
 
     /// Who acts, as a part of a sentence; at a server the token says so.
     pub(super) fn by(&self) -> String {
-        at!(self, desk => desk.by())
+        match self {
+            Self::Here(desk) => desk.by(),
+            // The server knows who it is.
+            #[cfg(feature = "remote")]
+            Self::There(_) => String::new(),
+        }
     }
 
     /// The requests that may be seen here, newest first.

@@ -86,10 +86,6 @@ impl There {
         Ok(Self { http, base, token })
     }
 
-    pub(super) fn by(&self) -> String {
-        String::new()
-    }
-
     pub(super) async fn requests(
         &self,
         filter: ApprovalFilter,

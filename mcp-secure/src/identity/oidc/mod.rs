@@ -1,4 +1,4 @@
-//! Signing people in at an OpenID provider, with a browser: the authorization code flow with PKCE (OpenID Connect Core
+//! Signing people in at an `OpenID` provider, with a browser: the authorization code flow with PKCE (`OpenID` Connect Core
 //! 1.0 section 3.1, RFC 7636), as RFC 9700 asks for.
 //!
 //! Nothing of a sign-in is kept here. What has to be kept between its two halves is handed out, for the store.
@@ -6,6 +6,10 @@
 mod provider;
 mod sign_in;
 #[cfg(test)]
+#[allow(
+    clippy::single_match_else,
+    reason = "a provider in a test says what it says by its algorithm"
+)]
 mod tests;
 
 use std::sync::Arc;
@@ -18,7 +22,7 @@ use super::Claims;
 use crate::outbound;
 pub(crate) use sign_in::{OidcSignIn, SignInRefused};
 
-/// An OpenID provider at which the people sign in who decide.
+/// An `OpenID` provider at which the people sign in who decide.
 ///
 /// The provider has to know the client `client_id` with the redirect address `<the inbox's address>/oidc/callback`, as
 /// `https://desk.example.com/inbox/oidc/callback`.

@@ -142,7 +142,7 @@ impl OidcSignIn {
     }
 
     /// Whether accounts can be compared at all: under `pairwise` each client hears another `sub` of the same account, so
-    /// that nobody could tell whether who decides is who asked (OpenID Connect Core 1.0 section 8).
+    /// that nobody could tell whether who decides is who asked (`OpenID` Connect Core 1.0 section 8).
     fn fits(&self, metadata: &Metadata) -> Result<(), SignInRefused> {
         let public =
             metadata.subject_types_supported().contains(&CoreSubjectIdentifierType::Public);
@@ -255,7 +255,6 @@ impl OidcSignIn {
                 let code = said.error();
                 tracing::warn!(issuer = %self.oidc.issuer, %code, "the OpenID provider gives no token");
                 Err(match code {
-                    CoreErrorResponseType::InvalidGrant => SignInRefused::Code,
                     CoreErrorResponseType::InvalidClient
                     | CoreErrorResponseType::UnauthorizedClient => SignInRefused::Setup(
                         "the provider does not take this client's id and secret",
@@ -272,7 +271,7 @@ impl OidcSignIn {
         }
     }
 
-    /// The claims of the token, once all that OpenID Connect Core 1.0 section 3.1.3.7 asks for holds.
+    /// The claims of the token, once all that `OpenID` Connect Core 1.0 section 3.1.3.7 asks for holds.
     async fn verified(
         &self,
         token: &CoreIdToken,

@@ -151,7 +151,7 @@ async fn a_search_finds_what_is_written_in_any_case(desk: Desk) {
     };
     let resource = json!(["Order::\"o-77\"", {"type": "Shop", "id": 4_711}]);
     let tool = "close_ΣΟΦΟΣ_account".to_owned();
-    let wanted = ask(&store, NewApproval { requester, resource, tool, ..refund(1) }).await;
+    let wanted = ask(&store, NewApproval { requester, tool, resource, ..refund(1) }).await;
     ask(&store, refund(2)).await;
     let id = wanted.id.to_string();
     for text in [

@@ -33,6 +33,18 @@ mod approvals;
 mod faults;
 mod keys;
 mod listing;
+#[allow(
+    clippy::enum_variant_names,
+    clippy::match_same_arms,
+    clippy::needless_pass_by_value,
+    clippy::single_match_else,
+    clippy::single_match,
+    clippy::struct_excessive_bools,
+    clippy::too_many_lines,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "the model has the shape of what it models, and mutants have the shape of what they stand for"
+)]
 mod model;
 mod notices;
 #[cfg(feature = "postgres")]

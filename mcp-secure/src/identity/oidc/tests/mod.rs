@@ -129,7 +129,7 @@ async fn an_address_that_nobody_has_verified_makes_nobody_a_person() {
     {
         let fake = Fake::start().await;
         fake.with(|says| {
-            says.claims = json!({"email": "bob@acme.example", "email_verified": verified})
+            says.claims = json!({"email": "bob@acme.example", "email_verified": verified});
         });
         let signed_in = sign_in(&fake, &mapped(&fake)).await;
         // A word in place of a truth value is no ID token at all.
@@ -141,7 +141,7 @@ async fn an_address_that_nobody_has_verified_makes_nobody_a_person() {
         match signed_in {
             Ok(who) => assert!(!refused && who.person.as_deref() == Some("bob@acme.example")),
             Err(said) => {
-                assert!(refused && [why, SignInRefused::Token].contains(&said), "{verified}")
+                assert!(refused && [why, SignInRefused::Token].contains(&said), "{verified}");
             }
         }
     }
@@ -188,7 +188,7 @@ async fn an_answer_of_another_provider_is_not_taken() {
     assert_eq!(fake.asked("token"), 0);
     // One that never names itself may leave it out, and may not name another.
     fake.with(|says| {
-        says.metadata = json!({"authorization_response_iss_parameter_supported": null})
+        says.metadata = json!({"authorization_response_iss_parameter_supported": null});
     });
     let desk = self::desk(&fake);
     let (url, kept) = desk.begin(BACK).await.unwrap();

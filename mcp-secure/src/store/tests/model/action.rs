@@ -150,7 +150,7 @@ pub(super) fn possible(world: &World) -> Vec<Action> {
                 all.extend((0..world.slots.len()).map(rush));
             }
             Replica::Found(_) => {
-                all.extend([Action::Commit { replica }, Action::Crash { replica }])
+                all.extend([Action::Commit { replica }, Action::Crash { replica }]);
             }
             Replica::Began(_) | Replica::Acted(_) => {
                 let endings: &[_] = if matches!(holds, Replica::Began(_)) {
