@@ -298,6 +298,7 @@ impl<S: State> ServerBuilder<S> {
     /// - `token`: a bearer token for development
     /// - `manifest`, `check`: what is served, and whether it may be
     /// - `approvals`, `runs`: deciding, taking back, resolving doubts
+    /// - `inbox`: a one-time link to sign in on the web page
     /// - `switch`: off and on again, at once and everywhere
     /// - `audit`: verifying and reading the record
     /// - `completions`: for a shell
