@@ -143,6 +143,8 @@ async fn take(client: &Client, step: &Value) -> Result<Value, ServiceError> {
 
 #[tokio::main]
 async fn main() {
+    // The workspace builds its HTTP client without one of its own.
+    rustls::crypto::ring::default_provider().install_default().unwrap();
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let job: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
     let client = connect(&job).await;
