@@ -130,10 +130,11 @@ impl Handler {
         self.face.has_inbox() && self.face.asks_people(Some(tool))
     }
 
-    /// What this client can be given while people decide.
+    /// What this client can be given while people decide. A session of before 2026-07-28 gets no task, whatever its client
+    /// says: results had no type then, and one that is no result of a tool is an error to it.
     pub(super) fn channel(&self, client: Option<&ClientCapabilities>, legacy: bool) -> Channel {
         match client {
-            Some(client) if client.supports_tasks() => Channel::Task,
+            Some(client) if !legacy && client.supports_tasks() => Channel::Task,
             Some(client) if !legacy && opens_links(client) && self.face.has_inbox() => {
                 Channel::Link
             }
