@@ -6,4 +6,6 @@ mod text;
 
 #[cfg(feature = "server")]
 pub(crate) use output::{Checked, check};
-pub(crate) use text::{clean_text, public_text};
+#[cfg(feature = "server")]
+pub(crate) use text::clean_text;
+pub(crate) use text::public_text;
