@@ -27,5 +27,6 @@ mod requirements;
 mod rollbacks;
 mod switches;
 mod tasks;
+mod tasks_over;
 mod transports;
 mod trips;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rmcp::model::{RequestStateCodec, SealOptions};
 
 use super::approve::{effect, expired, unavailable};
-use super::authorise::Permitted;
+use super::authorise::{Permitted, not_permitted, permission_of};
 use super::call::Resumes;
 use super::gate::Gate;
 use super::idempotency::{Kept, running};
@@ -114,6 +114,9 @@ impl Gate {
                     "look at what was done before; do not try other arguments to get around this",
                 )
             }
+            State::Void { why, .. } if why == POLICY_SAYS_NO => {
+                not_permitted(self.table.tool(&found.tool).and_then(|tool| permission_of(tool)))
+            }
             State::Void { .. } => {
                 Refusal::new(Code::ApprovalRequired, "an approval of this call no longer counts")
                     .remedy("call again with the same arguments to ask anew")
@@ -140,6 +143,9 @@ pub(super) const NOT_KEPT: &str = "this very call was carried out; its answer is
 /// Why an approval was made useless whose call could not run: the key is not its own.
 pub(super) const KEY_TAKEN: &str =
     "somebody else, or a call with other arguments, has asked for this already";
+
+/// Why an approval was made useless whose call could not run: whoever asked for it may not make it any more.
+pub(super) const POLICY_SAYS_NO: &str = "policy no longer lets whoever asked make this call";
 
 /// Who may come back with a seal, and for what.
 fn bound(principal: &Principal, tool: &Served, effect: &Digest) -> Option<Vec<u8>> {
