@@ -30,6 +30,19 @@ pub(super) fn codec(key: &AuditKey) -> Option<RequestStateCodec> {
     RequestStateCodec::try_new(key.derived(PURPOSE)?).ok()
 }
 
+/// Names a request to whom it is bound, for as long as is left of it.
+fn sealed(codec: &RequestStateCodec, id: &ApprovalId, bound: &[u8], left: Duration) -> String {
+    let options = SealOptions::new().associated_data(bound).ttl(left);
+    codec.seal_with(id.to_string().as_bytes(), &options)
+}
+
+/// The request that it names, or why it does not hold.
+fn unsealed(codec: &RequestStateCodec, sealed: &str, bound: &[u8]) -> Result<ApprovalId, String> {
+    let id = codec.open_with(sealed, bound).map_err(|error| error.to_string())?;
+    let id = std::str::from_utf8(&id).ok().and_then(|id| id.parse().ok());
+    id.ok_or_else(|| "it names no request".to_owned())
+}
+
 impl Gate {
     /// The request that this call goes on with. What a client brings back is looked at before anything is done with the
     /// call, and where it does not hold nothing is.
@@ -62,10 +75,8 @@ impl Gate {
         let codec = self.states.as_ref()?;
         let bound = bound(principal, tool, &approval.effect)?;
         let left = approval.expires.millis().saturating_sub(self.clock.now().millis());
-        let options = SealOptions::new()
-            .associated_data(&bound)
-            .ttl(Duration::from_millis(u64::try_from(left).unwrap_or_default()));
-        Some(codec.seal_with(approval.id.to_string().as_bytes(), &options))
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+        Some(sealed(codec, &approval.id, &bound, left))
     }
 
     fn opened(
@@ -78,9 +89,7 @@ impl Gate {
         let codec = self.states.as_ref().ok_or_else(|| not_ours("there is no key"))?;
         let bound = bound(&permitted.caller.principal, tool, &effect)
             .ok_or_else(|| not_ours("the call has no canonical form"))?;
-        let id = codec.open_with(sealed, &bound).map_err(not_ours)?;
-        let id = std::str::from_utf8(&id).ok().and_then(|id| id.parse().ok());
-        id.ok_or_else(|| not_ours("it names no request"))
+        unsealed(codec, sealed, &bound).map_err(not_ours)
     }
 
     /// What a call hears that goes on with a request which does not stand for it (any more).
@@ -209,4 +218,43 @@ fn failed(error: &str) -> Refusal {
     )
     .executed(Executed::Unknown)
     .remedy("look at what was done before you ask again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn codec() -> RequestStateCodec {
+        RequestStateCodec::try_new(vec![7; 32]).unwrap()
+    }
+
+    fn id() -> ApprovalId {
+        "apr_8e560aef65e253b2bd701bbe5267e974".parse().unwrap()
+    }
+
+    #[test]
+    fn b08_a_state_holds_for_whom_and_what_it_was_made_until_its_request_has_run_out() {
+        let codec = codec();
+        let state = sealed(&codec, &id(), b"alice", HOUR);
+        assert_eq!(unsealed(&codec, &state, b"alice"), Ok(id()));
+        assert!(unsealed(&codec, &state, b"bob").is_err(), "of somebody else");
+        assert!(unsealed(&codec, &state, b"").is_err(), "of nobody");
+        let other = RequestStateCodec::try_new(vec![8; 32]).unwrap();
+        assert!(unsealed(&other, &state, b"alice").is_err(), "of another server");
+        let over = sealed(&codec, &id(), b"alice", Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(unsealed(&codec, &over, b"alice").is_err(), "of a request that has run out");
+    }
+
+    #[test]
+    fn b08_a_state_that_names_no_request_leads_nowhere() {
+        let codec = codec();
+        for other in ["", "latest", "apr_", "run_8e560aef65e253b2bd701bbe5267e974"] {
+            let options = SealOptions::new().associated_data(b"alice").ttl(HOUR);
+            let state = codec.seal_with(other.as_bytes(), &options);
+            assert!(unsealed(&codec, &state, b"alice").is_err(), "{other:?}");
+        }
+    }
 }
