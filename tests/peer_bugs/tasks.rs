@@ -319,7 +319,10 @@ async fn a_task_that_is_taken_back_can_not_be_decided_and_never_runs() {
     assert_eq!(taken.len(), 3, "on record before it counts, and after: {records:#?}");
     assert!(taken.iter().all(|r| r["principal"]["subject"] == "alice"), "{taken:#?}");
     assert_eq!(taken[1]["approval"]["state"], "withdrawn", "{taken:#?}");
-    assert_eq!(taken[2]["outcome"]["code"], "too_late", "the second time changes nothing: {taken:#?}");
+    assert_eq!(
+        taken[2]["outcome"]["code"], "too_late",
+        "the second time changes nothing: {taken:#?}"
+    );
     assert!(bank.effects.all().is_empty());
     // Nothing stands in the way of asking anew.
     assert_ne!(begun(&alice, "pay", payment()).await, id);

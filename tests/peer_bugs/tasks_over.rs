@@ -168,7 +168,9 @@ async fn while_releases_overlap_a_look_at_the_other_one_neither_runs_nor_voids_w
     let newer = other_version(&bank, tools![pay_later_version], &clock).await;
     let look = || async { newer.connect("alice").unwrap().task(&id).await.unwrap() };
     for minute in 0..15 {
-        let LocalTask::Working(says) = look().await else { panic!("{minute}: {:#?}", look().await) };
+        let LocalTask::Working(says) = look().await else {
+            panic!("{minute}: {:#?}", look().await)
+        };
         assert!(says.starts_with("NOT EXECUTED"), "{says}");
         assert!(says.contains("another version"), "{says}");
         clock.advance_millis(59_000);
