@@ -12,6 +12,7 @@ mod harness;
 mod app;
 
 mod approvals;
+mod deciding;
 mod declarations;
 mod expiry;
 mod faults;
