@@ -5,6 +5,7 @@
 mod harness;
 
 mod blocks;
+mod channels;
 mod errors;
 mod pages;
 mod setup;

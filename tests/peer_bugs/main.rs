@@ -12,6 +12,7 @@ mod harness;
 mod app;
 
 mod approvals;
+mod deciding;
 mod declarations;
 mod expiry;
 mod faults;
@@ -27,5 +28,6 @@ mod requirements;
 mod rollbacks;
 mod switches;
 mod tasks;
+mod tasks_over;
 mod transports;
 mod trips;
