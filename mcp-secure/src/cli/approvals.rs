@@ -230,9 +230,12 @@ fn described(request: &RequestView) -> String {
     }
     for vote in &request.votes {
         let verdict = if vote.verdict == Verdict::Approve { "approved" } else { "denied" };
-        pairs.push(("vote", format!("{verdict} by {} at {}", vote.person, vote.at)));
+        let reason = vote.reason.as_deref().filter(|reason| !reason.is_empty());
+        let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        pairs.push(("vote", format!("{verdict} by {} at {}{why}", vote.person, vote.at)));
     }
-    pairs.push(("decided by", format!("{} people with {}", request.quorum, request.by)));
+    let people = if request.quorum == 1 { "person" } else { "people" };
+    pairs.push(("decided by", format!("{} {people} with {}", request.quorum, request.by)));
     pairs.push(("expires", request.expires_at.clone()));
     pairs.push(("digest", request.digest.to_hex()));
     Output::pairs(&pairs)
