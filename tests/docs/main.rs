@@ -5,6 +5,7 @@
 mod harness;
 
 mod blocks;
+mod codes;
 mod errors;
 mod pages;
 mod setup;
