@@ -229,8 +229,10 @@ fn described(request: &RequestView) -> String {
         pairs.push(("masked", format!("{places} places of the preview")));
     }
     for vote in &request.votes {
-        let verdict = if vote.verdict == Verdict::Approve { "approved" } else { "denied" };
-        let reason = vote.reason.as_deref().filter(|reason| !reason.is_empty());
+        let approves = vote.verdict == Verdict::Approve;
+        let verdict = if approves { "approved" } else { "denied" };
+        // Why somebody denied it is in the detail of what it came to.
+        let reason = vote.reason.as_deref().filter(|reason| approves && !reason.is_empty());
         let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         pairs.push(("vote", format!("{verdict} by {} at {}{why}", vote.person, vote.at)));
     }
