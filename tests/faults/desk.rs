@@ -1,8 +1,9 @@
 //! A data folder with its store, the program on it, and the truth beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -84,6 +85,12 @@ impl<'a> Desk<'a> {
         command.env("FAULTS_LEASE_MS", lease.as_millis().to_string());
         command.stderr(Stdio::null());
         Client::start(command)
+    }
+
+    /// A server over HTTP with what people decide at, which its caller ends.
+    pub(crate) fn serve_http(&self, address: SocketAddr) -> Child {
+        let mut command = self.command(&["serve", "--http", &address.to_string()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// What a command did, well or not.

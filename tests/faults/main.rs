@@ -11,6 +11,8 @@ mod book;
 mod client;
 mod clocks;
 mod desk;
+mod door;
+mod http;
 mod kills;
 mod outages;
 mod people;
