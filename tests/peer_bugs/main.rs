@@ -25,6 +25,8 @@ mod releases;
 mod repeats;
 mod requirements;
 mod rollbacks;
+mod slowness;
+mod stores;
 mod switches;
 mod tasks;
 mod transports;
