@@ -20,3 +20,4 @@ mod races;
 mod reckoning;
 mod round;
 mod voters;
+mod wire;
