@@ -80,10 +80,7 @@ impl Hall<'_> {
             0 => self.votes_by_command(me, id, denies, dice),
             1 => self.votes_at_the_door(Way::Inbox, me, &found, denies, dice),
             2 | 3 => self.votes_at_the_door(Way::Api, me, &found, denies, dice),
-            _ => {
-                self.votes_here(me, &found, denies);
-                true
-            }
+            _ => self.votes_here(me, &found, denies),
         }
     }
 
@@ -130,13 +127,17 @@ impl Hall<'_> {
         *known.ways.entry(way).or_default() += 1;
     }
 
-    fn votes_here(&self, me: usize, found: &Approval, denies: bool) {
+    fn votes_here(&self, me: usize, found: &Approval, denies: bool) -> bool {
         let verdict = if denies { Verdict::Deny } else { Verdict::Approve };
         let deciding = self.store.decide(&found.id, found.effect, vote(PEOPLE[me], verdict));
-        // It may have been decided a moment before, and be refused.
-        if let Decided::Counted(_) = self.runtime.block_on(deciding).unwrap() {
-            self.counts("store", me, &found.id.to_string(), denies);
+        match self.runtime.block_on(deciding) {
+            Ok(Decided::Counted(_)) => self.counts("store", me, &found.id.to_string(), denies),
+            // It may have been decided a moment before.
+            Ok(Decided::Refused(_)) => {}
+            // Others may have held the store for too long. It is looked whether it counts before it is cast again.
+            Err(_) => return false,
         }
+        true
     }
 
     fn bill(&self, id: &str) -> u32 {
@@ -152,8 +153,12 @@ impl Hall<'_> {
 
     fn withdraw(&self, found: &Approval) -> bool {
         let taking = self.store.withdraw(&found.id, found.requester.clone());
-        if let Moved::To(_) = self.runtime.block_on(taking).unwrap() {
-            self.book.lock().withdrawn.insert(found.id.to_string());
+        match self.runtime.block_on(taking) {
+            Ok(Moved::To(_)) => {
+                self.book.lock().withdrawn.insert(found.id.to_string());
+            }
+            Ok(_) => {}
+            Err(_) => return false,
         }
         true
     }
