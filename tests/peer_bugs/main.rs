@@ -26,6 +26,8 @@ mod releases;
 mod repeats;
 mod requirements;
 mod rollbacks;
+mod slowness;
+mod stores;
 mod switches;
 mod tasks;
 mod tasks_over;
