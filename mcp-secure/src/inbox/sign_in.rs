@@ -1,8 +1,9 @@
 //! Letting people in: by a one-time link of the operator in a sandbox, else by the sign-in page of an issuer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -220,7 +221,11 @@ impl Site {
 
     /// Sends somebody to the issuer's page. As a page and not as a redirect: `form-action` holds for where a form's answer
     /// leads, too.
-    pub(super) async fn begin_sign_in(&self, form: &Form) -> Result<Response, Failed> {
+    pub(super) async fn begin_sign_in(
+        &self,
+        form: &Form,
+        from: IpAddr,
+    ) -> Result<Response, Failed> {
         let SignIn::Issuer(provider) = &self.sign_in else {
             return Ok(self.sign_in_page(PATH, StatusCode::NOT_FOUND));
         };
@@ -237,6 +242,12 @@ impl Site {
         self.tickets().put(secret.digest(), new).await?;
         let page = page::onward("Signing in", &begun.url);
         let cookie = Cookie::SignIn.set(&self.base, &secret, SIGN_IN_SECS);
+        // Counted here and not at the door, so that a page of another site can not use up what its readers have.
+        if let Err(wait) = self.pace.take(from) {
+            let mut response = self.turned_away(StatusCode::TOO_MANY_REQUESTS);
+            response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+            return Ok(stranger("sign_ins_limited", response));
+        }
         Ok(reply::with_cookie(reply::html(StatusCode::OK, page), cookie))
     }
 

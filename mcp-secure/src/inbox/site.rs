@@ -1,5 +1,6 @@
 //! The inbox as HTTP meets it: what an address names, who asks, and whether a form is the visitor's own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use axum::response::Response;
 use super::Inbox;
 use super::base::Base;
 use super::form::Form;
+use super::pace::Pace;
 use super::page::{self, Frame};
 use super::reply::{self, Origin};
 use super::route::{File, Route};
@@ -25,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// A request of a browser, its body read.
 #[derive(Debug)]
 pub(crate) struct Asked {
+    /// The address it comes from, as limits count it: of IPv6 the first 64 bits.
+    pub(crate) from: IpAddr,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: String,
@@ -45,6 +49,7 @@ pub(crate) struct Site {
     pub(super) base: Base,
     pub(super) settings: Inbox,
     pub(super) server: String,
+    pub(super) pace: Pace,
 }
 
 impl Site {
@@ -56,7 +61,8 @@ impl Site {
     ) -> Arc<Self> {
         let server = opened.face().info().name.clone();
         let vouching = sign_in.vouching();
-        Arc::new(Self { opened, sign_in, vouching, base, settings, server })
+        let pace = Pace::default();
+        Arc::new(Self { opened, sign_in, vouching, base, settings, server, pace })
     }
 
     /// The address that an operator set, where one was set.
@@ -174,7 +180,7 @@ impl Site {
         let Ok(form) = Form::parse(&asked.body) else { return Ok(self.not_a_form()) };
         match &route {
             Route::Link(secret) => return self.take_link(secret, &asked.headers).await,
-            Route::SignIn => return self.begin_sign_in(&form).await,
+            Route::SignIn => return self.begin_sign_in(&form, asked.from).await,
             _ => {}
         }
         let visitor = match self.sessions().find(&asked.headers).await {
