@@ -160,14 +160,27 @@ fn landing(then: Option<&str>) -> String {
 }
 
 impl Site {
-    /// The page to sign in on, for somebody who wanted to see `path`.
-    pub(super) fn sign_in_page(&self, path: &str, status: StatusCode) -> Response {
-        let issuer = match &self.sign_in {
+    /// The issuer that people sign in at, where there is one.
+    fn issuer(&self) -> Option<&str> {
+        match &self.sign_in {
             SignIn::Links { .. } => None,
             SignIn::Issuer(provider) => Some(provider.issuer()),
-        };
+        }
+    }
+
+    /// The page to sign in on, for somebody who wanted to see `path`.
+    pub(super) fn sign_in_page(&self, path: &str, status: StatusCode) -> Response {
+        let issuer = self.issuer();
         let page = entrance::sign_in(issuer, &landing(Some(path)));
         reply::html(status, self.frame(None).page("Sign in", &page))
+    }
+
+    /// The answer to a form of somebody whose session has ended: nothing was done, and here is the way back to `path`.
+    pub(super) fn session_over(&self, path: &str) -> Response {
+        let issuer = self.issuer();
+        let page = entrance::over(issuer, &landing(Some(path)));
+        let page = self.frame(None).page("You are not signed in", &page);
+        reply::html(StatusCode::UNAUTHORIZED, page)
     }
 
     /// Shows a link's button. Looking at it uses nothing up: mail programs and messengers look at every link.

@@ -186,10 +186,8 @@ impl Site {
         let visitor = match self.sessions().find(&asked.headers).await {
             Ok(visitor) => visitor,
             Err(SessionError::None | SessionError::Refused(_)) => {
-                return Ok(stranger(
-                    "no_session",
-                    self.told(StatusCode::UNAUTHORIZED, &page::SIGNED_OUT),
-                ));
+                let then = route.page().unwrap_or_default();
+                return Ok(stranger("no_session", self.session_over(&then)));
             }
             Err(error) => return Err(error.into()),
         };
