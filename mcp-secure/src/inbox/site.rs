@@ -218,13 +218,14 @@ impl Site {
     }
 
     /// Who has come from another site may be signed in all the same: the cookie stays at home then. A page of ours that
-    /// leads to the same address finds out.
+    /// leads to the same address finds out. It leads there once: a browser that calls that foreign as well is asked to sign in.
     fn not_signed_in(&self, error: SessionError, asked: &Asked) -> Result<Response, Failed> {
         match error {
             SessionError::None | SessionError::Refused(_) => {}
             error => return Err(error.into()),
         }
         if Origin::of(&asked.headers) == Origin::Other
+            && !self.was_led_on(&asked.headers)
             && asked.path != format!("{}/pending", super::base::PATH)
         {
             let here = match asked.query.as_str() {
@@ -243,17 +244,28 @@ impl Site {
         if said == Origin::Other {
             return false;
         }
-        let expected = if self.settings.url.is_some() {
-            self.base.origin().to_owned()
-        } else {
-            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            format!("http://{}", host.unwrap_or_default().to_ascii_lowercase())
-        };
+        let expected = self.own_origin(headers);
         match headers.get(header::ORIGIN).map(HeaderValue::to_str) {
             Some(Ok(origin)) => origin.eq_ignore_ascii_case(&expected),
             Some(Err(_)) => false,
             None => said == Origin::Same,
         }
+    }
+
+    /// Whether a page of this server has led here. Nothing is let in by it: a `Referer` is what a browser likes to say.
+    fn was_led_on(&self, headers: &HeaderMap) -> bool {
+        let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok());
+        let rest = from.and_then(|from| from.strip_prefix(&self.own_origin(headers)));
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// What pages of this server come from, as browsers name it.
+    fn own_origin(&self, headers: &HeaderMap) -> String {
+        if self.settings.url.is_some() {
+            return self.base.origin().to_owned();
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        format!("http://{}", host.unwrap_or_default().to_ascii_lowercase())
     }
 
     pub(super) fn sessions(&self) -> Sessions<'_> {
