@@ -125,6 +125,8 @@ pub struct ApprovalFilter {
     pub text: Option<String>,
     /// Only those whose client waits for a task.
     pub tasks: bool,
+    /// Only those that wait for nobody's decision at the store's time.
+    pub settled: bool,
 }
 
 /// The store. One page, so that a second implementation can be held against it.

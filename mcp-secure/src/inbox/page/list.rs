@@ -79,7 +79,7 @@ pub(in crate::inbox) fn filter(
                     label for="state" { "State" }
                     select #state name="state" {
                         option value="" { "All states" }
-                        @for kind in StateKind::ALL {
+                        @for kind in StateKind::ALL.into_iter().filter(|kind| *kind != StateKind::Pending) {
                             option value=(kind.as_str()) selected[wish.state == Some(kind)] { (state_word(kind)) }
                         }
                     }
