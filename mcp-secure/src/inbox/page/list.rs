@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::text::{code, value};
+use super::text::{code, name, value};
 use super::time::relative;
 use super::values::is_word;
 use crate::approval::{Approval, StateKind};
@@ -133,7 +133,7 @@ fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
     let title = (listed.title)(&approval.tool).unwrap_or_else(|| approval.tool.clone());
     html! {
         li.card {
-            h2 { a href=(route::request(&approval.id)) { (value(&title)) } }
+            h2 { a href=(route::request(&approval.id)) { (name(&title)) } }
             p.tags {
                 (risk(&approval.risk))
                 (state(approval))

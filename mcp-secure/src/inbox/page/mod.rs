@@ -73,7 +73,7 @@ impl Frame<'_> {
                     a.skip href="#main" { "Skip to the content" }
                     (self.header())
                     main #main tabindex="-1" {
-                        h1 { (title) }
+                        h1 { (text::name(title)) }
                         (body)
                     }
                     (self.footer())
