@@ -52,7 +52,7 @@ impl Store for Counting {
         renew(run: &RunId, fence: Fence, lease_ms: u64) -> Renewed;
         finish_run(run: &RunId, fence: Fence, result: RunResult) -> Finished;
         run(id: &RunId) -> Option<RunRecord>;
-        runs(filter: RunFilter, limit: u32) -> Vec<RunRecord>;
+        runs(filter: RunFilter, limit: u32) -> Vec<ListedRun>;
         resolve_run(id: &RunId, found: Resolution, by: Party) -> Resolved;
         lease(wanted: Vec<Wanted>) -> Vec<Leased>;
         switch(scope: SwitchScope, off: bool, by: &str, reason: Option<&str>) -> bool;

@@ -164,7 +164,7 @@ pub(super) fn sought(text: &str) -> Option<String> {
 }
 
 /// Where a page begins, as `<milliseconds>.<id>`.
-fn place(text: &str) -> Option<RequestAt> {
+pub(super) fn place<Id: std::str::FromStr>(text: &str) -> Option<(Timestamp, Id)> {
     let (millis, id) = text.split_once('.')?;
     Some((Timestamp::from_millis(millis.parse().ok()?), id.parse().ok()?))
 }

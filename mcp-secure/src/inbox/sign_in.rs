@@ -242,6 +242,12 @@ impl Site {
         let SignIn::Issuer(provider) = &self.sign_in else {
             return Ok(self.sign_in_page(PATH, StatusCode::NOT_FOUND));
         };
+        // Counted here and not at the door, so that a page of another site can not use up what its readers have.
+        if let Err(wait) = self.pace.take(from) {
+            let mut response = self.turned_away(StatusCode::TOO_MANY_REQUESTS);
+            response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+            return Ok(stranger("sign_ins_limited", response));
+        }
         let begun = match provider.begin(&format!("{}/oidc/callback", self.base.front())).await {
             Ok(begun) => begun,
             Err(error) => return Ok(self.provider_failed(&error)),
@@ -255,12 +261,6 @@ impl Site {
         self.tickets().put(secret.digest(), new).await?;
         let page = page::onward("Signing in", &begun.url);
         let cookie = Cookie::SignIn.set(&self.base, &secret, SIGN_IN_SECS);
-        // Counted here and not at the door, so that a page of another site can not use up what its readers have.
-        if let Err(wait) = self.pace.take(from) {
-            let mut response = self.turned_away(StatusCode::TOO_MANY_REQUESTS);
-            response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
-            return Ok(stranger("sign_ins_limited", response));
-        }
         Ok(reply::with_cookie(reply::html(StatusCode::OK, page), cookie))
     }
 

@@ -101,30 +101,35 @@ pub(in crate::inbox) fn list(listed: &Listed<'_>, empty: &str) -> Markup {
         } @else {
             ul.cards { @for approval in listed.items { (card(listed, approval)) } }
         }
-        @if let Some((at, id)) = &listed.next {
+        @let first = address(listed.at, &listed.wish.query());
+        (ways(&first, listed.next.map(|(at, id)| (at, id.to_string())), listed.wish.after.is_some()))
+    }
+}
+
+/// The ways on from a part of a list whose first page is at `first`, and back.
+pub(in crate::inbox) fn ways(
+    first: &str,
+    next: Option<(Timestamp, String)>,
+    is_later: bool,
+) -> Markup {
+    let joint = if first.contains('?') { '&' } else { '?' };
+    html! {
+        @if let Some((at, id)) = next {
             nav.more aria-label="More of this list" {
-                a href=(address(listed.at, listed.wish, at.millis(), &id.to_string())) { "Next page" }
+                a href={ (first) (joint) "after=" (at.millis()) "." (id) } { "Next page" }
             }
         }
-        @if listed.wish.after.is_some() {
-            p { a href=(first(listed.at, listed.wish)) { "Back to the first page" } }
+        @if is_later {
+            p { a href=(first) { "Back to the first page" } }
         }
     }
 }
 
-fn first(at: &str, wish: &Wish) -> String {
-    let pairs: Vec<String> = wish
-        .query()
-        .into_iter()
-        .map(|(name, value)| format!("{name}={}", encoded(&value)))
-        .collect();
+/// The address `at` with what the list there is narrowed to.
+pub(in crate::inbox) fn address(at: &str, pairs: &[(&'static str, String)]) -> String {
+    let pairs: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     if pairs.is_empty() { at.to_owned() } else { format!("{at}?{}", pairs.join("&")) }
-}
-
-fn address(at: &str, wish: &Wish, millis: i64, id: &str) -> String {
-    let first = first(at, wish);
-    let joint = if first.contains('?') { '&' } else { '?' };
-    format!("{first}{joint}after={millis}.{id}")
 }
 
 fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
