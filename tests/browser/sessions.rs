@@ -39,7 +39,7 @@ fn a_cookie_that_was_kept_opens_nothing_after_signing_out() {
         assert_eq!(cookie(&window)["value"], kept["value"]);
         for path in ["/inbox", "/inbox/history", "/inbox/runs", "/inbox/switches", &page_of(&id)] {
             window.visit(path);
-            window.see("You have to sign in").does_not_see("ord_5001");
+            window.see("You need a one-time link to sign in").does_not_see("ord_5001");
             assert!(!window.source().contains("ord_5001"), "{path}");
         }
     }
