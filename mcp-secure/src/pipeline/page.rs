@@ -37,13 +37,13 @@ pub(super) async fn fill<'a, T, At: Copy>(
         let found = read(place, want).await?;
         let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
         for row in found {
-            let shown = shows(&row);
-            if shown && items.len() == most {
+            let is_seen = shows(&row);
+            if is_seen && items.len() == most {
                 // There is one more, and this page is full.
                 return Ok((items, place));
             }
             place = Some(at(&row));
-            if shown {
+            if is_seen {
                 items.push(row);
             }
         }
