@@ -22,6 +22,13 @@ const PAGE: u32 = 50;
 /// The longest text that is searched for, in characters.
 const SOUGHT: usize = 100;
 
+/// Which of the two lists. Each request is on one of them.
+#[derive(Debug, Clone, Copy)]
+enum Listing {
+    Waiting,
+    Settled,
+}
+
 impl Site {
     /// What waits for a decision.
     pub(super) async fn pending(
@@ -30,7 +37,7 @@ impl Site {
         query: &Form,
     ) -> Result<Response, Failed> {
         let Some(wish) = wish(query, false) else { return Ok(self.not_a_form()) };
-        let page = self.listed(visitor, &wish, Some(StateKind::Pending)).await?;
+        let page = self.listed(visitor, &wish, Listing::Waiting).await?;
         let tools = self.tools(visitor, &page.items, &wish);
         let body = maud::html! {
             (list::live())
@@ -48,19 +55,19 @@ impl Site {
         query: &Form,
     ) -> Result<Response, Failed> {
         let Some(wish) = wish(query, false) else { return Ok(self.not_a_form()) };
-        let page = self.listed(visitor, &wish, Some(StateKind::Pending)).await?;
+        let page = self.listed(visitor, &wish, Listing::Waiting).await?;
         let list = self.list(visitor, &page, PATH, &wish, "Nothing waits for you.");
         Ok(reply::html(StatusCode::OK, list::fragment(&list)))
     }
 
-    /// Every request, whatever became of it.
+    /// What became of every request that waits for nobody any more.
     pub(super) async fn history(
         &self,
         visitor: &Visitor,
         query: &Form,
     ) -> Result<Response, Failed> {
         let Some(wish) = wish(query, true) else { return Ok(self.not_a_form()) };
-        let page = self.listed(visitor, &wish, wish.state).await?;
+        let page = self.listed(visitor, &wish, Listing::Settled).await?;
         let tools = self.tools(visitor, &page.items, &wish);
         let at = format!("{PATH}/history");
         let body = maud::html! {
@@ -75,10 +82,15 @@ impl Site {
         &self,
         visitor: &Visitor,
         wish: &Wish,
-        state: Option<StateKind>,
+        listing: Listing,
     ) -> Result<Page<Approval, RequestAt>, Failed> {
+        let (state, settled) = match listing {
+            Listing::Waiting => (Some(StateKind::Pending), false),
+            Listing::Settled => (wish.state, true),
+        };
         let filter = ApprovalFilter {
             state,
+            settled,
             tool: wish.tool.clone(),
             text: wish.text.clone(),
             after: wish.after,
@@ -152,7 +164,7 @@ pub(super) fn sought(text: &str) -> Option<String> {
 }
 
 /// Where a page begins, as `<milliseconds>.<id>`.
-fn place(text: &str) -> Option<RequestAt> {
+pub(super) fn place<Id: std::str::FromStr>(text: &str) -> Option<(Timestamp, Id)> {
     let (millis, id) = text.split_once('.')?;
     Some((Timestamp::from_millis(millis.parse().ok()?), id.parse().ok()?))
 }

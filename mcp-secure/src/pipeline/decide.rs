@@ -12,7 +12,7 @@ use crate::canon::Digest;
 use crate::context::CallContext;
 use crate::identity::{Authenticated, Principal};
 use crate::policy::{Act, same_tenant};
-use crate::store::{ApprovalFilter, Decided, StoreError};
+use crate::store::Decided;
 use crate::tool::Caller;
 
 /// A decision that counts.
@@ -43,20 +43,6 @@ pub enum DecideRefused {
 }
 
 impl Gate {
-    /// The requests that `who` may see, newest first: its own, and those of its tenant that it could decide. Of what is
-    /// asked for, the tenant is not theirs to say.
-    pub(crate) async fn approvals_for(
-        &self,
-        who: &Authenticated,
-        filter: ApprovalFilter,
-        limit: u32,
-    ) -> Result<Vec<Approval>, StoreError> {
-        let filter = ApprovalFilter { tenant: Some(who.principal().tenant.clone()), ..filter };
-        let mut found = self.store.approvals(filter, limit).await?;
-        found.retain(|approval| self.shows(who.principal(), approval));
-        Ok(found.into_iter().map(|approval| self.as_shown(approval)).collect())
-    }
-
     /// The request called `id` as it is shown, if `who` may see it.
     pub(crate) async fn approval_for(
         &self,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::authorise::Asked;
 use super::decide::DecideRefused;
 use super::gate::Gate;
+use super::page::{Page, fill};
 use super::reveal::masked_inputs;
 use super::table::Served;
 use crate::approval::{Approval, ApprovalId, Party, StateKind, Verdict, Vote, count};
@@ -20,20 +21,6 @@ use crate::store::{ApprovalFilter, StoreError};
 /// How long a look waits for the application to load what a request is about. Where that takes longer, the decision
 /// itself finds out.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How many rows one page looks at for those that its reader may see.
-const LOOKED_AT: u32 = 2000;
-
-/// A part of a list.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Page<T, At> {
-    /// What is on it; it can be less than was asked for, and there may be more all the same.
-    pub(crate) items: Vec<T>,
-    /// Where the next page begins, if there may be one.
-    pub(crate) next: Option<At>,
-    /// The store's time.
-    pub(crate) now: Timestamp,
-}
 
 /// Where a page of requests begins: after this one.
 pub(crate) type RequestAt = (Timestamp, ApprovalId);
@@ -54,39 +41,22 @@ pub(crate) struct Look {
 }
 
 impl Gate {
-    /// A page of the requests that `who` may see, newest first. One look at the store is all it takes where `who` may see
-    /// them all; else so many rows are looked at, and the next page goes on from there.
+    /// A page of the requests that `who` may see, newest first: its own, and those of its tenant that it could decide. Of
+    /// what is asked for, the tenant is not theirs to say.
     pub(crate) async fn approvals_page(
         &self,
         who: &Authenticated,
         filter: ApprovalFilter,
         limit: u32,
     ) -> Result<Page<Approval, RequestAt>, StoreError> {
-        let tenant = Some(who.principal().tenant.clone());
-        let mut filter = ApprovalFilter { tenant, ..filter };
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (mut items, mut next, mut seen) = (Vec::new(), None, 0);
-        let mut want = limit.saturating_add(1);
-        while seen < LOOKED_AT {
-            let found = self.store.approvals(filter.clone(), want).await?;
-            let read = u32::try_from(found.len()).unwrap_or(u32::MAX);
-            for approval in found {
-                if items.len() == most {
-                    // There is one more, and this page is full.
-                    return Ok(Page { items, next, now: self.store.now().await? });
-                }
-                next = Some((approval.created, approval.id));
-                if self.shows(who.principal(), &approval) {
-                    items.push(self.as_shown(approval));
-                }
-            }
-            if read < want {
-                return Ok(Page { items, next: None, now: self.store.now().await? });
-            }
-            seen = seen.saturating_add(read);
-            filter.after = next;
-            want = 200;
-        }
+        let who = who.principal();
+        let filter = ApprovalFilter { tenant: Some(who.tenant.clone()), ..filter };
+        let read =
+            |after, want| self.store.approvals(ApprovalFilter { after, ..filter.clone() }, want);
+        let at = |approval: &Approval| (approval.created, approval.id);
+        let shows = |approval: &Approval| self.shows(who, approval);
+        let (items, next) = fill(limit, filter.after, read, at, shows).await?;
+        let items = items.into_iter().map(|approval| self.as_shown(approval)).collect();
         Ok(Page { items, next, now: self.store.now().await? })
     }
 

@@ -35,6 +35,8 @@ mod look;
 #[cfg(feature = "server")]
 mod mask;
 #[cfg(feature = "server")]
+mod page;
+#[cfg(feature = "server")]
 mod preview;
 #[cfg(feature = "server")]
 mod record;
@@ -90,7 +92,9 @@ pub(crate) use gate::{Account, Gate, GateParts, ServerInfo};
 #[cfg(feature = "server")]
 pub(crate) use limits::account;
 #[cfg(feature = "server")]
-pub(crate) use look::{Look, Page, RequestAt};
+pub(crate) use look::{Look, RequestAt};
+#[cfg(feature = "server")]
+pub(crate) use page::Page;
 #[cfg(feature = "server")]
 pub use refusal::Code;
 #[cfg(feature = "server")]
@@ -99,6 +103,8 @@ pub(crate) use refusal::{Refusal, Standing};
 pub use resolve::ResolveRefused;
 #[cfg(feature = "server")]
 pub(crate) use reveal::{RevealRefused, Revealed};
+#[cfg(feature = "server")]
+pub(crate) use runs::RunAt;
 #[cfg(feature = "server")]
 pub use switches::SwitchRefused;
 #[cfg(feature = "server")]

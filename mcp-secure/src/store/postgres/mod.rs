@@ -18,10 +18,10 @@ mod work;
 pub use options::PostgresOptions;
 
 use super::{
-    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
-    RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope, Ticket,
-    TicketKind, Wanted,
+    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, ListedRun,
+    Moved, NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope,
+    Ticket, TicketKind, Wanted,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
@@ -196,7 +196,7 @@ impl Store for Postgres {
         reading!(self, |tx| runs::by_id(tx, &id))
     }
 
-    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<RunRecord>> {
+    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<ListedRun>> {
         reading!(self, |tx| runs::list(tx, &filter, limit))
     }
 
