@@ -26,6 +26,7 @@ mod releases;
 mod repeats;
 mod requirements;
 mod rollbacks;
+mod starting;
 mod switches;
 mod tasks;
 mod tasks_over;
