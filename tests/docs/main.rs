@@ -6,6 +6,7 @@ mod harness;
 
 mod blocks;
 mod channels;
+mod codes;
 mod errors;
 mod pages;
 mod setup;

@@ -37,6 +37,7 @@ fn events(run: RunId) -> Vec<(&'static str, Event)> {
         ("start", Event::Start { run }),
         ("finish", Event::Finish { run, result: Digest::of_bytes(b"r") }),
         ("fail", Event::Fail { run, error: text() }),
+        ("never_began", Event::NeverBegan { run, why: text() }),
         ("doubt", Event::Doubt { run, why: text() }),
         ("resolve_done", Event::ResolveDone { person: text() }),
         ("resolve_not_done", Event::ResolveNotDone { person: text() }),
@@ -52,7 +53,9 @@ const IN_TIME: &[(&str, &str, &str)] = &[
     ("approved", "void", "void"),
     ("running", "finish", "done"),
     ("running", "fail", "failed"),
+    ("running", "never_began", "failed"),
     ("running", "doubt", "in_doubt"),
+    ("in_doubt", "never_began", "failed"),
     ("in_doubt", "resolve_done", "done"),
     ("in_doubt", "resolve_not_done", "failed"),
 ];
@@ -61,7 +64,9 @@ const PAST_EXPIRY: &[(&str, &str, &str)] = &[
     ("approved", "expire", "expired"),
     ("running", "finish", "done"),
     ("running", "fail", "failed"),
+    ("running", "never_began", "failed"),
     ("running", "doubt", "in_doubt"),
+    ("in_doubt", "never_began", "failed"),
     ("in_doubt", "resolve_done", "done"),
     ("in_doubt", "resolve_not_done", "failed"),
 ];
@@ -88,7 +93,7 @@ fn a_request_moves_along_the_table_and_nowhere_else() {
             }
         }
     }
-    assert_eq!(tried, 2 * 10 * 11);
+    assert_eq!(tried, 2 * 10 * 12);
 }
 
 #[test]
