@@ -200,6 +200,38 @@ async fn under_serialisable_isolation_a_ticket_is_taken_once_and_a_notice_handed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_repeatable_reads_misses_no_vote_and_no_pending_request() {
+    let server = Server::shared();
+    let database = server.database();
+    let sql =
+        format!("ALTER DATABASE {database} SET default_transaction_isolation = 'repeatable read'");
+    server.sql(&database, &sql);
+    let stores = [open(server, &database).await, open(server, &database).await];
+    let asked = ask(&stores[0], NewApproval { quorum: 2, ..refund(1) }).await;
+    // Both have begun before either gets at the row.
+    let holder = hold(&database, "approvals");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (bob, carol) =
+        tokio::join!(approve(&stores[0], &asked, "bob"), approve(&stores[1], &asked, "carol"));
+    holder.join().unwrap();
+    assert!(matches!((&bob, &carol), (Decided::Counted(_), Decided::Counted(_))), "{bob:?} {carol:?}");
+    assert_eq!(kind_of(&stores[0], &asked.id).await, StateKind::Approved);
+
+    let asking: Vec<_> = (10..30)
+        .map(|cents| {
+            let store = Arc::clone(&stores[usize::from(cents % 2 == 0)]);
+            let new = NewApproval { max_pending: 3, ..refund(cents) };
+            tokio::spawn(async move { store.request_approval(new).await.unwrap() })
+        })
+        .collect();
+    let mut made = 0;
+    for asked in asking {
+        made += usize::from(matches!(asked.await.unwrap(), Requested::Created(_)));
+    }
+    assert_eq!(made, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_cut_give_no_ticket_twice_and_lose_no_notice() {
     let server = Server::shared();
     let database = server.database();
