@@ -17,6 +17,7 @@ use super::record::{Trail, unrecordable};
 use super::refusal::{Code, Refusal, Standing};
 use super::resume::{NOT_KEPT, carried_out, denied, in_doubt};
 use super::table::Served;
+use super::withdraw::take_back;
 use crate::approval::{
     Approval, ApprovalId, Effect, NewApproval, Party, State, Verdict as Vote, masked,
 };
@@ -24,7 +25,7 @@ use crate::audit::AuditError;
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::policy::{Act, Requester};
-use crate::store::{NewKey, Requested, StoreError};
+use crate::store::{Moved, NewKey, Requested, StoreError};
 use crate::tool::Output;
 use crate::tool::spec::ApprovalSpec;
 
@@ -221,9 +222,10 @@ impl Gate {
                 trail.approval(&made);
                 // That people are asked is on disk before the client hears of it; what can not be recorded is not asked.
                 if let Err(error) = self.audit.durable(trail.asked()).await {
-                    let asker = Party::from(&*permitted.caller.principal);
-                    if let Err(error) = self.store.withdraw(&made.id, asker).await {
-                        tracing::error!(%error, approval = %made.id, "an unrecorded request could not be withdrawn");
+                    let (asker, why) = (made.requester.clone(), "nobody could record who asked");
+                    let taken = take_back(&*self.store, &made.id, asker, why).await;
+                    if !matches!(taken, Ok(Moved::To(_))) {
+                        tracing::error!(?taken, approval = %made.id, "an unrecorded request could not be withdrawn");
                     }
                     return unrecordable(&error);
                 }
