@@ -22,7 +22,7 @@ use crate::audit::{Executed, Reservation};
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::store::{
-    CommitRefused, Committed, Fence, NewKey, NewRun, Renewed, RunId, RunResult, Store, StoreError,
+    CommitRefused, Committed, Fence, Finished, NewKey, NewRun, Renewed, RunId, RunResult, Store, StoreError,
 };
 use crate::tool::{Caller, Enter};
 
@@ -162,12 +162,17 @@ impl Gate {
                 return Err(Stopped { refusal: unavailable(&error), room: Some(room) });
             }
             (Some(refusal), Ok(Committed::Running { fence, .. })) => {
-                give_back(&*self.store, &run, fence, &refusal).await;
+                drop(give_back(&*self.store, &run, fence, &refusal).await);
                 return Err(Stopped { refusal, room: Some(room) });
             }
             (Some(refusal), _) => return Err(Stopped { refusal, room: Some(room) }),
         };
-        if let Err(refusal) = self.still_leased(&run, fence, asked).await {
+        if !self.still_leased(&run, fence, asked).await {
+            let refusal = match give_back(&*self.store, &run, fence, &too_late()).await {
+                Some(Finished::Recorded) => too_late(),
+                // A person will read with it that it never began.
+                Some(Finished::Late | Finished::Refused) | None => lost(),
+            };
             return Err(Stopped { refusal, room: Some(room) });
         }
         let clearance = Clearance::grant();
@@ -186,7 +191,7 @@ impl Gate {
         tokio::spawn(async move {
             if let Ok(Committed::Running { fence, .. }) = beginning.await {
                 let why = StoreError::Unavailable("it was too slow to begin".to_owned());
-                give_back(&*store, &run, fence, &unavailable(&why)).await;
+                drop(give_back(&*store, &run, fence, &unavailable(&why)).await);
             }
         });
         Err(StoreError::Unavailable("the store does not answer".to_owned()))
@@ -194,18 +199,12 @@ impl Gate {
 
     /// Makes sure that the lease outlasts the start of the body: a store or a disk may have kept the call waiting for so
     /// long that the run counts as lost already, and may have begun anew elsewhere.
-    async fn still_leased(&self, run: &RunId, fence: Fence, asked: Instant) -> Result<(), Refusal> {
-        if asked.elapsed() < self.settings.lease / 2 {
-            return Ok(());
-        }
-        match self.store.renew(run, fence, self.lease_ms()).await {
-            Ok(Renewed::Until(_)) => Ok(()),
-            Ok(Renewed::Lost) | Err(_) => Err(Refusal::new(
-                Code::InDoubt,
-                "the call waited too long to begin, and now counts as lost",
+    async fn still_leased(&self, run: &RunId, fence: Fence, asked: Instant) -> bool {
+        asked.elapsed() < self.settings.lease / 2
+            || matches!(
+                self.store.renew(run, fence, self.lease_ms()).await,
+                Ok(Renewed::Until(_))
             )
-            .remedy("call again with the same arguments; where it stays in doubt a person has to resolve it")),
-        }
     }
 
     pub(super) fn lease_ms(&self) -> u64 {
@@ -246,13 +245,37 @@ impl Gate {
     }
 }
 
-/// Ends a run that was committed and will not begin. What can not be given back is in doubt when its lease lapses.
-async fn give_back(store: &dyn Store, run: &RunId, fence: Fence, why: &Refusal) {
+/// Ends a run that was committed and will not begin. What can not be given back is in doubt when its lease lapses; of one
+/// that already is, whoever resolves it reads that it never began.
+async fn give_back(
+    store: &dyn Store,
+    run: &RunId,
+    fence: Fence,
+    why: &Refusal,
+) -> Option<Finished> {
     let error = why.code.as_str().to_owned();
     let nothing = RunResult::NoEffect { error, answer: Some(kept_refusal(why)) };
-    if let Err(error) = store.finish_run(run, fence, nothing).await {
-        tracing::error!(%error, "a run that never began could not be ended; it will be in doubt");
+    match store.finish_run(run, fence, nothing).await {
+        Ok(finished) => Some(finished),
+        Err(error) => {
+            tracing::error!(%error, "a run that never began could not be ended; it will be in doubt");
+            None
+        }
     }
+}
+
+/// The store or the disk was too slow, and nothing ran.
+fn too_late() -> Refusal {
+    Refusal::new(Code::AuditUnavailable, "the call waited too long to begin, so it was not carried out")
+        .remedy("call again with the same arguments")
+        .retry_after(Duration::from_secs(1))
+}
+
+/// The same, and somebody has put the run in doubt already.
+fn lost() -> Refusal {
+    Refusal::new(Code::InDoubt, "the call waited too long to begin, and now counts as lost").remedy(
+        "call again with the same arguments; where it stays in doubt a person has to resolve it",
+    )
 }
 
 /// The same call ended between two looks at its key. This one did not run; the next one hears how it ended.
