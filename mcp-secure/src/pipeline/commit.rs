@@ -122,7 +122,8 @@ impl Gate {
             lease_ms: self.lease_ms(),
         };
         // What may have changed meanwhile: the disk may have been slow, and nothing has begun.
-        let called_off = || given_up().or_else(|| self.switched_on(tool, &caller.principal).err());
+        let switched_off = || self.switched_on(tool, &caller.principal).err();
+        let called_off = || given_up().or_else(switched_off);
         let consumes = approval.is_some();
         let intent = self.audit.durable(trail.intent());
         // The lease began no earlier than this.
@@ -146,7 +147,8 @@ impl Gate {
                 return Err(Stopped { refusal, room: Some(room) });
             }
         };
-        let refused = unrecorded.or_else(|| if consumes { None } else { called_off() });
+        // A caller who gives up after the approval is used up gets what it was used for; a switch stops that too.
+        let refused = unrecorded.or_else(|| if consumes { switched_off() } else { called_off() });
         let fence = match (refused, committed) {
             (None, Ok(Committed::Running { fence, .. })) => fence,
             (None, Ok(Committed::Refused(why))) => {
