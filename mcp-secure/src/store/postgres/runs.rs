@@ -168,6 +168,14 @@ pub(super) async fn finish(tx: &Tx<'_>, ended: &End, again: bool) -> Result<Fini
     Ok(Finished::Late)
 }
 
+/// Ends a run that nobody has begun to carry out, if its row is there by now.
+pub(super) async fn end_unbegun(tx: &Tx<'_>, id: &RunId) -> Result<bool, Fault> {
+    let Some(row) = rows::run(tx, &id.to_string(), Lock::Hold).await? else { return Ok(false) };
+    let result = RunResult::NoEffect { error: "audit_unavailable".to_owned(), answer: None };
+    finish(tx, &End { run: *id, fence: Fence(row.fence), result }, false).await?;
+    Ok(true)
+}
+
 /// Writes the end into a row that is held, and gives back what it frees.
 async fn write_end(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> {
     let settled = end.settled(row.key_window, tx.now)?;

@@ -340,6 +340,39 @@ async fn a_database_that_hangs_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_run_that_turns_up_after_it_was_said_not_to_begin_is_ended_without_effect() {
+    let server = Server::shared();
+    let database = server.database();
+    let options = options(server, &database).timeout(Duration::from_millis(400));
+    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    // Commits that insert a run hang, and go on when they are cancelled.
+    server.sql(
+        &database,
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN NULL;
+            EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(4); RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON mcp_secure.runs DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION linger()",
+    );
+    let asked = approved(&store, refund(1)).await;
+    for run in [keyed("k", "a"), run_of(&asked)] {
+        let id = run.run_id;
+        let begun = store.commit_run(run).await;
+        assert!(matches!(begun, Err(StoreError::Unavailable(_))), "{begun:?}");
+        let mut state = None;
+        for _ in 0..200 {
+            state = store.run(&id).await.unwrap().map(|run| run.state);
+            if state == Some(RunState::NoEffect) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(state, Some(RunState::NoEffect));
+    }
+    assert_eq!(key_of(&store, "k").await, None);
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Failed);
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_back_by_more_than_a_second_is_not_believed() {
     let desk = Desk::postgres();
     let ahead = desk.open_at(Clock::fixed(Timestamp::from_millis(5_000))).await;
