@@ -21,6 +21,8 @@ pub(super) const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// The store's time is written down when it is this far ahead of what is written: so that a whole fleet changes that row
 /// once a second, and no call waits for it. Milliseconds.
 const WRITE_TIME_EVERY: i64 = 1000;
+/// How long that may take.
+const WRITE_TIME_WITHIN: Duration = Duration::from_millis(250);
 
 /// A few connections, opened when needed and thrown away once they fail.
 pub(super) struct Pool {
@@ -191,18 +193,29 @@ impl Pool {
         Timestamp::from_millis(now.max(self.latest.fetch_max(now, Ordering::AcqRel)))
     }
 
-    /// Ends a transaction that has written something.
-    pub(super) async fn commit(&self, begun: Begun<'_>) -> Result<(), Fault> {
+    /// Ends a transaction that has written something. Returns the store's time where that has to be written down.
+    pub(super) async fn commit(&self, begun: Begun<'_>) -> Result<Option<Timestamp>, Fault> {
         let Begun { tx, written } = begun;
         tx.client.batch_execute("COMMIT").await.map_err(|error| of_commit(&error))?;
         self.commits.fetch_add(1, Ordering::Relaxed);
-        let now = tx.now.millis();
-        if now.saturating_sub(written) >= WRITE_TIME_EVERY {
-            // By itself, so that nobody's transaction holds the row. Where it fails, the next one writes it.
+        Ok((tx.now.millis().saturating_sub(written) >= WRITE_TIME_EVERY).then_some(tx.now))
+    }
+
+    /// Gives a connection back, and writes the store's time down first where that has to be: by itself, so that nobody's
+    /// transaction holds the row, and not for long, since what was committed stands whatever becomes of this. Where it
+    /// fails, the next one writes it.
+    pub(super) async fn end(&self, lent: Lent<'_>, time: Option<Timestamp>) {
+        if let Some(time) = time {
+            let now = time.millis();
             let sql = "UPDATE mcp_secure.meta SET value = $1 WHERE key = 'time' AND value < $1";
-            let _ = tx.client.execute_typed(sql, &[(&now, Type::INT8)]).await;
+            let values = [(&now as _, Type::INT8)];
+            let writing = lent.client.execute_typed(sql, &values);
+            if timeout(WRITE_TIME_WITHIN, writing).await.is_err() {
+                // An answer is still to come on this connection, so it is of no more use.
+                return;
+            }
         }
-        Ok(())
+        lent.give_back();
     }
 
     /// Takes a transaction back, so that its connection can be used again.

@@ -41,7 +41,7 @@ pub(super) async fn pause(attempt: u32, fault: Fault) -> Result<(), StoreError> 
 macro_rules! attempt {
     ($pool:expr, |$tx:ident| $work:expr) => {{
         let pool: &$crate::store::postgres::pool::Pool = &$pool;
-        $crate::store::postgres::work::in_time(pool, async {
+        let done = $crate::store::postgres::work::in_time(pool, async {
             let lent = pool.lend().await?;
             let begun = pool.begin(&lent).await?;
             let done = {
@@ -50,9 +50,8 @@ macro_rules! attempt {
             };
             match done {
                 Ok(answer) => {
-                    pool.commit(begun).await?;
-                    lent.give_back();
-                    Ok(answer)
+                    let time = pool.commit(begun).await?;
+                    Ok((answer, lent, time))
                 }
                 Err(fault) => {
                     pool.roll_back(lent).await;
@@ -60,7 +59,14 @@ macro_rules! attempt {
                 }
             }
         })
-        .await
+        .await;
+        match done {
+            Ok((answer, lent, time)) => {
+                pool.end(lent, time).await;
+                Ok(answer)
+            }
+            Err(fault) => Err(fault),
+        }
     }};
 }
 pub(super) use attempt;

@@ -373,6 +373,23 @@ async fn a_run_that_turns_up_after_it_was_said_not_to_begin_is_ended_without_eff
 }
 
 #[tokio::test]
+async fn what_was_committed_is_not_said_to_be_lost_where_the_time_can_not_be_written_down() {
+    let server = Server::shared();
+    let database = server.database();
+    let options = options(server, &database).timeout(Duration::from_millis(400));
+    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    server.sql(&database, "UPDATE mcp_secure.meta SET value = 0 WHERE key = 'time'");
+    let holder = hold(&database, "meta");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let asked = ask(&store, refund(1)).await;
+    holder.join().unwrap();
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Pending);
+    // Another connection is as good as the one that was given up.
+    ask(&store, refund(2)).await;
+    assert_ne!(server.sql(&database, "SELECT value FROM mcp_secure.meta WHERE key = 'time'"), "0");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_back_by_more_than_a_second_is_not_believed() {
     let desk = Desk::postgres();
     let ahead = desk.open_at(Clock::fixed(Timestamp::from_millis(5_000))).await;
