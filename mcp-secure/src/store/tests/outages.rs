@@ -389,6 +389,36 @@ async fn what_was_committed_is_not_said_to_be_lost_where_the_time_can_not_be_wri
     assert_ne!(server.sql(&database, "SELECT value FROM mcp_secure.meta WHERE key = 'time'"), "0");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_runs_were_lost_at_once_a_slow_database_gets_through_them() {
+    let server = Server::shared();
+    let database = server.database();
+    let options = options(server, &database).timeout(Duration::from_secs(2));
+    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    let runs = (0..300).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            start(&store, NewRun { lease_ms: 1, ..keyed(&format!("k{n}"), "a") }).await;
+        })
+    });
+    for run in runs.collect::<Vec<_>>() {
+        run.await.unwrap();
+    }
+    // All together take longer than any operation may.
+    server.sql(
+        &database,
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;
+         CREATE TRIGGER slow BEFORE UPDATE ON mcp_secure.runs FOR EACH ROW
+            WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION slow()",
+    );
+    let mut told = store.recover().await.unwrap();
+    told.sort_by_key(|lost| lost.run_id);
+    told.dedup_by_key(|lost| lost.run_id);
+    assert_eq!(told.len(), 300);
+    assert!(store.recover().await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn a_clock_that_is_set_back_by_more_than_a_second_is_not_believed() {
     let desk = Desk::postgres();
