@@ -164,7 +164,7 @@ impl Gate {
                 return Err(Stopped { refusal: unavailable(&error), room: Some(room) });
             }
             (Some(refusal), Ok(Committed::Running { fence, .. })) => {
-                drop(give_back(&*self.store, &run, fence, &refusal).await);
+                give_back(&*self.store, &run, fence, &refusal).await;
                 return Err(Stopped { refusal, room: Some(room) });
             }
             (Some(refusal), _) => return Err(Stopped { refusal, room: Some(room) }),
@@ -193,7 +193,7 @@ impl Gate {
         tokio::spawn(async move {
             if let Ok(Committed::Running { fence, .. }) = beginning.await {
                 let why = StoreError::Unavailable("it was too slow to begin".to_owned());
-                drop(give_back(&*store, &run, fence, &unavailable(&why)).await);
+                give_back(&*store, &run, fence, &unavailable(&why)).await;
             }
         });
         Err(StoreError::Unavailable("the store does not answer".to_owned()))
