@@ -116,6 +116,7 @@ impl Gate {
         let Running { clearance, body, caller, cancelled, run, fence, purpose, room } = running;
         begins.cancel();
         trail.begins();
+        let holding = self.held.add(run, fence);
         let mut hold = std::pin::pin!(self.hold(&run, fence, &cancelled));
         let mut body = tokio::spawn(body(clearance, caller));
         let ended = tokio::select! {
@@ -146,7 +147,10 @@ impl Gate {
             self.finish(&run, fence, result).await;
         } else {
             let gate = Arc::clone(self);
-            self.running.spawn(async move { gate.finish_once_recorded(run, fence, result).await });
+            self.running.spawn(async move {
+                gate.finish_once_recorded(run, fence, result).await;
+                drop(holding);
+            });
         }
         match recorded {
             Ok(_) => answer(&trail, ended),

@@ -27,6 +27,8 @@ mod find;
 #[cfg(feature = "server")]
 mod gate;
 #[cfg(feature = "server")]
+mod held;
+#[cfg(feature = "server")]
 mod idempotency;
 #[cfg(feature = "server")]
 mod limits;
