@@ -268,7 +268,8 @@ async fn asked(
     let Requested::Created(made) = &requested else { return Ok((requested, Ok(()))) };
     let recorded = audit.durable(record.approval(approval_note(made))).await.map(drop);
     if recorded.is_err() {
-        let (asker, why) = (made.requester.clone(), "it could not be recorded that people are asked");
+        let (asker, why) =
+            (made.requester.clone(), "it could not be recorded that people are asked");
         let taken = take_back(&*store, &made.id, asker, why).await;
         if !matches!(taken, Ok(Moved::To(_))) {
             tracing::error!(?taken, approval = %made.id, "an unrecorded request could not be taken back");

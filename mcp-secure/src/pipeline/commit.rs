@@ -22,7 +22,8 @@ use crate::audit::{Executed, Reservation};
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::store::{
-    CommitRefused, Committed, Fence, Finished, NewKey, NewRun, Renewed, RunId, RunResult, Store, StoreError,
+    CommitRefused, Committed, Fence, Finished, NewKey, NewRun, Renewed, RunId, RunResult, Store,
+    StoreError,
 };
 use crate::tool::{Caller, Enter};
 
@@ -203,10 +204,7 @@ impl Gate {
     /// long that the run counts as lost already, and may have begun anew elsewhere.
     async fn still_leased(&self, run: &RunId, fence: Fence, asked: Instant) -> bool {
         asked.elapsed() < self.settings.lease / 2
-            || matches!(
-                self.store.renew(run, fence, self.lease_ms()).await,
-                Ok(Renewed::Until(_))
-            )
+            || matches!(self.store.renew(run, fence, self.lease_ms()).await, Ok(Renewed::Until(_)))
     }
 
     pub(super) fn lease_ms(&self) -> u64 {
@@ -268,9 +266,12 @@ async fn give_back(
 
 /// The store or the disk was too slow, and nothing ran.
 fn too_late() -> Refusal {
-    Refusal::new(Code::AuditUnavailable, "the call waited too long to begin, so it was not carried out")
-        .remedy("call again with the same arguments")
-        .retry_after(Duration::from_secs(1))
+    Refusal::new(
+        Code::AuditUnavailable,
+        "the call waited too long to begin, so it was not carried out",
+    )
+    .remedy("call again with the same arguments")
+    .retry_after(Duration::from_secs(1))
 }
 
 /// The same, and somebody has put the run in doubt already.

@@ -41,7 +41,9 @@ pub enum DecideRefused {
     #[error("the decision can not be written down, so it does not count; try again later")]
     Unavailable,
     /// The store did not answer, and may have counted it all the same.
-    #[error("whether this counts is not known: the store does not answer; look again at the request")]
+    #[error(
+        "whether this counts is not known: the store does not answer; look again at the request"
+    )]
     Unknown,
 }
 
@@ -117,8 +119,7 @@ impl Gate {
             Err(refused) => (&approval, refused_code(refused)),
         };
         let executed = made.as_ref().map_or_else(DecideRefused::executed, |_| Executed::Yes);
-        let ended =
-            decision(who, state, digest, verdict).outcome(OutcomeNote::new(executed, code));
+        let ended = decision(who, state, digest, verdict).outcome(OutcomeNote::new(executed, code));
         if made.as_ref().is_ok_and(|made| made.approval.state.kind() != StateKind::Pending) {
             // Nobody may be listening.
             drop(self.decided.send(*id));

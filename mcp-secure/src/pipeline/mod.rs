@@ -64,6 +64,8 @@ mod switches;
 mod table;
 #[cfg(feature = "server")]
 mod tasks;
+#[cfg(all(test, feature = "server"))]
+mod tests;
 #[cfg(feature = "server")]
 mod upkeep;
 #[cfg(feature = "server")]

@@ -176,7 +176,7 @@ impl Store for Postgres {
                     Err(error) => return Err(error),
                 }
             }
-            writing!(self, |tx| approvals::forget_answers(tx)).await?;
+            let () = writing!(self, |tx| approvals::forget_answers(tx)).await?;
             for _ in 0..DROPS {
                 if writing!(self, |tx| shared::drop_rows(tx)).await? {
                     break;

@@ -1,10 +1,10 @@
 //! Runs one at a time: those that touch more than their own row.
 
+use super::SWEEP;
 use super::approvals;
 use super::batch::End;
 use super::fault::Fault;
 use super::pool::Tx;
-use super::SWEEP;
 use super::rows::{self, BYTES, FLAG, INT, Lock, TEXT, get};
 use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};

@@ -179,7 +179,9 @@ async fn step(pool: &Pool, lent: &Lent<'_>) -> Result<(), Fault> {
     if version(lent).await? == Some(known) {
         return Ok(());
     }
-    client.batch_execute(&format!("{READ_COMMITTED}; SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    client
+        .batch_execute(&format!("{READ_COMMITTED}; SELECT pg_advisory_xact_lock({LOCK})"))
+        .await?;
     let found = version(lent).await?.unwrap_or(0);
     let done = usize::try_from(found).ok().filter(|_| found <= known);
     let Some(done) = done else {

@@ -214,7 +214,10 @@ async fn a_database_of_repeatable_reads_misses_no_vote_and_no_pending_request() 
     let (bob, carol) =
         tokio::join!(approve(&stores[0], &asked, "bob"), approve(&stores[1], &asked, "carol"));
     holder.join().unwrap();
-    assert!(matches!((&bob, &carol), (Decided::Counted(_), Decided::Counted(_))), "{bob:?} {carol:?}");
+    assert!(
+        matches!((&bob, &carol), (Decided::Counted(_), Decided::Counted(_))),
+        "{bob:?} {carol:?}"
+    );
     assert_eq!(kind_of(&stores[0], &asked.id).await, StateKind::Approved);
 
     let asking: Vec<_> = (10..30)
