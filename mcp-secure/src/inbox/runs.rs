@@ -179,7 +179,7 @@ const fn resolve_status(why: &ResolveRefused) -> StatusCode {
         ResolveRefused::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
         ResolveRefused::Person(_) | ResolveRefused::NotPermitted(_) => StatusCode::FORBIDDEN,
         ResolveRefused::NotInDoubt(_) | ResolveRefused::NotServed => StatusCode::CONFLICT,
-        ResolveRefused::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ResolveRefused::Unavailable | ResolveRefused::Unknown => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -27,6 +27,8 @@ mod find;
 #[cfg(feature = "server")]
 mod gate;
 #[cfg(feature = "server")]
+mod held;
+#[cfg(feature = "server")]
 mod idempotency;
 #[cfg(feature = "server")]
 mod limits;
@@ -64,6 +66,8 @@ mod switches;
 mod table;
 #[cfg(feature = "server")]
 mod tasks;
+#[cfg(all(test, feature = "server"))]
+mod tests;
 #[cfg(feature = "server")]
 mod upkeep;
 #[cfg(feature = "server")]

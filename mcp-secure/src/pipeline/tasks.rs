@@ -20,7 +20,7 @@ use super::gate::Gate;
 use super::idempotency::CLIENT_KEY;
 use super::record::Trail;
 use super::refusal::{Code, Refusal};
-use super::resume::{KEY_TAKEN, POLICY_SAYS_NO, carried_out};
+use super::resume::{DONE_BEFORE, KEY_TAKEN, POLICY_SAYS_NO, carried_out};
 use crate::approval::{ANSWER_REPEATS_MS, Approval, ApprovalId, Party, State, StateKind};
 use crate::audit::Executed;
 use crate::clock::Timestamp;
@@ -340,9 +340,9 @@ impl Gate {
     /// more is over, where they were there to hear it (`asks`): nobody waits for it in vain.
     async fn why_not_run(&self, id: &ApprovalId, answer: &Answer, asks: bool) -> Option<String> {
         let (why, over) = match answer {
-            Answer::Done { .. } | Answer::Replayed { .. } | Answer::Previewed { .. } => {
-                return None;
-            }
+            Answer::Done { .. } | Answer::Previewed { .. } => return None,
+            // Where its own approval was used for that, the store leaves it as it is.
+            Answer::Replayed { .. } => (DONE_BEFORE.to_owned(), Some(DONE_BEFORE)),
             Answer::Unknown => {
                 ("there is no such tool for its requester".to_owned(), asks.then_some(UNLISTED))
             }

@@ -1,5 +1,6 @@
 //! Runs one at a time: those that touch more than their own row.
 
+use super::SWEEP;
 use super::approvals;
 use super::batch::End;
 use super::fault::Fault;
@@ -7,7 +8,7 @@ use super::pool::{Tx, Value};
 use super::rows::{self, BYTES, FLAG, INT, Lock, TEXT, get};
 use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
-use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis, told_again};
+use crate::store::row::{Call, MAX_LISTED, RunRow, damaged, millis, told_again};
 use crate::store::{
     CommitRefused, Committed, Fence, Finished, LapsedRun, ListedRun, Moved, NewRun, Renewed,
     Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
@@ -168,6 +169,14 @@ pub(super) async fn finish(tx: &Tx<'_>, ended: &End, again: bool) -> Result<Fini
     Ok(Finished::Late)
 }
 
+/// Ends a run that nobody has begun to carry out, if its row is there by now.
+pub(super) async fn end_unbegun(tx: &Tx<'_>, id: &RunId) -> Result<bool, Fault> {
+    let Some(row) = rows::run(tx, &id.to_string(), Lock::Hold).await? else { return Ok(false) };
+    let result = RunResult::NeverBegan { error: "audit_unavailable".to_owned(), answer: None };
+    finish(tx, &End { run: *id, fence: Fence(row.fence), result }, false).await?;
+    Ok(true)
+}
+
 /// Writes the end into a row that is held, and gives back what it frees.
 async fn write_end(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> {
     let settled = end.settled(row.key_window, tx.now)?;
@@ -276,11 +285,16 @@ pub(super) async fn resolve(
     Ok(Resolved::To(after.record()?))
 }
 
-pub(super) async fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, Fault> {
-    let due = [(&tx.now.millis() as _, INT), (&SWEEP as _, INT)];
+/// Puts lapsed runs in doubt and tells of them: a page of them, from the one after the fence `after`. Returns the last fence
+/// of a full page.
+pub(super) async fn recover(
+    tx: &Tx<'_>,
+    after: i64,
+) -> Result<(Vec<LapsedRun>, Option<i64>), Fault> {
+    let due = [(&tx.now.millis() as _, INT), (&after as _, INT), (&SWEEP as _, INT)];
     let found = rows::runs(
         tx,
-        "(tell_at <= $1 OR (state = 'running' AND lease_until <= $1)) ORDER BY fence LIMIT $2",
+        "(tell_at <= $1 OR (state = 'running' AND lease_until <= $1)) AND fence > $2 ORDER BY fence LIMIT $3",
         &due,
         Lock::Hold,
     )
@@ -307,7 +321,8 @@ pub(super) async fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, Fault> {
         )
         .await?;
     }
-    Ok(lapsed)
+    let full = i64::try_from(found.len()).is_ok_and(|found| found >= SWEEP);
+    Ok((lapsed, found.last().filter(|_| full).map(|row| row.fence)))
 }
 
 /// Takes down that the audit holds what was told.
