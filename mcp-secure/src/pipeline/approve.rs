@@ -28,6 +28,10 @@ use crate::store::{NewKey, Requested, StoreError};
 use crate::tool::Output;
 use crate::tool::spec::ApprovalSpec;
 
+/// How long a client that waits had better leave it before it looks again, in milliseconds: people's decisions are to be
+/// seen within a second.
+pub(crate) const LOOK_AGAIN_MS: u64 = 400;
+
 /// A call that may run once: permitted, and approved where that is asked for.
 pub(super) struct Approved {
     pub(super) permitted: Permitted,
@@ -295,6 +299,7 @@ impl Gate {
         if approval.state != State::Pending {
             return refusal;
         }
+        let mut refusal = refusal.retry_after(Duration::from_millis(LOOK_AGAIN_MS));
         refusal.decide_url = self.decide_url(&approval.id);
         if approval.is_held_by(&Party::from(&**principal)) {
             let asks = fresh == Fresh::Yes && permitted.channel == Channel::Link;
