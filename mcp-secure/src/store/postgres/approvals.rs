@@ -16,7 +16,8 @@ use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreE
 use tokio_postgres::types::Type;
 
 /// A request that stands at `$2`, or whose answer still repeats (decided after `$3`).
-const ANSWERS: &str = "effect = $1 AND ((state IN ('pending', 'approved') AND expires > $2) \
+const ANSWERS: &str = "effect = $1 AND state IN ('pending', 'approved', 'running', 'in_doubt', 'done', 'denied') \
+    AND ((state IN ('pending', 'approved') AND expires > $2) \
     OR state IN ('running', 'in_doubt') OR (state IN ('done', 'denied') AND state_at > $3)) \
     ORDER BY state IN ('done', 'denied'), state_at DESC LIMIT 1";
 

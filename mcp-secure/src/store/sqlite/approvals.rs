@@ -13,8 +13,10 @@ use crate::store::row::{
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use rusqlite::params;
 
-/// A request that stands at `?2`, or whose answer still repeats (decided after `?3`).
-pub(super) const ANSWERS: &str = "effect = ?1 AND ((state IN ('pending', 'approved') AND expires > ?2) \
+/// A request that stands at `?2`, or whose answer still repeats (decided after `?3`). The states are named first, so that an
+/// account which takes back and asks again for the same, over and over, has nobody read all that.
+pub(super) const ANSWERS: &str = "effect = ?1 AND state IN ('pending', 'approved', 'running', 'in_doubt', 'done', 'denied') \
+    AND ((state IN ('pending', 'approved') AND expires > ?2) \
     OR state IN ('running', 'in_doubt') OR (state IN ('done', 'denied') AND state_at > ?3)) \
     ORDER BY state IN ('done', 'denied'), state_at DESC LIMIT 1";
 
@@ -25,10 +27,10 @@ pub(super) const ANSWERS: &str = "effect = ?1 AND ((state IN ('pending', 'approv
 pub(super) const PENDING_OF: &str = "SELECT count(*) FROM approvals
     WHERE issuer = ?1 AND subject = ?2 AND tenant = ?3 AND state = 'pending' AND +expires > ?4";
 /// The request for an effect that ran out after `?2` and that its requester has not heard of.
-pub(super) const UNHEARD: &str = "effect = ?1 AND +state = 'expired' AND heard = 0 AND +expires > ?2 \
+pub(super) const UNHEARD: &str = "effect = ?1 AND state = 'expired' AND heard = 0 AND +expires > ?2 \
     ORDER BY state_at DESC LIMIT 1";
 pub(super) const HEARD: &str =
-    "UPDATE approvals SET heard = 1 WHERE effect = ?1 AND +state = 'expired' AND heard = 0";
+    "UPDATE approvals SET heard = 1 WHERE effect = ?1 AND state = 'expired' AND heard = 0";
 /// What has run out at `?1` and is not written down so.
 pub(super) const OVERDUE: &str =
     "SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires <= ?1 LIMIT ?2";
