@@ -24,6 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How many rows one page looks at for those that its reader may see.
 const LOOKED_AT: u32 = 2000;
 
+/// How many requests one page of a search looks through. There are as many as a tenant ever made, and while one search goes
+/// through them nobody else reads from an embedded store.
+const SEARCHED: u32 = if cfg!(test) { 40 } else { 20_000 };
+
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Page<T, At> {
@@ -55,7 +59,8 @@ pub(crate) struct Look {
 
 impl Gate {
     /// A page of the requests that `who` may see, newest first. One look at the store is all it takes where `who` may see
-    /// them all; else so many rows are looked at, and the next page goes on from there.
+    /// them all; else so many rows are looked at, and the next page goes on from there. A search looks through
+    /// [`SEARCHED`] requests for each page.
     pub(crate) async fn approvals_page(
         &self,
         who: &Authenticated,
@@ -67,6 +72,11 @@ impl Gate {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let (mut items, mut next, mut seen) = (Vec::new(), None, 0);
         let mut want = limit.saturating_add(1);
+        if filter.text.is_some() {
+            let tenant = &who.principal().tenant;
+            filter.until = self.store.nth(tenant, filter.after, SEARCHED).await?;
+        }
+        let until = filter.until;
         while seen < LOOKED_AT {
             let found = self.store.approvals(filter.clone(), want).await?;
             let read = u32::try_from(found.len()).unwrap_or(u32::MAX);
@@ -81,7 +91,7 @@ impl Gate {
                 }
             }
             if read < want {
-                return Ok(Page { items, next: None, now: self.store.now().await? });
+                return Ok(Page { items, next: until, now: self.store.now().await? });
             }
             seen = seen.saturating_add(read);
             filter.after = next;

@@ -5,6 +5,7 @@ use crate::approval::{
     count, may_resolve,
 };
 use crate::canon::Digest;
+use crate::clock::Timestamp;
 use crate::store::judge::{Ended, voiding};
 use crate::store::listing::{self, Dialect};
 use crate::store::row::{
@@ -101,7 +102,7 @@ pub(super) fn list(
     limit: u32,
 ) -> Result<Vec<Approval>, StoreError> {
     let limit = limit.min(MAX_LISTED) as usize;
-    let (mut found, mut after) = (Vec::new(), listing::place(filter));
+    let (mut found, mut after) = (Vec::new(), listing::place(filter.after.as_ref()));
     // A row that can not be read is left out, and another takes its place: a page that is not full is the last one.
     loop {
         let missing = limit - found.len();
@@ -121,6 +122,17 @@ pub(super) fn list(
             return Ok(found);
         }
     }
+}
+
+/// Where the `nth` request of a tenant is.
+pub(super) fn nth(
+    tx: &Tx<'_>,
+    tenant: &str,
+    after: Option<&(Timestamp, ApprovalId)>,
+    nth: u32,
+) -> Result<Option<(Timestamp, ApprovalId)>, StoreError> {
+    let after = listing::place(after);
+    rows::place(tx.conn, &listing::nth(&DIALECT, tenant, after.as_ref(), nth))
 }
 
 pub(super) fn decide(
