@@ -14,7 +14,6 @@ use mcp_secure::store::{
     ApprovalFilter, Decided, Postgres, PostgresOptions, Requested, Sqlite, Store, StoreError,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::wire::Wire;
 
@@ -24,18 +23,19 @@ const ACCOUNTS: u64 = 250;
 /// A data folder and the program on it.
 pub(crate) struct Desk {
     program: PathBuf,
-    folder: TempDir,
+    data: PathBuf,
     /// The address of the store, where it is not a file of the folder.
     store: Option<String>,
 }
 
 impl Desk {
-    pub(crate) fn new(program: &Path, folder: TempDir, store: Option<String>) -> Self {
-        Self { program: program.to_owned(), folder, store }
+    pub(crate) fn new(program: &Path, data: PathBuf, store: Option<String>) -> Self {
+        Self { program: program.to_owned(), data, store }
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+    /// Whether somebody has filled it before.
+    pub(crate) fn is_there(&self) -> bool {
+        self.data.exists()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -46,7 +46,7 @@ impl Desk {
             command.env_remove(format!("MCP_SECURE_{name}"));
         }
         command.envs(self.store.iter().map(|address| ("MCP_SECURE_STORE", address)));
-        command.env("RUST_LOG", "warn").arg("--data").arg(self.data()).args(arguments);
+        command.env("RUST_LOG", "warn").arg("--data").arg(&self.data).args(arguments);
         command
     }
 
@@ -94,7 +94,7 @@ impl Desk {
     async fn open(&self) -> Arc<dyn Store> {
         match &self.store {
             None => {
-                let path = self.data().join("mcp-secure.sqlite");
+                let path = self.data.join("mcp-secure.sqlite");
                 Arc::new(Sqlite::open(&path, Clock::system()).unwrap())
             }
             Some(address) => {

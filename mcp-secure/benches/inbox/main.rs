@@ -4,7 +4,8 @@
 //! `cargo build --release -p support-desk`, then
 //! `cargo bench -p mcp-secure --features postgres --bench inbox [-- sqlite|postgres] [pages] [waits]`. It starts
 //! `target/release/support-desk`, or what `SUPPORT_DESK_PROGRAM` names, and asks it over HTTP on loopback. The PostgreSQL is
-//! one of its own, with `fsync` on. Ends with 1 where a promise is not held.
+//! one of its own, with `fsync` on. `INBOX_BENCH_DATA` names a data folder that is kept: filled where it is not there, and
+//! taken as it is where it is, so that several builds can be asked about copies of one. Ends with 1 where a promise is not held.
 
 #![allow(
     clippy::unwrap_used,
@@ -89,11 +90,14 @@ fn measured(name: &str, program: &Path, store: Option<String>, wanted: &Wanted) 
     let beside = std::env::current_exe().unwrap();
     let folder = tempfile::tempdir_in(beside.parent().unwrap()).unwrap();
     let sync = one_sync(folder.path());
-    let desk = Desk::new(program, folder, store);
+    let filled = std::env::var_os("INBOX_BENCH_DATA").map(PathBuf::from);
+    let data = filled.filter(|_| store.is_none()).unwrap_or_else(|| folder.path().join("data"));
+    let desk = Desk::new(program, data, store);
     let begun = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(desk.fill(PENDING, ENDED));
-    drop(runtime);
+    if !desk.is_there() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(desk.fill(PENDING, ENDED));
+    }
     println!(
         "{name}: {PENDING} pending, {ENDED} ended, filled in {:.0} s; one write and its sync: {:.2} ms",
         begun.elapsed().as_secs_f64(),
