@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::args::{Resolve, Runs};
 use super::desk::{Desk, Who};
+use super::escape::escaped;
 use super::output::Output;
 use super::{Context, Failure};
 use crate::api::RunView;
@@ -77,7 +78,7 @@ async fn rollback(
     if json {
         return Output::json(&json!(made));
     }
-    Output::note(&format!("rolled back{by} (request {})", made.request_id));
+    Output::note(&format!("rolled back{by} (request {})", escaped(&made.request_id)));
     Ok(())
 }
 

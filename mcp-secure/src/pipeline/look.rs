@@ -87,7 +87,7 @@ impl Gate {
                 }
                 next = Some((approval.created, approval.id));
                 if self.shows(who.principal(), &approval) {
-                    items.push(approval);
+                    items.push(self.as_shown(approval));
                 }
             }
             if read < want {
@@ -106,7 +106,7 @@ impl Gate {
         who: &Authenticated,
         id: &ApprovalId,
     ) -> Result<Look, DecideRefused> {
-        let approval = self.approval_for(who, id).await?;
+        let approval = self.seen_by(who, id).await?;
         let now = self.store.now().await.map_err(|_| DecideRefused::Unavailable)?;
         let tool = self.table.tool(&approval.tool).map(Arc::clone);
         let decide = self.would_count(who.principal(), tool.as_deref(), &approval, now).await;
@@ -114,7 +114,7 @@ impl Gate {
         let own = asked.issuer == who.issuer && asked.subject == who.subject;
         let reveals =
             !masked_inputs(&approval).is_empty() && self.could(who, Act::Reveal, &approval.tool);
-        Ok(Look { approval, tool, now, decide, own, reveals })
+        Ok(Look { approval: self.as_shown(approval), tool, now, decide, own, reveals })
     }
 
     async fn would_count(

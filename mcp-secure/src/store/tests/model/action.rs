@@ -168,7 +168,7 @@ pub(super) fn possible(world: &World, capped: bool) -> Vec<Action> {
             Replica::Began(_) | Replica::Acted(_) => {
                 let endings: &[_] = if matches!(holds, Replica::Began(_)) {
                     all.push(Action::Act { replica });
-                    &[Ending::NoEffect, Ending::Unknown]
+                    &[Ending::NoEffect, Ending::NeverBegan, Ending::Unknown]
                 } else {
                     &[Ending::Done, Ending::Failed, Ending::Unknown]
                 };

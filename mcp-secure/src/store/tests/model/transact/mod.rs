@@ -58,6 +58,7 @@ pub(super) fn result_of(ending: Ending) -> RunResult {
         Ending::NoEffect => {
             RunResult::NoEffect { error: "not tried".to_owned(), answer: Some(json!("nothing")) }
         }
+        Ending::NeverBegan => RunResult::NeverBegan { error: "too late".to_owned(), answer: None },
         Ending::Unknown => RunResult::Unknown { why: "it panicked".to_owned() },
     }
 }
