@@ -48,6 +48,7 @@ impl<O: Onlooker> Store for Watched<O> {
         approval(id: &ApprovalId) -> Option<Approval>;
         answer(id: &ApprovalId) -> Option<Value>;
         approvals(filter: ApprovalFilter, limit: u32) -> Vec<Approval>;
+        nth(tenant: &str, after: Option<(Timestamp, ApprovalId)>, nth: u32) -> Option<(Timestamp, ApprovalId)>;
         decide(id: &ApprovalId, digest: Digest, vote: Vote) -> Decided;
         withdraw(id: &ApprovalId, by: Party) -> Moved;
         void_approval(id: &ApprovalId, why: &str) -> Moved;

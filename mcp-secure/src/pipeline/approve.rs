@@ -30,6 +30,10 @@ use crate::store::{Moved, NewKey, Requested, Store, StoreError};
 use crate::tool::Output;
 use crate::tool::spec::ApprovalSpec;
 
+/// How long a client that waits had better leave it before it looks again, in milliseconds: people's decisions are to be
+/// seen within a second.
+pub(crate) const LOOK_AGAIN_MS: u64 = 400;
+
 /// A call that may run once: permitted, and approved where that is asked for.
 pub(super) struct Approved {
     pub(super) permitted: Permitted,
@@ -321,6 +325,7 @@ impl Gate {
         if approval.state != State::Pending {
             return refusal;
         }
+        let mut refusal = refusal.retry_after(Duration::from_millis(LOOK_AGAIN_MS));
         refusal.decide_url = self.decide_url(&approval.id);
         if approval.is_held_by(&Party::from(&**principal)) {
             let asks = fresh == Fresh::Yes && permitted.channel == Channel::Link;

@@ -22,6 +22,10 @@ use crate::store::{ApprovalFilter, StoreError};
 /// itself finds out.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How many requests one page of a search looks through. There are as many as a tenant ever made, and while one search goes
+/// through them nobody else reads from an embedded store.
+const SEARCHED: u32 = if cfg!(test) { 40 } else { 20_000 };
+
 /// Where a page of requests begins: after this one.
 pub(crate) type RequestAt = (Timestamp, ApprovalId);
 
@@ -42,7 +46,8 @@ pub(crate) struct Look {
 
 impl Gate {
     /// A page of the requests that `who` may see, newest first: its own, and those of its tenant that it could decide. Of
-    /// what is asked for, the tenant is not theirs to say.
+    /// what is asked for, the tenant is not theirs to say. A search looks
+    /// through [`SEARCHED`] requests for each page.
     pub(crate) async fn approvals_page(
         &self,
         who: &Authenticated,
@@ -50,13 +55,18 @@ impl Gate {
         limit: u32,
     ) -> Result<Page<Approval, RequestAt>, StoreError> {
         let who = who.principal();
-        let filter = ApprovalFilter { tenant: Some(who.tenant.clone()), ..filter };
+        let mut filter = ApprovalFilter { tenant: Some(who.tenant.clone()), ..filter };
+        if filter.text.is_some() {
+            filter.until = self.store.nth(&who.tenant, filter.after, SEARCHED).await?;
+        }
         let read =
             |after, want| self.store.approvals(ApprovalFilter { after, ..filter.clone() }, want);
         let at = |approval: &Approval| (approval.created, approval.id);
         let shows = |approval: &Approval| self.shows(who, approval);
         let (items, next) = fill(limit, filter.after, read, at, shows).await?;
         let items = items.into_iter().map(|approval| self.as_shown(approval)).collect();
+        // Where a search has looked through its part and found no more, the next one begins behind that.
+        let next = next.or(filter.until);
         Ok(Page { items, next, now: self.store.now().await? })
     }
 

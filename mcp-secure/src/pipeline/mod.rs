@@ -78,6 +78,8 @@ mod void;
 mod withdraw;
 mod witness;
 
+#[cfg(feature = "server")]
+pub(crate) use approve::LOOK_AGAIN_MS;
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub use bench::Stages;

@@ -8,10 +8,7 @@ use rmcp::model::{
 use serde_json::Value;
 
 use super::answer;
-use crate::pipeline::{NoTask, Stage, Standing, Task, kept_for_ms};
-
-/// How often a client had better look, in milliseconds: people's decisions are to be seen within a second.
-const POLL_MS: u64 = 400;
+use crate::pipeline::{LOOK_AGAIN_MS, NoTask, Stage, Standing, Task, kept_for_ms};
 
 /// The answer to an id that is no task of this caller's, whether there is one of that id or not. It repeats nothing of the
 /// request.
@@ -30,7 +27,7 @@ pub(super) fn created(standing: &Standing, decide_url: Option<&str>) -> CreateTa
     let task = Shown::new(standing.id.to_string(), TaskStatus::Working, created.clone(), created)
         .with_status_message(says)
         .with_ttl_ms(kept_for_ms(standing.created, standing.expires))
-        .with_poll_interval_ms(POLL_MS);
+        .with_poll_interval_ms(LOOK_AGAIN_MS);
     CreateTaskResult::new(task)
 }
 
@@ -43,7 +40,7 @@ pub(super) fn to_task_result(task: Task, legacy: bool) -> Result<GetTaskResult, 
         task.changed.to_rfc3339(),
     )
     .with_ttl_ms(kept_for_ms(task.created, task.expires))
-    .with_poll_interval_ms(POLL_MS);
+    .with_poll_interval_ms(LOOK_AGAIN_MS);
     let payload = match task.stage {
         Stage::Waits(says) => {
             shown = shown.with_status_message(says);

@@ -118,6 +118,8 @@ pub struct ApprovalFilter {
     /// Only those that come after this one in the list, by its [`created`](Approval::created) and its id: the last one of
     /// the page before, whether or not it still is in the list.
     pub after: Option<(Timestamp, ApprovalId)>,
+    /// Only those down to this one in the list, itself included: as far as a search looks, see [`Store::nth`].
+    pub until: Option<(Timestamp, ApprovalId)>,
     /// Only this tool's.
     pub tool: Option<String>,
     /// Only those with this text in their id, tool, resource, or the account or person that asked. Upper and lower case
@@ -151,6 +153,15 @@ pub trait Store: Send + Sync {
     /// Requests, newest first, without their answers; 1,000 at most. A request that cannot be read is left out, and said in
     /// the process's own log: while there are others the list is as long as was asked for.
     fn approvals(&self, filter: ApprovalFilter, limit: u32) -> StoreFuture<'_, Vec<Approval>>;
+
+    /// The `nth` request of a tenant's whole list, counted from the beginning or from `after`; nothing where there are not so
+    /// many. A search has to look at every request, however few fit: this says where to stop and go on another time.
+    fn nth(
+        &self,
+        tenant: &str,
+        after: Option<(Timestamp, ApprovalId)>,
+        nth: u32,
+    ) -> StoreFuture<'_, Option<(Timestamp, ApprovalId)>>;
 
     /// Counts a vote on the request called `id` that was shown to the voter under `digest`.
     fn decide(&self, id: &ApprovalId, digest: Digest, vote: Vote) -> StoreFuture<'_, Decided>;

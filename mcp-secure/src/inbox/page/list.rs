@@ -96,7 +96,7 @@ pub(in crate::inbox) fn list(listed: &Listed<'_>, empty: &str) -> Markup {
     html! {
         @if listed.items.is_empty() {
             p.empty {
-                @if listed.next.is_some() { "Nothing so far that you may see." } @else { (empty) }
+                @if listed.next.is_some() { "Nothing so far that you may see. There is more to look through." } @else { (empty) }
             }
         } @else {
             ul.cards { @for approval in listed.items { (card(listed, approval)) } }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::forms::{addresses, busy};
-use super::kit::{Reply, Town};
+use super::kit::{Browser, Reply, Town};
 
 const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -263,22 +263,7 @@ async fn a_list_goes_on_page_after_page_and_misses_nothing() {
     let waiting: i64 =
         town.file().query_row("SELECT count(*) FROM approvals", [], |r| r.get(0)).unwrap();
     let mut bob = town.signed_in("bob").await;
-    let (mut seen, mut path, mut pages) = (Vec::new(), "/inbox".to_owned(), 0);
-    loop {
-        let page = bob.get(&path).await;
-        pages += 1;
-        let ids: Vec<String> = page
-            .body
-            .split("<h2><a href=\"/inbox/requests/")
-            .skip(1)
-            .map(|rest| rest.split('"').next().unwrap().to_owned())
-            .collect();
-        assert!(ids.len() <= 50);
-        seen.extend(ids);
-        let Some((_, next)) = page.body.split_once("<nav class=\"more\"") else { break };
-        let (_, next) = next.split_once("href=\"").unwrap();
-        path = next.split('"').next().unwrap().replace("&amp;", "&");
-    }
+    let (seen, pages) = all_pages(&mut bob, "/inbox").await;
     let mut once = seen.clone();
     once.sort();
     once.dedup();
@@ -289,4 +274,34 @@ async fn a_list_goes_on_page_after_page_and_misses_nothing() {
     assert!(none.text().contains("Nothing waits for you."));
     let one = format!("/inbox?q={}", seen[3]);
     assert_eq!(bob.get(&one).await.body.matches("<h2>").count(), 1);
+    // A search looks through so many at a time, and says that there are more.
+    let last = seen.last().unwrap();
+    for path in [format!("/inbox?q={last}"), format!("/inbox/history?q={last}")] {
+        let first = bob.get(&path).await;
+        assert!(first.text().contains("There is more to look through."), "{}", first.text());
+        let (found, looks) = all_pages(&mut bob, &path).await;
+        assert_eq!((found.as_slice(), looks), (&[last.clone()][..], seen.len() / 40 + 1));
+    }
+}
+
+/// The requests of a list, page after page, and how many pages that were.
+async fn all_pages(browser: &mut Browser, path: &str) -> (Vec<String>, usize) {
+    let (mut seen, mut path, mut pages) = (Vec::new(), path.to_owned(), 0);
+    loop {
+        let page = browser.get(&path).await;
+        pages += 1;
+        let ids: Vec<String> = page
+            .body
+            .split("<h2><a href=\"/inbox/requests/")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().to_owned())
+            .collect();
+        assert!(ids.len() <= 50);
+        seen.extend(ids);
+        let Some((_, next)) = page.body.split_once("<nav class=\"more\"") else {
+            return (seen, pages);
+        };
+        let (_, next) = next.split_once("href=\"").unwrap();
+        path = next.split('"').next().unwrap().replace("&amp;", "&");
+    }
 }

@@ -7,6 +7,7 @@ use crate::approval::{
     VoteRefused, count, may_resolve,
 };
 use crate::canon::Digest;
+use crate::clock::Timestamp;
 use crate::store::judge::{Ended, voiding};
 use crate::store::listing::{self, Dialect};
 use crate::store::row::{MAX_LISTED, RunRow, damaged, shown, told_again, unreadable_approval};
@@ -15,7 +16,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 /// A request that stands at `$2`, or whose answer still repeats (decided after `$3`).
-const ANSWERS: &str = "effect = $1 AND ((state IN ('pending', 'approved') AND expires > $2) \
+const ANSWERS: &str = "effect = $1 AND state IN ('pending', 'approved', 'running', 'in_doubt', 'done', 'denied') \
+    AND ((state IN ('pending', 'approved') AND expires > $2) \
     OR state IN ('running', 'in_doubt') OR (state IN ('done', 'denied') AND state_at > $3)) \
     ORDER BY state IN ('done', 'denied'), state_at DESC LIMIT 1";
 
@@ -109,7 +111,7 @@ pub(super) async fn list(
         return Ok(Vec::new());
     }
     let limit = limit.min(MAX_LISTED) as usize;
-    let (mut found, mut after) = (Vec::new(), listing::place(filter));
+    let (mut found, mut after) = (Vec::new(), listing::place(filter.after.as_ref()));
     // A row that can not be read is left out, and another takes its place: a page that is not full is the last one.
     loop {
         let missing = limit - found.len();
@@ -129,6 +131,20 @@ pub(super) async fn list(
             return Ok(found);
         }
     }
+}
+
+/// Where the `nth` request of a tenant is.
+pub(super) async fn nth(
+    tx: &Tx<'_>,
+    tenant: &str,
+    after: Option<&(Timestamp, ApprovalId)>,
+    nth: u32,
+) -> Result<Option<(Timestamp, ApprovalId)>, Fault> {
+    if tenant.contains('\0') {
+        return Ok(None);
+    }
+    let after = listing::place(after);
+    rows::place(tx, &listing::nth(&DIALECT, tenant, after.as_ref(), nth)).await
 }
 
 pub(super) async fn decide(

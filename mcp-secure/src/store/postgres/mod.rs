@@ -123,6 +123,16 @@ impl Store for Postgres {
         reading!(self, |tx| approvals::list(tx, &filter, limit))
     }
 
+    fn nth(
+        &self,
+        tenant: &str,
+        after: Option<(Timestamp, ApprovalId)>,
+        nth: u32,
+    ) -> StoreFuture<'_, Option<(Timestamp, ApprovalId)>> {
+        let tenant = tenant.to_owned();
+        reading!(self, |tx| approvals::nth(tx, &tenant, after.as_ref(), nth))
+    }
+
     fn decide(&self, id: &ApprovalId, digest: Digest, vote: Vote) -> StoreFuture<'_, Decided> {
         let id = *id;
         writing!(self, |tx| approvals::decide(tx, &id, &digest, &vote))

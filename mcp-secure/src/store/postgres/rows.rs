@@ -1,8 +1,9 @@
 use super::fault::Fault;
 use super::pool::{Tx, Value};
 use crate::approval::{Approval, ApprovalId, CastVote, NewApproval, State};
+use crate::clock::Timestamp;
 use crate::store::StoreError;
-use crate::store::listing::{Bound, Page, sought};
+use crate::store::listing::{Bound, Page, read_place, sought};
 use crate::store::row::{
     APPROVAL_COLUMNS, ApprovalRow, RUN_COLUMNS, Request, RunRow, assemble, json, millis, parse,
 };
@@ -148,6 +149,18 @@ fn value(bound: &Bound) -> Value<'_> {
 pub(super) async fn page(tx: &Tx<'_>, page: &Page) -> Result<Vec<Voted>, Fault> {
     let values: Vec<Value<'_>> = page.values.iter().map(value).collect();
     voted(tx, &page.sql, &values).await
+}
+
+/// The place that [`listing::nth`](crate::store::listing::nth) asks for.
+pub(super) async fn place(
+    tx: &Tx<'_>,
+    page: &Page,
+) -> Result<Option<(Timestamp, ApprovalId)>, Fault> {
+    let values: Vec<Value<'_>> = page.values.iter().map(value).collect();
+    match tx.query(&page.sql, &values).await?.first() {
+        Some(row) => Ok(read_place(get(row, 0)?, &get::<String>(row, 1)?)),
+        None => Ok(None),
+    }
 }
 
 async fn voted(tx: &Tx<'_>, sql: &str, values: &[Value<'_>]) -> Result<Vec<Voted>, Fault> {

@@ -128,6 +128,9 @@ CREATE TABLE mcp_secure.notices (
 );
 CREATE INDEX notices_by_approval ON mcp_secure.notices (approval);
 CREATE INDEX notices_by_due ON mcp_secure.notices (due, number);
+", "
+DROP INDEX mcp_secure.approvals_by_effect;
+CREATE INDEX approvals_by_effect ON mcp_secure.approvals (effect, state, state_at);
 "];
 
 /// The entry after which older requests are made findable.

@@ -5,6 +5,7 @@ use crate::approval::{
     count, may_resolve,
 };
 use crate::canon::Digest;
+use crate::clock::Timestamp;
 use crate::store::judge::{Ended, voiding};
 use crate::store::listing::{self, Dialect};
 use crate::store::row::{
@@ -13,8 +14,10 @@ use crate::store::row::{
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
 use rusqlite::params;
 
-/// A request that stands at `?2`, or whose answer still repeats (decided after `?3`).
-pub(super) const ANSWERS: &str = "effect = ?1 AND ((state IN ('pending', 'approved') AND expires > ?2) \
+/// A request that stands at `?2`, or whose answer still repeats (decided after `?3`). The states are named first, so that an
+/// account which takes back and asks again for the same, over and over, has nobody read all that.
+pub(super) const ANSWERS: &str = "effect = ?1 AND state IN ('pending', 'approved', 'running', 'in_doubt', 'done', 'denied') \
+    AND ((state IN ('pending', 'approved') AND expires > ?2) \
     OR state IN ('running', 'in_doubt') OR (state IN ('done', 'denied') AND state_at > ?3)) \
     ORDER BY state IN ('done', 'denied'), state_at DESC LIMIT 1";
 
@@ -25,10 +28,10 @@ pub(super) const ANSWERS: &str = "effect = ?1 AND ((state IN ('pending', 'approv
 pub(super) const PENDING_OF: &str = "SELECT count(*) FROM approvals
     WHERE issuer = ?1 AND subject = ?2 AND tenant = ?3 AND state = 'pending' AND +expires > ?4";
 /// The request for an effect that ran out after `?2` and that its requester has not heard of.
-pub(super) const UNHEARD: &str = "effect = ?1 AND +state = 'expired' AND heard = 0 AND +expires > ?2 \
+pub(super) const UNHEARD: &str = "effect = ?1 AND state = 'expired' AND heard = 0 AND +expires > ?2 \
     ORDER BY state_at DESC LIMIT 1";
 pub(super) const HEARD: &str =
-    "UPDATE approvals SET heard = 1 WHERE effect = ?1 AND +state = 'expired' AND heard = 0";
+    "UPDATE approvals SET heard = 1 WHERE effect = ?1 AND state = 'expired' AND heard = 0";
 /// What has run out at `?1` and is not written down so.
 pub(super) const OVERDUE: &str =
     "SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires <= ?1 LIMIT ?2";
@@ -99,7 +102,7 @@ pub(super) fn list(
     limit: u32,
 ) -> Result<Vec<Approval>, StoreError> {
     let limit = limit.min(MAX_LISTED) as usize;
-    let (mut found, mut after) = (Vec::new(), listing::place(filter));
+    let (mut found, mut after) = (Vec::new(), listing::place(filter.after.as_ref()));
     // A row that can not be read is left out, and another takes its place: a page that is not full is the last one.
     loop {
         let missing = limit - found.len();
@@ -119,6 +122,17 @@ pub(super) fn list(
             return Ok(found);
         }
     }
+}
+
+/// Where the `nth` request of a tenant is.
+pub(super) fn nth(
+    tx: &Tx<'_>,
+    tenant: &str,
+    after: Option<&(Timestamp, ApprovalId)>,
+    nth: u32,
+) -> Result<Option<(Timestamp, ApprovalId)>, StoreError> {
+    let after = listing::place(after);
+    rows::place(tx.conn, &listing::nth(&DIALECT, tenant, after.as_ref(), nth))
 }
 
 pub(super) fn decide(

@@ -117,6 +117,16 @@ impl Store for Sqlite {
         Box::pin(self.read.run(move |tx| approvals::list(tx, &filter, limit)))
     }
 
+    fn nth(
+        &self,
+        tenant: &str,
+        after: Option<(Timestamp, ApprovalId)>,
+        nth: u32,
+    ) -> StoreFuture<'_, Option<(Timestamp, ApprovalId)>> {
+        let tenant = tenant.to_owned();
+        Box::pin(self.read.run(move |tx| approvals::nth(tx, &tenant, after.as_ref(), nth)))
+    }
+
     fn decide(&self, id: &ApprovalId, digest: Digest, vote: Vote) -> StoreFuture<'_, Decided> {
         let id = *id;
         Box::pin(self.write.run(move |tx| approvals::decide(tx, &id, &digest, &vote)))

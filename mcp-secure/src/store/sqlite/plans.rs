@@ -34,9 +34,9 @@ fn no_request_and_no_sweep_reads_all_there_is() {
             approvals::PENDING_OF.to_owned(),
             "approvals_by_requester (issuer=? AND subject=? AND tenant=? AND state=?)",
         ),
-        (select("approvals", approvals::ANSWERS), "approvals_by_effect (effect=?)"),
-        (select("approvals", approvals::UNHEARD), "approvals_by_effect (effect=?)"),
-        (approvals::HEARD.to_owned(), "approvals_by_effect (effect=?)"),
+        (select("approvals", approvals::ANSWERS), "approvals_by_effect (effect=? AND state=?"),
+        (select("approvals", approvals::UNHEARD), "approvals_by_effect (effect=? AND state=?)"),
+        (approvals::HEARD.to_owned(), "approvals_by_effect (effect=? AND state=?)"),
         (approvals::OVERDUE.to_owned(), "approvals_by_state (state=? AND expires<?)"),
         (approvals::UNTOLD.to_owned(), "approvals_untold"),
         (select("runs", runs::UNTOLD), "runs_to_tell (tell_at<?)"),
@@ -49,7 +49,7 @@ fn no_request_and_no_sweep_reads_all_there_is() {
 
 /// The part of the plan that finds the page, which is all that may read more than the page.
 fn page(conn: &Connection, filter: &ApprovalFilter) -> String {
-    let (now, after) = (Timestamp::from_millis(5), listing::place(filter));
+    let (now, after) = (Timestamp::from_millis(5), listing::place(filter.after.as_ref()));
     let page = listing::page(&approvals::DIALECT, filter, now, after.as_ref(), 50);
     let plan = plan(conn, &page.sql);
     let (rows, found) = plan.split_once("LIST SUBQUERY").unwrap();
@@ -87,6 +87,13 @@ fn a_page_is_found_in_an_index_and_in_its_order() {
         }
         let found = page(&conn, &ApprovalFilter { text: tool.clone(), tool, after, ..of(state) });
         assert!(found.contains(by_text) && found.matches("SEARCH").count() == 1, "{found}");
+    }
+    // How far a search looks is found without looking at more than the index.
+    let after = Some((7, "apr".to_owned()));
+    for after in [None, after] {
+        let page = listing::nth(&approvals::DIALECT, "acme", after.as_ref(), 20_000);
+        let plan = plan(&conn, &page.sql);
+        assert!(plan.starts_with(by_tenant) && !plan.contains("TEMP B-TREE"), "{plan}");
     }
     let tasks =
         ApprovalFilter { tasks: true, state: Some(StateKind::Approved), ..Default::default() };

@@ -2,7 +2,7 @@ use super::notices;
 use crate::approval::{Approval, ApprovalId, CastVote, NewApproval, State};
 use crate::clock::Timestamp;
 use crate::store::StoreError;
-use crate::store::listing::{Bound, Page, sought};
+use crate::store::listing::{Bound, Page, read_place, sought};
 use crate::store::row::{
     APPROVAL_COLUMNS, ApprovalRow, RUN_COLUMNS, Request, RunRow, assemble, json, millis, parse,
 };
@@ -114,11 +114,25 @@ pub(super) fn select(
 
 /// The rows of a page of a list.
 pub(super) fn page(conn: &Connection, page: &Page) -> Result<Vec<ApprovalRow>, StoreError> {
-    let value = |bound: &Bound| match bound {
+    approvals(conn, &page.sql, params_from_iter(page.values.iter().map(value)))
+}
+
+/// The place that [`listing::nth`](crate::store::listing::nth) asks for.
+pub(super) fn place(
+    conn: &Connection,
+    page: &Page,
+) -> Result<Option<(Timestamp, ApprovalId)>, StoreError> {
+    let mut statement = conn.prepare_cached(&page.sql)?;
+    let values = params_from_iter(page.values.iter().map(value));
+    let found = statement.query_row(values, |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
+    Ok(found.optional()?.and_then(|(created, id)| read_place(created, &id)))
+}
+
+fn value(bound: &Bound) -> Value {
+    match bound {
         Bound::Text(text) => Value::Text(text.clone()),
         Bound::Number(number) => Value::Integer(*number),
-    };
-    approvals(conn, &page.sql, params_from_iter(page.values.iter().map(value)))
+    }
 }
 
 fn approvals(

@@ -142,6 +142,9 @@ CREATE TABLE notices (
 ) STRICT;
 CREATE INDEX notices_by_due ON notices (due);
 CREATE INDEX notices_by_approval ON notices (approval, number);
+", "
+DROP INDEX approvals_by_effect;
+CREATE INDEX approvals_by_effect ON approvals (effect, state, state_at);
 "];
 
 /// The entry after which older requests are made findable.

@@ -75,7 +75,7 @@ fn a_file_of_a_newer_release_is_refused() {
         .execute_batch("PRAGMA user_version = 99")
         .unwrap();
     let refused = Sqlite::open(&desk.path(), desk.clock.clone()).unwrap_err();
-    assert_eq!(refused, StoreError::Version { found: 99, known: 4 });
+    assert_eq!(refused, StoreError::Version { found: 99, known: 5 });
 }
 
 #[test]

@@ -6,6 +6,7 @@ cases! {
     pages_of_what_ran_out_are_in_one_order_whether_or_not_it_is_written_down,
     what_comes_in_between_pages_disturbs_none,
     what_waits_for_nobody_is_listed_without_what_waits_searched_or_not,
+    a_search_that_looks_at_so_many_at_a_time_misses_and_repeats_none,
     a_search_finds_what_is_written_in_any_case,
     b09_hostile_text_in_a_search_is_only_text,
     a_search_goes_with_state_tool_and_tenant,
@@ -141,6 +142,43 @@ async fn what_comes_in_between_pages_disturbs_none(desk: Desk) {
     let before = Some(desk.clock.now());
     let earlier = list(&store, ApprovalFilter { before, ..of("acme", None) }, 100).await;
     assert_eq!(earlier.len(), 43, "the last one is of this moment");
+}
+
+async fn a_search_that_looks_at_so_many_at_a_time_misses_and_repeats_none(desk: Desk) {
+    let store = desk.open().await;
+    // Some of one moment, some of another, and another tenant's beside them.
+    for moment in 0..3 {
+        ask_many(&store, moment * 112..moment * 112 + 11, 3_600_000).await;
+        let other = Party { tenant: "globex".to_owned(), ..alice() };
+        ask(&store, NewApproval { requester: other, ..refund(1_000 + moment) }).await;
+        desk.clock.advance_millis(1);
+    }
+    let whole = ids(&list(&store, of("acme", None), 100).await);
+    assert_eq!(whole.len(), 33);
+    let text = Some("sub-agent 3".to_owned());
+    let sought = ids(&list(&store, ApprovalFilter { text, ..of("acme", None) }, 100).await);
+    assert_eq!(sought.len(), 3);
+    for step in [1, 2, 7, 33, 50] {
+        let (mut found, mut after, mut looks) = (Vec::new(), None, 0);
+        loop {
+            let until = store.nth("acme", after, step).await.unwrap();
+            let text = Some("sub-agent 3".to_owned());
+            let part = ApprovalFilter { text, after, until, ..of("acme", None) };
+            let page = list(&store, part, 100).await;
+            assert!(page.len() <= step as usize);
+            found.extend(ids(&page));
+            looks += 1;
+            let Some((created, id)) = until else { break };
+            // So many are looked at, counted in the whole list.
+            let at = whole.iter().position(|other| *other == id).unwrap();
+            assert_eq!(at + 1, looks * step as usize);
+            after = Some((created, id));
+        }
+        assert_eq!(found, sought, "{step} at a time");
+        assert_eq!(looks, 33 / step as usize + 1, "{step} at a time");
+    }
+    assert_eq!(store.nth("nobody", None, 1).await.unwrap(), None);
+    assert_eq!(store.nth("ac\0me", None, 1).await.unwrap(), None);
 }
 
 async fn a_search_finds_what_is_written_in_any_case(desk: Desk) {

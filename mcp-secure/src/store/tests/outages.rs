@@ -450,7 +450,7 @@ async fn the_tables_are_made_once_and_a_newer_release_is_refused() {
     }
     server.sql(&database, "UPDATE mcp_secure.meta SET value = 99 WHERE key = 'version'");
     let refused = Postgres::open(&options(server, &database)).await.map(drop);
-    assert_eq!(refused, Err(StoreError::Version { found: 99, known: 3 }));
+    assert_eq!(refused, Err(StoreError::Version { found: 99, known: 4 }));
     let sloppy = server.database();
     server.sql(&sloppy, &format!("ALTER DATABASE {sloppy} SET synchronous_commit = off"));
     let refused = Postgres::open(&options(server, &sloppy)).await.map(drop);

@@ -1,7 +1,7 @@
 //! What can happen next, and what it is answered with.
 
 use super::people::{Account, CLIENTS};
-use super::world::{Ending, Replica, World};
+use super::world::{Elsewhere, Ending, Replica, World};
 use crate::approval::{StateKind, TransitionRefused, Verdict, VoteRefused};
 use crate::clock::Timestamp;
 use crate::store::{CommitRefused, Finished, Renewed, Resolution, RunState};
@@ -35,6 +35,10 @@ pub(super) enum Action {
     Ask {
         client: usize,
     },
+    /// The same account asks for something else, through its first client.
+    AskElsewhere,
+    /// It takes that back.
+    WithdrawElsewhere,
     /// A replica looks up what stands for the call.
     Look {
         replica: usize,
@@ -112,6 +116,9 @@ pub(super) enum Action {
 pub(super) enum Answer {
     Nothing,
     Created(usize),
+    CreatedElsewhere,
+    /// So many wait that nobody is asked.
+    TooMany(u32),
     Existing(usize),
     RanOut(usize),
     Found(Option<usize>),
@@ -137,9 +144,15 @@ pub(super) enum Answer {
     Error,
 }
 
-/// Everything that anybody can do in this world.
-pub(super) fn possible(world: &World) -> Vec<Action> {
+/// Everything that anybody can do in this world; `capped` where few requests may wait, so that it matters what else does.
+pub(super) fn possible(world: &World, capped: bool) -> Vec<Action> {
     let mut all = vec![Action::Wait, Action::Sweep, Action::VoidAll];
+    if capped {
+        all.push(Action::AskElsewhere);
+    }
+    if world.elsewhere == Elsewhere::Waits {
+        all.push(Action::WithdrawElsewhere);
+    }
     all.extend((0..CLIENTS.len()).map(|client| Action::Ask { client }));
     for (replica, holds) in world.replicas.iter().enumerate() {
         match holds {
@@ -208,7 +221,12 @@ impl Action {
     ) -> Self {
         let mut to = self;
         match &mut to {
-            Self::Wait | Self::Ask { .. } | Self::VoidAll | Self::Sweep => {}
+            Self::Wait
+            | Self::Ask { .. }
+            | Self::AskElsewhere
+            | Self::WithdrawElsewhere
+            | Self::VoidAll
+            | Self::Sweep => {}
             Self::Rush { replica, slot } => {
                 (*replica, *slot) = (replicas(*replica), slots(*slot));
             }

@@ -56,7 +56,7 @@ pub(super) fn explore(model: &Model) -> Result<Space, Broken> {
     let mut at = 0;
     while let Some(world) = space.worlds.get(at).cloned() {
         let mut steps = Vec::new();
-        for action in possible(&world) {
+        for action in possible(&world, model.capped) {
             let (answer, after) = model.apply(&world, action);
             if let Some(promise) = broken(model, &world, action, &answer, after.as_ref()) {
                 let after = after.as_ref().unwrap_or(&world);

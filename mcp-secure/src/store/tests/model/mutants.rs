@@ -13,6 +13,8 @@ pub(super) struct Mutant {
     pub(super) rules: Rules,
     /// What the onlooker has to miss first.
     pub(super) breaks: Promise,
+    /// Shown where few requests may wait.
+    pub(super) capped: bool,
 }
 
 const REAL: Rules = Rules::REAL;
@@ -66,11 +68,12 @@ pub(super) fn mutants() -> Vec<Mutant> {
     let mut all = ways();
     all.extend(votes());
     all.extend(stores());
+    all.extend(caps());
     all
 }
 
 fn mutant(what: &'static str, breaks: Promise, rules: Rules) -> Mutant {
-    Mutant { what, rules, breaks }
+    Mutant { what, rules, breaks, capped: false }
 }
 
 fn ways() -> Vec<Mutant> {
@@ -342,4 +345,22 @@ fn stores() -> Vec<Mutant> {
             },
         ),
     ]
+}
+
+fn caps() -> Vec<Mutant> {
+    use Promise::{Admitted, Capped};
+    let all = [
+        mutant("more requests wait than may", Capped, Rules { cap_holds: false, ..REAL }),
+        mutant(
+            "each client has places of its own",
+            Capped,
+            Rules { cap_is_of_the_account: false, ..REAL },
+        ),
+        mutant(
+            "what ran out takes a place",
+            Admitted,
+            Rules { cap_is_of_what_waits: false, ..REAL },
+        ),
+    ];
+    all.map(|mutant| Mutant { capped: true, ..mutant }).into()
 }

@@ -44,12 +44,16 @@ pub(super) enum Promise {
     NotRevived,
     /// A request and its run say the same.
     Agree,
+    /// No more requests of an account wait for people than may.
+    Capped,
+    /// Nobody is refused for the sake of requests that do not wait.
+    Admitted,
     /// The store fails at nothing.
     NoError,
 }
 
 impl Promise {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::RunsOnce,
         Self::Quorum,
         Self::Closed,
@@ -66,6 +70,8 @@ impl Promise {
         Self::Doubt,
         Self::NotRevived,
         Self::Agree,
+        Self::Capped,
+        Self::Admitted,
         Self::NoError,
     ];
 }
@@ -111,7 +117,13 @@ pub(super) fn broken(
         }
         (Action::StaleVote { .. }, Answer::Counted) => Some(Promise::Bound),
         (Action::WithdrawOthers { .. }, Answer::Moved) => Some(Promise::Own),
-        (Action::Ask { .. }, Answer::Created(_)) => may_be_asked(before),
+        (Action::Ask { .. }, Answer::Created(_)) => {
+            may_be_asked(before).or_else(|| has_room(model, before))
+        }
+        (Action::AskElsewhere, Answer::CreatedElsewhere) => has_room(model, before),
+        (Action::Ask { .. } | Action::AskElsewhere, Answer::TooMany(_)) => {
+            has_room(model, before).is_none().then_some(Promise::Admitted)
+        }
         (Action::Sweep, Answer::Swept { lapsed, .. }) => {
             let holds = |slot: &usize| {
                 before.slots[*slot].run.as_ref().is_none_or(|run| run.lease_until > before.now)
@@ -181,6 +193,11 @@ fn may_be_asked(world: &World) -> Option<Promise> {
         return Some(Promise::Standing);
     }
     world.slots.iter().any(answers).then_some(Promise::Answered)
+}
+
+/// Whether one more request of the account may wait.
+fn has_room(model: &Model, world: &World) -> Option<Promise> {
+    (world.waiting() >= model.most).then_some(Promise::Capped)
 }
 
 /// Whether one request may have gone from this to that.

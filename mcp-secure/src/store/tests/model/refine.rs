@@ -14,14 +14,16 @@ use super::explore::{Space, Step};
 use super::people::Account;
 use super::rules::Rules;
 use super::transact::{Model, result_of};
-use super::two_persons;
 use super::world::{Key, LEASE, STEP, Slot, World};
-use crate::approval::{Approval, ApprovalId, State, StateKind, Verdict};
+use super::{one_may_wait, two_persons};
+use crate::approval::{Approval, ApprovalId, NewApproval, State, StateKind, Verdict};
+use crate::canon::Digest;
 use crate::store::tests::{Desk, Shared};
 use crate::store::{ApprovalFilter, Committed, Decided, Fence, Moved, Requested, Resolved, RunId};
 
 cases! {
     every_answer_of_the_store_is_the_models,
+    so_it_is_where_few_requests_may_wait,
 }
 
 /// A world, and the store that is to be in it.
@@ -32,6 +34,8 @@ struct Walk {
     stores: [Shared; 2],
     /// The ids of the world's requests.
     ids: Vec<ApprovalId>,
+    /// What the account has asked for elsewhere, while it waits.
+    elsewhere: Option<ApprovalId>,
     /// Those that ran out and are forgotten before the record was told.
     untold: HashSet<ApprovalId>,
     /// What each replica holds in its memory.
@@ -54,11 +58,18 @@ fn kind(world: &World, step: &Step) -> String {
     });
     let answer = format!("{:?}", step.answer);
     let answer: String = answer.chars().filter(|c| !c.is_ascii_digit()).collect();
-    format!("{action:?} {:?} {answer}", about.get())
+    format!("{action:?} {:?} {answer} {:?}", about.get(), world.elsewhere)
 }
 
 async fn every_answer_of_the_store_is_the_models(desk: Desk) {
-    let (model, space) = (Model::new(Rules::REAL, 2, false), two_persons());
+    walked(Model::new(Rules::REAL, 2, false), two_persons(), desk).await;
+}
+
+async fn so_it_is_where_few_requests_may_wait(desk: Desk) {
+    walked(Model::new(Rules::REAL, 1, false).capped(), one_may_wait(), desk).await;
+}
+
+async fn walked(model: Model, space: &Space, desk: Desk) {
     let begun = std::time::Instant::now();
     let all = std::env::var("MCP_SECURE_MODEL").is_ok_and(|what| what == "all");
     let mut left = Left::new(space, all);
@@ -86,6 +97,10 @@ struct Left {
     kinds: Vec<Vec<usize>>,
     /// Which kinds have been taken.
     taken: Vec<bool>,
+    /// The worlds all of whose steps have been.
+    over: Vec<bool>,
+    /// The steps of each world that lead to another, and to which.
+    moves: Vec<Vec<(usize, usize)>>,
 }
 
 impl Left {
@@ -106,7 +121,12 @@ impl Left {
         let kinds = worlds
             .map(|(world, steps)| steps.iter().map(|step| number(world, step)).collect())
             .collect();
-        Self { kinds, taken: vec![false; count] }
+        let moves = space.steps.iter().enumerate().map(|(world, steps)| {
+            let moves = steps.iter().enumerate().map(|(number, step)| (number, step.to));
+            moves.filter(|(_, to)| *to != world).collect()
+        });
+        let (over, moves) = (vec![false; space.worlds.len()], moves.collect());
+        Self { kinds, taken: vec![false; count], over, moves }
     }
 
     fn take(&mut self, world: usize, step: usize) {
@@ -115,11 +135,12 @@ impl Left {
 
     /// The way to the nearest world with steps that are still to be taken, and on to them: all that leave the world as it
     /// is, or else one.
-    fn nearest(&self, space: &Space, from: usize) -> Option<Vec<(usize, usize)>> {
+    fn nearest(&mut self, space: &Space, from: usize) -> Option<Vec<(usize, usize)>> {
         let mut came = vec![None; space.worlds.len()];
         let mut next = VecDeque::from([from]);
         while let Some(world) = next.pop_front() {
-            let wanted = self.wanted(space, world);
+            let wanted = if self.over[world] { Vec::new() } else { self.wanted(space, world) };
+            self.over[world] = wanted.is_empty();
             if !wanted.is_empty() {
                 let mut way: Vec<_> = wanted.into_iter().rev().map(|step| (world, step)).collect();
                 let mut at = world;
@@ -130,10 +151,10 @@ impl Left {
                 way.reverse();
                 return Some(way);
             }
-            for (number, step) in space.steps[world].iter().enumerate() {
-                if step.to != from && came[step.to].is_none() {
-                    came[step.to] = Some((world, number));
-                    next.push_back(step.to);
+            for (number, to) in &self.moves[world] {
+                if *to != from && came[*to].is_none() {
+                    came[*to] = Some((world, *number));
+                    next.push_back(*to);
                 }
             }
         }
@@ -158,7 +179,8 @@ impl Walk {
         let world = World::new();
         assert_eq!(stores[0].now().await.unwrap(), world.now);
         let (ids, untold) = (Vec::new(), HashSet::new());
-        Self { model, world, desk, stores, ids, untold, held: [None; 2], steps: 0 }
+        let held = [None; 2];
+        Self { model, world, desk, stores, ids, elsewhere: None, untold, held, steps: 0 }
     }
 
     fn at(&self, space: &Space) -> usize {
@@ -202,6 +224,7 @@ impl Walk {
         match action {
             Action::Wait => {
                 self.desk.clock.advance_millis(STEP);
+                self.untold.extend(self.elsewhere.take());
                 Answer::Nothing
             }
             Action::Ask { client } => {
@@ -213,8 +236,24 @@ impl Walk {
                     }
                     Requested::Existing(found) => Answer::Existing(self.slot(&found.id)),
                     Requested::RanOut(found) => Answer::RanOut(self.slot(&found.id)),
-                    Requested::TooManyPending(most) => panic!("{most} pending"),
+                    Requested::TooManyPending(counted) => Answer::TooMany(counted),
                 }
+            }
+            Action::AskElsewhere => {
+                let effect = Digest::of_bytes(format!("elsewhere {}", self.steps).as_bytes());
+                let new = NewApproval { effect, ..self.model.asks[0].clone() };
+                match store.request_approval(new).await.unwrap() {
+                    Requested::Created(made) => {
+                        self.elsewhere = Some(made.id);
+                        Answer::CreatedElsewhere
+                    }
+                    Requested::TooManyPending(counted) => Answer::TooMany(counted),
+                    other => panic!("it is new: {other:?}"),
+                }
+            }
+            Action::WithdrawElsewhere => {
+                let (id, by) = (self.elsewhere.take().unwrap(), &self.model.asks[0].requester);
+                moved(store.withdraw(&id, by.clone()).await.unwrap())
             }
             Action::Look { replica, .. } => {
                 let found = self.stores[replica].approval_for(&effect).await.unwrap();
@@ -330,7 +369,7 @@ impl Walk {
         let store = &self.stores[self.steps % 2];
         let now = self.world.now;
         assert_eq!(store.now().await.unwrap(), now);
-        let mut pending = Vec::new();
+        let mut pending: Vec<_> = self.elsewhere.into_iter().collect();
         for (slot, id) in self.world.slots.iter().zip(&self.ids) {
             let mut want = Approval { id: *id, ..self.model.approval(slot) };
             want.state = want.state.as_of(now, want.expires);
@@ -351,7 +390,7 @@ impl Walk {
         let list = ApprovalFilter { state: Some(StateKind::Pending), ..Default::default() };
         let listed: Vec<_> =
             store.approvals(list, 10).await.unwrap().iter().map(|found| found.id).collect();
-        assert_eq!(listed, pending);
+        assert_eq!(HashSet::<_>::from_iter(listed), HashSet::<_>::from_iter(pending));
         let standing = store.approval_for(&self.model.effect()).await.unwrap();
         let answers = self.model.standing(&self.world).map(|slot| {
             let found = &self.world.slots[slot];

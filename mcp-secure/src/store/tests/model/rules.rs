@@ -44,6 +44,12 @@ pub(super) struct Rules {
     pub(super) leases_hold: bool,
     /// A sweep puts runs in doubt whose lease is over.
     pub(super) leases_lapse: bool,
+    /// No more requests of an account wait than may.
+    pub(super) cap_holds: bool,
+    /// All its clients' count together.
+    pub(super) cap_is_of_the_account: bool,
+    /// What ran out takes no place, written down or not.
+    pub(super) cap_is_of_what_waits: bool,
 }
 
 impl Rules {
@@ -65,5 +71,8 @@ impl Rules {
         sweeps_everything: false,
         leases_hold: true,
         leases_lapse: true,
+        cap_holds: true,
+        cap_is_of_the_account: true,
+        cap_is_of_what_waits: true,
     };
 }

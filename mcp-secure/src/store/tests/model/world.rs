@@ -115,9 +115,19 @@ impl Replica {
     }
 }
 
+/// Another request of the same account, about something else. It takes a place among those that may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Elsewhere {
+    None,
+    Waits,
+    /// It has run out, and that is not written down.
+    RanOut,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
     pub(super) now: Timestamp,
+    pub(super) elsewhere: Elsewhere,
     pub(super) slots: Vec<Slot>,
     pub(super) replicas: [Replica; 2],
     /// How many runs have been tried, which makes each run's id its own.
@@ -257,7 +267,20 @@ fn state_key(state: &State, run: RunId, at: Timestamp) -> State {
 
 impl World {
     pub(super) fn new() -> Self {
-        Self { now: STILL, slots: Vec::new(), replicas: [Replica::Idle; 2], tried: 0 }
+        Self {
+            now: STILL,
+            elsewhere: Elsewhere::None,
+            slots: Vec::new(),
+            replicas: [Replica::Idle; 2],
+            tried: 0,
+        }
+    }
+
+    /// How many requests of the account wait for people.
+    pub(super) fn waiting(&self) -> u32 {
+        let waits = |slot: &&Slot| slot.kind(self.now) == StateKind::Pending;
+        let here = self.slots.iter().filter(waits).count() as u32;
+        here + u32::from(self.elsewhere == Elsewhere::Waits)
     }
 
     fn is_held(&self, slot: usize) -> bool {
