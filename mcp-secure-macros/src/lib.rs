@@ -37,8 +37,9 @@ fn derive(item: TokenStream, expand: fn(&syn::DeriveInput) -> Expansion) -> Toke
 
 /// Declares a tool together with its policy.
 ///
-/// It stands on a free `async fn`. Borrowed parameters (`&T`) are lent by the server, owned ones come from the model and
-/// make the input schema. What the attribute lacks or contradicts does not compile.
+/// It stands on a free `async fn`, which stays as it was written and can be called in a unit test. Borrowed parameters
+/// (`&T`) are lent by the server, owned ones come from the model and make the input schema. The doc comment is what the
+/// model reads. What the attribute lacks or contradicts does not compile, and the message says what to write.
 ///
 /// ```ignore
 /// /// Request a refund for an order. A support lead decides on it.
@@ -51,6 +52,9 @@ fn derive(item: TokenStream, expand: fn(&syn::DeriveInput) -> Expansion) -> Toke
 ///     refunds.request(order_id, amount_cents).await
 /// }
 /// ```
+///
+/// `risk` and a `permission` (or `public`) have to be there. A tool that may do harm also needs a control: `approval`,
+/// `dry_run`, `idempotency`, `rollback`, `rate_limit`, or a permission that is checked on a `resource`.
 ///
 /// | key | form |
 /// |---|---|

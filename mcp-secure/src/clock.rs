@@ -70,19 +70,44 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     fixed: bool,
     last: AtomicI64,
+    /// What stands for the machine's clock in a test, which may be set back.
+    #[cfg(test)]
+    machine: Option<AtomicI64>,
 }
 
 impl Clock {
     /// The wall clock of this machine, held monotonic.
     #[must_use]
     pub fn system() -> Self {
-        Self(Arc::new(Inner { fixed: false, last: AtomicI64::new(0) }))
+        Self(Arc::new(Inner {
+            fixed: false,
+            last: AtomicI64::new(0),
+            #[cfg(test)]
+            machine: None,
+        }))
     }
 
     /// A clock that stands still until [`Clock::advance_millis`] moves it. For tests.
     #[must_use]
     pub fn fixed(at: Timestamp) -> Self {
-        Self(Arc::new(Inner { fixed: true, last: AtomicI64::new(at.millis()) }))
+        Self(Arc::new(Inner {
+            fixed: true,
+            last: AtomicI64::new(at.millis()),
+            #[cfg(test)]
+            machine: None,
+        }))
+    }
+
+    /// The wall clock of a machine of the test's own, which [`Clock::set_machine`] sets ahead and back.
+    #[cfg(test)]
+    pub(crate) fn of_a_machine(at: Timestamp) -> Self {
+        let (last, machine) = (AtomicI64::new(0), Some(AtomicI64::new(at.millis())));
+        Self(Arc::new(Inner { fixed: false, last, machine }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_machine(&self, at: Timestamp) {
+        self.0.machine.as_ref().unwrap().store(at.millis(), Ordering::Release);
     }
 
     /// The present time.
@@ -100,6 +125,10 @@ impl Clock {
     pub(crate) fn wall(&self) -> Timestamp {
         if self.0.fixed {
             return self.now();
+        }
+        #[cfg(test)]
+        if let Some(machine) = &self.0.machine {
+            return Timestamp(machine.load(Ordering::Acquire));
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Timestamp(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))

@@ -8,7 +8,7 @@ use crate::harness::{Desk, program};
 use crate::{every_page, page};
 
 /// The blocks of a language, each with its page.
-fn blocks(language: &str) -> Vec<(String, String)> {
+pub(crate) fn blocks(language: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for name in every_page() {
         let text = page(&name);

@@ -5,6 +5,8 @@
 mod harness;
 
 mod blocks;
+mod channels;
+mod codes;
 mod errors;
 mod pages;
 mod setup;

@@ -4,7 +4,6 @@
 //! `MCP_SECURE_APPROVED_KILLS=1000` makes it that many over both stores, for at most `MCP_SECURE_KILL_MINUTES`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use mcp_secure_test_postgres::Server as Postgres;
 use crate::book::{Book, Diary, Heard};
 use crate::client::Client;
 use crate::desk::Desk;
+use crate::door::Door;
 use crate::kills::number;
 use crate::reckoning::{Reckoned, reckon};
 use crate::round::Dice;
@@ -42,6 +42,7 @@ fn life(hall: &Hall<'_>, dice: &mut Dice, mut client: Client, dies: bool) -> boo
         if mine.is_empty() {
             return false;
         }
+        assert!(!hall.fallen.load(Ordering::Relaxed), "a voter has fallen; see above");
         while let Some(bill) = diary.due() {
             id += 1;
             flying.insert(id, bill);
@@ -120,6 +121,10 @@ struct Tally {
     kills: u64,
     bills: u64,
     commands_killed: u64,
+    /// Servers that were killed while somebody decided at them.
+    doors_killed: u64,
+    /// Acknowledged votes by the way they went.
+    ways: BTreeMap<&'static str, u64>,
     met: BTreeMap<&'static str, u64>,
     reckoned: Reckoned,
 }
@@ -131,7 +136,8 @@ fn round(desk: &Desk<'_>, kills: u64, until: Instant, seed: u64) -> Tally {
     drop(desk.serve().ask(1));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (book, store) = (Book::default(), runtime.block_on(desk.store()));
-    let hall = Hall { desk, book: &book, runtime: &runtime, store: Arc::clone(&store) };
+    let (door, fallen) = (Door::new(), AtomicBool::new(false));
+    let hall = Hall { desk, book: &book, runtime: &runtime, store, door, fallen };
     let (killed, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let hall = &hall;
@@ -172,6 +178,8 @@ fn round(desk: &Desk<'_>, kills: u64, until: Instant, seed: u64) -> Tally {
         kills: killed.load(Ordering::Relaxed),
         bills: u64::from(known.bills()),
         commands_killed: known.commands_killed,
+        doors_killed: known.doors_killed,
+        ways: known.ways.clone(),
         met: known.met.clone(),
         reckoned,
     }
@@ -191,9 +199,13 @@ fn kill_again_and_again(store: &str, postgres: Option<&Postgres>) {
         all.kills += one.kills;
         all.bills += one.bills;
         all.commands_killed += one.commands_killed;
+        all.doors_killed += one.doors_killed;
         all.reckoned.add(&one.reckoned);
         for (met, times) in one.met {
             *all.met.entry(met).or_default() += times;
+        }
+        for (way, votes) in one.ways {
+            *all.ways.entry(way).or_default() += votes;
         }
         rounds += 1;
     }
@@ -201,8 +213,9 @@ fn kill_again_and_again(store: &str, postgres: Option<&Postgres>) {
     assert!(all.kills >= wanted, "too few kills in time, of {wanted}: {all:?}");
     let Reckoned { done, in_doubt, .. } = all.reckoned;
     assert!(done > 0 && in_doubt > 0 && all.met.len() >= 4, "{all:?}");
-    // Each moment was met where there were many kills.
+    // Each moment was met and each way was gone where there were many kills.
     assert!(wanted < 200 || all.met.len() == 7, "{all:?}");
+    assert!(wanted < 200 || (all.ways.len() == 4 && all.doors_killed > 0), "{all:?}");
 }
 
 #[test]

@@ -43,6 +43,10 @@ pub(crate) struct Known {
     /// What became of tasks without anybody asking twice.
     pub(crate) tasks_done: u64,
     pub(crate) commands_killed: u64,
+    /// How many servers were killed that somebody had just sent a vote.
+    pub(crate) doors_killed: u64,
+    /// Acknowledged votes by the way they went.
+    pub(crate) ways: BTreeMap<&'static str, u64>,
     /// How often a kill met a call so far on its way.
     pub(crate) met: BTreeMap<&'static str, u64>,
     pub(crate) refusals: BTreeMap<String, u64>,

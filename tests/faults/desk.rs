@@ -1,8 +1,9 @@
 //! A data folder with its store, the program on it, and the truth beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -44,12 +45,23 @@ pub(crate) enum Store<'a> {
 pub(crate) struct Desk<'a> {
     folder: TempDir,
     store: Store<'a>,
+    /// What puts every process of this desk on a clock of the test's own.
+    clock: Option<PathBuf>,
+}
+
+/// The library that shows a process another time, and reads which from a file.
+fn clock_library() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
+    let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
+    found.find(|library| library.exists()).unwrap_or_else(|| {
+        panic!("`libfaketime` is missing, which these tests need; run `scripts/setup-tests`")
+    })
 }
 
 impl<'a> Desk<'a> {
     pub(crate) fn new(store: Store<'a>) -> Self {
         program();
-        Self { folder: tempfile::tempdir().unwrap(), store }
+        Self { folder: tempfile::tempdir().unwrap(), store, clock: None }
     }
 
     pub(crate) fn on(postgres: Option<&'a Postgres>) -> Self {
@@ -59,6 +71,25 @@ impl<'a> Desk<'a> {
         })
     }
 
+    /// The same with a clock that [`Desk::set_clock_back`] moves, in processes that run already as well.
+    pub(crate) fn with_clock(mut self) -> Self {
+        std::fs::write(self.clock_file(), "+0").unwrap();
+        self.clock = Some(clock_library());
+        self
+    }
+
+    fn clock_file(&self) -> PathBuf {
+        self.folder.path().join("clock")
+    }
+
+    pub(crate) fn set_clock_back(&self, by: Duration) {
+        assert!(self.clock.is_some(), "a clock of its own");
+        // At once: half a line would be another time.
+        let next = self.folder.path().join("clock.next");
+        std::fs::write(&next, format!("-{}", by.as_secs())).unwrap();
+        std::fs::rename(next, self.clock_file()).unwrap();
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -66,6 +97,12 @@ impl<'a> Desk<'a> {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.env_remove("MCP_SECURE_DATA").env_remove("MCP_SECURE_STORE").env("RUST_LOG", "off");
+        if let Some(library) = &self.clock {
+            command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", self.clock_file());
+            // How long things take stays as it is.
+            command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            command.env("DONT_FAKE_MONOTONIC", "1");
+        }
         command.arg("--data").arg(self.data());
         if let Store::Postgres { server, database } = &self.store {
             command.arg("--store").arg(server.url(database));
@@ -83,6 +120,26 @@ impl<'a> Desk<'a> {
         let mut command = self.command(&["serve", "--stdio", "--as", "alice"]);
         command.env("FAULTS_LEASE_MS", lease.as_millis().to_string());
         command.stderr(Stdio::null());
+        Client::start(command)
+    }
+
+    /// A server over HTTP with what people decide at, which its caller ends.
+    pub(crate) fn serve_http(&self, address: SocketAddr) -> Child {
+        let mut command = self.command(&["serve", "--http", &address.to_string()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// What a command did, well or not, on a database at `url`, with this file for all authorities that are trusted.
+    pub(crate) fn try_run_on(&self, url: &str, trusted: &Path, arguments: &[&str]) -> Output {
+        let mut command = self.command(&["--store", url]);
+        command.args(arguments).env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
+        command.output().unwrap()
+    }
+
+    /// A server on such a database.
+    pub(crate) fn serve_on(&self, url: &str, trusted: &Path) -> Client {
+        let mut command = self.command(&["--store", url, "serve", "--stdio", "--as", "alice"]);
+        command.env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR").stderr(Stdio::null());
         Client::start(command)
     }
 

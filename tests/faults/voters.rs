@@ -1,5 +1,5 @@
-//! Two people who vote, in a process of their own or by a command that may be killed in the middle of it, and a requester
-//! who thinks better of some.
+//! Two people who vote, in a process of their own, or by a command or at a server that may be killed in the middle of it, and
+//! a requester who thinks better of some.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::book::{Book, PEOPLE, is_denied, is_withdrawn};
 use crate::desk::Desk;
+use crate::door::{Door, Said, Way};
 use crate::races::vote;
 use crate::round::Dice;
 
@@ -23,6 +24,21 @@ pub(crate) struct Hall<'a> {
     pub(crate) book: &'a Book,
     pub(crate) runtime: &'a Runtime,
     pub(crate) store: Arc<dyn Store>,
+    /// Where people decide over HTTP.
+    pub(crate) door: Door,
+    /// A voter has found something wrong, so that nobody waits for their votes.
+    pub(crate) fallen: AtomicBool,
+}
+
+/// Says so when it goes in a panic.
+struct Fall<'a>(&'a AtomicBool);
+
+impl Drop for Fall<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Hall<'_> {
@@ -34,6 +50,7 @@ impl Hall<'_> {
 
     /// Votes as the one or the other until `stop`.
     pub(crate) fn votes(&self, me: usize, mut dice: Dice, stop: &AtomicBool) {
+        let _fall = Fall(&self.fallen);
         while !stop.load(Ordering::Relaxed) {
             let next = self.book.lock().ballots[me].pop_front();
             let Some(id) = next else {
@@ -59,10 +76,15 @@ impl Hall<'_> {
             return true;
         }
         let denies = me == 1 && is_denied(bill);
-        if dice.between(0, 5) > 0 {
-            self.votes_here(me, &found, denies);
-            return true;
+        match dice.between(0, 5) {
+            0 => self.votes_by_command(me, id, denies, dice),
+            1 => self.votes_at_the_door(Way::Inbox, me, &found, denies, dice),
+            2 | 3 => self.votes_at_the_door(Way::Api, me, &found, denies, dice),
+            _ => self.votes_here(me, &found, denies),
         }
+    }
+
+    fn votes_by_command(&self, me: usize, id: &str, denies: bool, dice: &mut Dice) -> bool {
         let word = if denies { "deny" } else { "approve" };
         let command = ["approvals", word, id, "--as", PEOPLE[me]];
         if dice.between(0, 1) == 0 {
@@ -73,18 +95,49 @@ impl Hall<'_> {
         }
         let counts = self.desk.try_run(&command).status.success();
         if counts {
-            self.book.lock().votes.insert((id.to_owned(), PEOPLE[me], !denies));
+            self.counts("command", me, id, denies);
         }
         counts
     }
 
-    fn votes_here(&self, me: usize, found: &Approval, denies: bool) {
+    fn votes_at_the_door(
+        &self,
+        way: Way,
+        me: usize,
+        found: &Approval,
+        denies: bool,
+        dice: &mut Dice,
+    ) -> bool {
+        let (id, digest) = (found.id.to_string(), found.effect.to_hex());
+        let (said, killed) = self.door.vote(self.desk, way, me, (&id, &digest), denies, dice);
+        self.book.lock().doors_killed += u64::from(killed);
+        match said {
+            Said::Counts => self.counts(way.as_str(), me, &id, denies),
+            Said::TooLate => {}
+            // It is looked whether it counts before it is sent again.
+            Said::Nothing => return false,
+        }
+        true
+    }
+
+    /// A vote was acknowledged.
+    fn counts(&self, way: &'static str, me: usize, id: &str, denies: bool) {
+        let mut known = self.book.lock();
+        known.votes.insert((id.to_owned(), PEOPLE[me], !denies));
+        *known.ways.entry(way).or_default() += 1;
+    }
+
+    fn votes_here(&self, me: usize, found: &Approval, denies: bool) -> bool {
         let verdict = if denies { Verdict::Deny } else { Verdict::Approve };
         let deciding = self.store.decide(&found.id, found.effect, vote(PEOPLE[me], verdict));
-        // It may have been decided a moment before, and be refused.
-        if let Decided::Counted(_) = self.runtime.block_on(deciding).unwrap() {
-            self.book.lock().votes.insert((found.id.to_string(), PEOPLE[me], !denies));
+        match self.runtime.block_on(deciding) {
+            Ok(Decided::Counted(_)) => self.counts("store", me, &found.id.to_string(), denies),
+            // It may have been decided a moment before.
+            Ok(Decided::Refused(_)) => {}
+            // Others may have held the store for too long. It is looked whether it counts before it is cast again.
+            Err(_) => return false,
         }
+        true
     }
 
     fn bill(&self, id: &str) -> u32 {
@@ -100,8 +153,12 @@ impl Hall<'_> {
 
     fn withdraw(&self, found: &Approval) -> bool {
         let taking = self.store.withdraw(&found.id, found.requester.clone());
-        if let Moved::To(_) = self.runtime.block_on(taking).unwrap() {
-            self.book.lock().withdrawn.insert(found.id.to_string());
+        match self.runtime.block_on(taking) {
+            Ok(Moved::To(_)) => {
+                self.book.lock().withdrawn.insert(found.id.to_string());
+            }
+            Ok(_) => {}
+            Err(_) => return false,
         }
         true
     }

@@ -12,7 +12,7 @@ use mcp_secure::identity::{DataDir, DataDirKind, LocalIssuer, Person};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Finished, Response, Server, call, mcp, workspace};
+use crate::harness::{Finished, Response, Server, call, cargo, mcp, workspace};
 
 const KEY_ID: &str = "key-1";
 
@@ -21,7 +21,7 @@ fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         // The packages and features of `scripts/test`, so that nothing is built twice.
-        let built = Command::new(env!("CARGO"))
+        let built = cargo()
             .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
             .args(["--features", "mcp-secure/postgres", "--example", "issuer-app"])
             .current_dir(workspace())

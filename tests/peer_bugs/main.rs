@@ -12,6 +12,7 @@ mod harness;
 mod app;
 
 mod approvals;
+mod deciding;
 mod declarations;
 mod expiry;
 mod faults;
@@ -25,7 +26,10 @@ mod releases;
 mod repeats;
 mod requirements;
 mod rollbacks;
+mod slowness;
+mod stores;
 mod switches;
 mod tasks;
+mod tasks_over;
 mod transports;
 mod trips;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use mcp_secure::approval::{StateKind, Verdict};
+use mcp_secure::approval::{Effect, StateKind, Verdict};
+use mcp_secure::clock::Clock;
 use mcp_secure::prelude::*;
+use mcp_secure::store::{Sqlite, Store as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -309,6 +311,34 @@ async fn people_decide_on_what_would_happen_and_a_dry_run_touches_no_approval() 
     // And where the answer repeats, a dry run still is one.
     assert!(bank.call("alice", "transfer_if_approved", asking()).await.dry_run);
     assert_eq!(bank.effects.all().len(), 1);
+}
+
+/// Whoever sees all of a request but one short input could try that one on a digest of the whole.
+#[tokio::test]
+async fn b19_what_people_are_shown_says_nothing_of_what_is_masked() {
+    let bank = bank().await;
+    bank.call("alice", "transfer_if_approved", usual()).await;
+    let shown = bank.server.approvals("bob").await.unwrap().remove(0);
+    let asked = &shown.requester;
+    let guess = Effect {
+        issuer: &asked.issuer,
+        tenant: &asked.tenant,
+        subject: &asked.subject,
+        tool: &shown.tool,
+        contract: &shown.contract,
+        resource: &shown.resource,
+        arguments: &shown.exact,
+    }
+    .digest()
+    .unwrap();
+    let store =
+        Sqlite::open(&bank.server.data_dir().join("store.sqlite"), Clock::system()).unwrap();
+    let kept = store.approval(&shown.id).await.unwrap().unwrap();
+    assert_eq!(kept.effect, guess, "the test knows how a digest is made");
+    assert_ne!(shown.effect, guess);
+    assert!(!bank.everything_written().await.contains(&guess.to_hex()));
+    bank.server.decide("bob", &shown.id.to_string(), Verdict::Approve).await.unwrap();
+    assert!(!bank.everything_written().await.contains(&guess.to_hex()));
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ fn every_test() -> BTreeSet<String> {
 #[test]
 fn every_failure_of_others_that_can_happen_here_has_a_test_with_its_number() {
     let known = every_test();
-    let numbers = (1..=15).chain([18, 20]).chain(23..=38);
+    let numbers = (1..=15).chain([18, 20, 21]).chain(23..=38);
     let without: Vec<String> = numbers
         .map(|number| format!("b{number:02}"))
         .filter(|id| {
@@ -102,6 +102,49 @@ fn every_requirement_is_listed_and_names_tests_that_exist_or_says_not_yet() {
             let is_fixture = held.contains(&format!("fixture `{name}`"));
             let there = if is_fixture { &refused } else { &known };
             assert!(there.contains(name), "{id} names `{name}`, and there is no such thing");
+        }
+    }
+}
+
+/// Each is attacked on every channel that a client waits on and at every place where people decide, by a test that goes
+/// through all of them.
+#[test]
+fn every_failure_of_others_in_approvals_is_tried_on_every_channel_and_at_every_place() {
+    let list = std::fs::read_to_string(workspace().join("docs/requirements.md")).unwrap();
+    let rows: Vec<Vec<&str>> = list
+        .lines()
+        .filter(|line| line.starts_with("| B"))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    let ids: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    let numbers = (1..=9).chain([21]).chain(28..=30).chain([37, 38]);
+    assert_eq!(ids, numbers.map(|number| format!("B{number:02}")).collect::<Vec<_>>());
+
+    let (mut all, known) = (Vec::new(), every_test());
+    sources(&workspace().join("tests/support_desk/every_channel"), &mut all);
+    let goes_through = |name: &str, all_of: &str| {
+        let body = |text: &str| Some(text.split_once(&format!("fn {name}()"))?.1.to_owned());
+        let begins = |body: &String| {
+            let body = body.trim_start().trim_start_matches('{').trim_start();
+            body.starts_with(&format!("{all_of}(|"))
+        };
+        all.iter().filter_map(|text| body(text)).any(|body| begins(&body))
+    };
+    for row in rows {
+        let [id, what, asked, decided, besides] = row.as_slice() else { panic!("{row:?}") };
+        assert!(what.len() > 10, "{id}");
+        for (column, all_of) in [(asked, "on_every_channel"), (decided, "at_every_place")] {
+            let names: Vec<&str> = column.split('`').skip(1).step_by(2).collect();
+            assert!(!names.is_empty(), "{id}: {column}");
+            for name in names {
+                assert!(known.contains(name), "{id} names `{name}`, and there is no such test");
+                let numbered = name.split('_').take_while(|part| part.starts_with('b'));
+                assert!(numbered.clone().any(|part| part.eq_ignore_ascii_case(id)), "{id}: {name}");
+                assert!(goes_through(name, all_of), "`{name}` does not begin with `{all_of}`");
+            }
+        }
+        for name in besides.split('`').skip(1).step_by(2) {
+            assert!(known.contains(name), "{id} names `{name}`, and there is no such test");
         }
     }
 }

@@ -45,28 +45,9 @@ async fn pay_each(effects: &Effects, account: AccountId, amount: u32) -> Content
     Content::text("paid")
 }
 
-/// Pays out, in a later version that has another input.
-#[tool(name = "pay", risk = "high", permission = "money.pay", resource = Account(account), approval)]
-async fn pay_later_version(
-    effects: &Effects,
-    account: AccountId,
-    amount: u32,
-    urgent: Option<bool>,
-) -> Content {
-    effects.happened(format!("paid {amount} from {} in the later version, {urgent:?}", account.0));
-    Content::text("paid")
-}
-
-/// Pays out, in a later version that asks nobody.
-#[tool(name = "pay", risk = "medium", permission = "money.pay", resource = Account(account))]
-async fn pay_asking_nobody(effects: &Effects, account: AccountId, amount: u32) -> Content {
-    effects.happened(format!("paid {amount} from {} and asked nobody", account.0));
-    Content::text("paid")
-}
-
 /// What a hook does.
 #[derive(Debug, Clone, Copy)]
-enum How {
+pub(crate) enum How {
     Vouches,
     KnowsNobody,
     Fails,
@@ -76,13 +57,13 @@ enum How {
 }
 
 #[derive(Clone)]
-struct Hook {
+pub(crate) struct Hook {
     how: Arc<Mutex<How>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Hook {
-    fn that(how: How) -> Self {
+    pub(crate) fn that(how: How) -> Self {
         Self { how: Arc::new(Mutex::new(how)), asked: Arc::default() }
     }
 }
@@ -114,7 +95,7 @@ impl Refresh for Hook {
     }
 }
 
-async fn bank_with(hook: Option<Hook>) -> Fixture {
+pub(crate) async fn bank_with(hook: Option<Hook>) -> Fixture {
     let built = Fixture::built(|builder| {
         let builder = builder
             .tools(tools())
@@ -129,19 +110,19 @@ async fn bank_with(hook: Option<Hook>) -> Fixture {
 }
 
 /// A bank that runs nothing by itself.
-async fn waiting_bank() -> Fixture {
+pub(crate) async fn waiting_bank() -> Fixture {
     bank_with(Some(Hook::that(How::KnowsNobody))).await
 }
 
 /// Begins a call that waits for people; the id of its task.
-async fn begun(client: &LocalClient, tool: &str, arguments: Value) -> String {
+pub(crate) async fn begun(client: &LocalClient, tool: &str, arguments: Value) -> String {
     let reply = client.begin(tool, arguments).await;
     assert_eq!(reply.code(), Some("approval_required"), "{reply:#?}");
     reply.approval_id().unwrap().to_owned()
 }
 
 /// Looks at a task as a client does until it is over.
-async fn over(client: &LocalClient, id: &str) -> LocalReply {
+pub(crate) async fn over(client: &LocalClient, id: &str) -> LocalReply {
     for _ in 0..200 {
         match client.task(id).await.unwrap() {
             LocalTask::Completed(reply) => return reply,
@@ -152,14 +133,14 @@ async fn over(client: &LocalClient, id: &str) -> LocalReply {
     panic!("it is never over: {:?}", client.task(id).await);
 }
 
-async fn waits(client: &LocalClient, id: &str) -> String {
+pub(crate) async fn waits(client: &LocalClient, id: &str) -> String {
     match client.task(id).await.unwrap() {
         LocalTask::Working(says) => says,
         other => panic!("not waiting: {other:#?}"),
     }
 }
 
-async fn until(happened: impl AsyncFn() -> bool) {
+pub(crate) async fn until(happened: impl AsyncFn() -> bool) {
     for _ in 0..400 {
         if happened().await {
             return;
@@ -170,7 +151,7 @@ async fn until(happened: impl AsyncFn() -> bool) {
 }
 
 /// The states of the request called `id` on record, with who moved it there.
-async fn stands(bank: &Fixture, id: &str) -> StateKind {
+pub(crate) async fn stands(bank: &Fixture, id: &str) -> StateKind {
     let all = bank.server.approvals("carol").await.unwrap();
     all.iter().find(|approval| approval.id.to_string() == id).unwrap().state.kind()
 }
@@ -335,9 +316,13 @@ async fn a_task_that_is_taken_back_can_not_be_decided_and_never_runs() {
     assert_eq!(alice.task(&id).await.unwrap(), LocalTask::Cancelled);
     let records = bank.records().await;
     let taken: Vec<_> = records.iter().filter(|r| r["detail"]["verdict"] == "withdraw").collect();
-    assert_eq!(taken.len(), 2, "on record before it counts, and after: {records:#?}");
+    assert_eq!(taken.len(), 3, "on record before it counts, and after: {records:#?}");
     assert!(taken.iter().all(|r| r["principal"]["subject"] == "alice"), "{taken:#?}");
     assert_eq!(taken[1]["approval"]["state"], "withdrawn", "{taken:#?}");
+    assert_eq!(
+        taken[2]["outcome"]["code"], "too_late",
+        "the second time changes nothing: {taken:#?}"
+    );
     assert!(bank.effects.all().is_empty());
     // Nothing stands in the way of asking anew.
     assert_ne!(begun(&alice, "pay", payment()).await, id);
@@ -418,33 +403,6 @@ async fn a_task_whose_key_somebody_else_holds_is_over_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_was_approved_for_another_version_of_the_tool_never_runs() {
-    for (name, later) in
-        [("another input", tools![pay_later_version]), ("nobody to ask", tools![pay_asking_nobody])]
-    {
-        let bank = waiting_bank().await;
-        let id = begun(&bank.client("alice"), "pay", payment()).await;
-        bank.server.decide("bob", &id, Verdict::Approve).await.unwrap();
-        let builder = empty(&bank.effects, &bank.weather)
-            .tools(later)
-            .policies(Policies::from_str("bank", LATER));
-        let bank = bank.restarted(builder).await;
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        assert!(bank.effects.all().is_empty(), "{name}: {:?}", bank.effects.all());
-        let reply = over(&bank.client("alice"), &id).await;
-        assert_eq!(reply.code(), Some("approval_required"), "{name}: {reply:#?}");
-        assert_eq!(reply.structured["executed"], json!(false), "{name}: {reply:#?}");
-        assert!(bank.effects.all().is_empty(), "{name}: {:?}", bank.effects.all());
-    }
-}
-
-/// Policies that fit every version.
-const LATER: &str = r#"
-    @id("clerks") permit (principal in Role::"clerk", action == Action::"pay", resource);
-    @id("leads") permit (principal in Role::"lead", action, resource);
-"#;
-
-#[tokio::test]
 async fn what_is_switched_off_waits_and_goes_on_when_it_is_on_again() {
     let policies = format!(
         r#"{POLICIES} permit (principal in Role::"lead", action in Action::"server.switch", resource);"#
@@ -474,22 +432,4 @@ async fn a_task_approved_before_a_restart_goes_on_after_it() {
     let bank = bank.restarted(builder).await;
     until(async || bank.effects.all().len() == 1).await;
     assert!(over(&bank.client("alice"), &id).await.ok);
-}
-
-#[tokio::test]
-async fn a_vote_that_policy_no_longer_counts_runs_no_task() {
-    let bank = waiting_bank().await;
-    let id = begun(&bank.client("alice"), "pay", payment()).await;
-    bank.server.decide("bob", &id, Verdict::Approve).await.unwrap();
-    let stricter = format!(
-        "{POLICIES} forbid (principal, action in Action::\"money.pay.approve\", resource) when {{ principal.subject == \"bob\" }};"
-    );
-    let builder = empty(&bank.effects, &bank.weather)
-        .tools(tools())
-        .policies(Policies::from_str("bank", &stricter));
-    let bank = bank.restarted(builder).await;
-    let reply = over(&bank.client("alice"), &id).await;
-    assert_eq!(reply.code(), Some("approval_required"), "{reply:#?}");
-    assert_eq!(stands(&bank, &id).await, StateKind::Void);
-    assert!(bank.effects.all().is_empty());
 }

@@ -3,88 +3,24 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mcp_secure::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
-use mcp_secure::canon::Digest;
-use mcp_secure::clock::{Clock, Timestamp};
+use mcp_secure::clock::Clock;
 use mcp_secure::prelude::*;
-use mcp_secure::store::{
-    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
-    RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, StoreSource, Switch, SwitchScope,
-    Ticket, TicketKind, Wanted,
-};
-use serde_json::{Value, json};
+use mcp_secure::store::{Sqlite, StoreSource};
+use serde_json::json;
 
 use crate::app::{Effects, Fixture, Weather};
+use crate::stores::{Onlooker, Watched};
 
-/// A store that counts what is asked of it, but for what the process asks on its own now and then.
+/// Counts what is asked.
 struct Counting {
-    store: Sqlite,
     asked: Arc<AtomicU64>,
     last: Arc<Mutex<Vec<&'static str>>>,
 }
 
-macro_rules! counted {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        $(fn $name(&self, $($argument: $kind),*) -> StoreFuture<'_, $answer> {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            self.last.lock().unwrap().push(stringify!($name));
-            self.store.$name($($argument),*)
-        })*
-    };
-}
-
-impl Store for Counting {
-    counted! {
-        now() -> Timestamp;
-        request_approval(new: NewApproval) -> Requested;
-        approval_for(effect: &Digest) -> Option<Approval>;
-        approval(id: &ApprovalId) -> Option<Approval>;
-        answer(id: &ApprovalId) -> Option<Value>;
-        approvals(filter: ApprovalFilter, limit: u32) -> Vec<Approval>;
-        decide(id: &ApprovalId, digest: Digest, vote: Vote) -> Decided;
-        withdraw(id: &ApprovalId, by: Party) -> Moved;
-        void_approval(id: &ApprovalId, why: &str) -> Moved;
-        void_approvals(ids: Vec<ApprovalId>, why: &str) -> Vec<Approval>;
-        resolve(id: &ApprovalId, found: Resolution, by: Party) -> Moved;
-        idempotent(key: &Digest) -> Option<KeyRecord>;
-        commit_run(run: NewRun) -> Committed;
-        renew(run: &RunId, fence: Fence, lease_ms: u64) -> Renewed;
-        finish_run(run: &RunId, fence: Fence, result: RunResult) -> Finished;
-        run(id: &RunId) -> Option<RunRecord>;
-        runs(filter: RunFilter, limit: u32) -> Vec<ListedRun>;
-        resolve_run(id: &RunId, found: Resolution, by: Party) -> Resolved;
-        lease(wanted: Vec<Wanted>) -> Vec<Leased>;
-        switch(scope: SwitchScope, off: bool, by: &str, reason: Option<&str>) -> bool;
-        put_ticket(digest: Digest, new: NewTicket) -> ();
-        ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
-        take_ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
-        renew_ticket(kind: TicketKind, digest: &Digest, in_ms: u64) -> bool;
-        settle_notice(number: i64, end: NoticeEnd) -> ();
-    }
-
-    fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
-        self.store.expire_due()
-    }
-
-    fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>> {
-        self.store.recover()
-    }
-
-    fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
-        self.store.told(runs, approvals)
-    }
-
-    fn notices(&self, of: &ApprovalId) -> StoreFuture<'_, Vec<Notice>> {
-        self.store.notices(of)
-    }
-
-    fn switches(&self) -> StoreFuture<'_, Vec<Switch>> {
-        self.store.switches()
-    }
-
-    fn due_notices(&self, limit: u32, hold_ms: u64) -> StoreFuture<'_, Vec<Notice>> {
-        self.store.due_notices(limit, hold_ms)
+impl Onlooker for Counting {
+    fn asked(&self, what: &'static str) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.last.lock().unwrap().push(what);
     }
 }
 
@@ -123,10 +59,9 @@ const POLICIES: &str = r#"
 async fn a_read_asks_the_store_nothing_a_key_costs_one_trip_and_a_limit_hardly_any() {
     let folder = tempfile::tempdir().unwrap();
     let (asked, last) = (Arc::new(AtomicU64::new(0)), Arc::<Mutex<Vec<_>>>::default());
-    let store = Counting {
+    let store = Watched {
         store: Sqlite::open(&folder.path().join("store.sqlite"), Clock::system()).unwrap(),
-        asked: Arc::clone(&asked),
-        last: Arc::clone(&last),
+        onlooker: Counting { asked: Arc::clone(&asked), last: Arc::clone(&last) },
     };
     let bank = Fixture::built(|builder| {
         builder

@@ -26,6 +26,7 @@ pages! {
     channels_plain = "channels-plain.md";
     channels_tasks = "channels-tasks.md";
     channels_url_elicitation = "channels-url-elicitation.md";
+    connecting = "connecting.md";
     decision_api = "decision-api.md";
     dry_run = "dry-run.md";
     getting_started = "getting-started.md";
@@ -37,6 +38,8 @@ pages! {
     manifest = "manifest.md";
     operations = "operations.md";
     policies = "policies.md";
+    production = "production.md";
+    providers = "providers.md";
     reference_readme = "reference/README.md";
     reference_approval = "reference/approval.md";
     reference_arg = "reference/arg.md";
@@ -76,5 +79,6 @@ pages! {
     serving = "serving.md";
     signing_in = "signing-in.md";
     testing = "testing.md";
+    troubleshooting = "troubleshooting.md";
     webhooks = "webhooks.md";
 }

@@ -223,7 +223,8 @@ fn hostile_json_changes_nothing() {
     let evil = json!({"digest": digest, "verdict": "deny", "reason": "\u{1b}[2J<script>\u{202e}"});
     done(&post(&server, &bob, &format!("requests/{id}/decision"), &evil));
     let shown = desk.run(&["approvals", "show", &id, "--as", "bob", "--format", "table"]);
-    assert!(!shown.succeeded().stdout.contains(['\u{1b}', '\u{202e}']), "{shown:#?}");
+    let told = &shown.succeeded().stdout;
+    assert!(told.contains("<script>") && !told.contains(['\u{1b}', '\u{202e}']), "{shown:#?}");
 }
 
 #[test]

@@ -139,3 +139,33 @@ fn a_large_refund_needs_a_lead_as_requester() {
     let asked = ask(&server, &desk.token("alice"), "request_refund", &small);
     assert_eq!(refusal_code(&asked), "approval_required");
 }
+
+#[test]
+fn b30_who_tries_to_take_back_what_another_asked_for_takes_nothing_and_is_on_record() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let id = requested(&server, &desk.token("alice"));
+    let nobodys = format!("apr_{}", "0".repeat(32));
+    for (name, id) in [("bob", &id), ("mallory", &id), ("erin", &id), ("alice", &nobodys)] {
+        let refused = desk.run(&["approvals", "withdraw", id, "--as", name]);
+        assert!(refused.exited_with(1).stdout.is_empty(), "{refused:#?}");
+        let tried = desk.records(&["--outcome", "approval"]);
+        let of_them = |record: &&Value| {
+            record["principal"]["subject"] == json!(name)
+                && record["detail"] == json!({"verdict": "withdraw", "asked_for": id})
+                && record["outcome"]["code"] == "not_found"
+        };
+        assert_eq!(tried.iter().filter(of_them).count(), 1, "{name}: {tried:#?}");
+    }
+    let asked = ask(&server, &desk.token("alice"), "request_refund", &refund_arguments());
+    assert_eq!(structured(&asked)["approval_id"], json!(id), "it still waits");
+    // What is over is not taken back, and that somebody tried is on record too.
+    desk.run(&["approvals", "deny", &id, "--as", "bob"]).succeeded();
+    desk.run(&["approvals", "withdraw", &id, "--as", "alice"]).exited_with(1);
+    let tried = desk.records(&["--outcome", "approval"]);
+    let late = |record: &&Value| {
+        record["outcome"]["code"] == "too_late" && record["approval"]["id"] == json!(id)
+    };
+    assert_eq!(tried.iter().filter(late).count(), 1, "{tried:#?}");
+    desk.audit_holds();
+}

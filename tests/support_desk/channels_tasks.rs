@@ -141,6 +141,26 @@ fn who_declares_no_tasks_gets_none_and_is_told_what_to_declare() {
 }
 
 #[test]
+fn a_session_of_before_2026_gets_no_task_whatever_its_client_declares() {
+    let desk = Desk::new();
+    let mut session = Stdio::start(desk.command(&["serve", "--stdio", "--as", "alice"]));
+    let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": tasks(),
+        "clientInfo": {"name": "by hand", "version": "1"},
+    }});
+    session.result(&hello);
+    session.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+    // The second goes the short way, and one that wishes for progress through the SDK.
+    for (id, meta) in [(1, json!({})), (2, json!({})), (3, json!({"progressToken": 3}))] {
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {
+            "name": "request_refund", "arguments": refund_arguments(), "_meta": meta}});
+        let result = session.result(&call);
+        assert_eq!(refusal_code(&result), "approval_required", "{id}: {result:#}");
+        assert!(result.get("taskId").is_none() && result.get("resultType").is_none(), "{result:#}");
+    }
+}
+
+#[test]
 fn b26_anothers_task_answers_exactly_as_one_that_is_not_there() {
     let desk = Desk::new();
     let server = desk.serve();

@@ -61,6 +61,11 @@ fn a_request_can_be_listed_and_shown_before_it_is_decided() {
     }
     let table = desk.run(&["approvals", "list", "--as", "bob"]);
     assert!(table.succeeded().stdout.contains(id), "{table:#?}");
+    // Who decides after others sees what they said.
+    desk.run(&["approvals", "approve", id, "--as", "bob", "--reason", "seen the photo"])
+        .succeeded();
+    let decided = desk.run(&["approvals", "show", id, "--as", "carol", "--format", "table"]);
+    assert!(decided.succeeded().stdout.contains("seen the photo"), "{decided:#?}");
     // Another tenant's lead sees nothing.
     let elsewhere = desk.run(&["approvals", "list", "--as", "erin", "--format", "json"]).json();
     assert_eq!(elsewhere, json!([]));

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Desk, every_client, refund_arguments, refusal_code, structured};
+use crate::harness::{
+    Client, Desk, PATIENCE, every_client, refund_arguments, refusal_code, structured,
+};
 
 /// The tools of the support role.
 const SUPPORT: [&str; 7] = [
@@ -93,7 +95,7 @@ fn a_refund_waits_for_a_lead_runs_once_and_repeats_its_answer() {
     let desk = Desk::new();
     let server = desk.serve();
     let mut clients = every_client(&desk, &server, "alice");
-    // Those do not answer before people have decided.
+    // Those do not answer before people have decided: their story is the next one.
     clients.retain(|client| !client.waits_for_tasks());
     for (index, client) in clients.into_iter().enumerate() {
         refund_story(&desk, &client, &format!("ord_{}", 5010 + index), index as i64);
@@ -136,4 +138,73 @@ fn refund_story(desk: &Desk, client: &Client, order: &str, paid_before: i64) {
     let repeated = client.call("request_refund", &arguments);
     assert_eq!(structured(&repeated), receipt, "{client:?}");
     assert_eq!(desk.effects("refund.paid"), paid_before + 1, "{client:?}");
+}
+
+/// What people do with a request while a client waits for its task, and the code that the client then hears, if any.
+type Decided = (fn(&Desk, &str), Option<&'static str>);
+
+const DECIDED: [Decided; 3] = [
+    (|desk, id| drop(desk.approve(id, "bob")), None),
+    (
+        |desk, id| _ = desk.run(&["approvals", "deny", id, "--as", "bob"]).succeeded(),
+        Some("approval_denied"),
+    ),
+    (Desk::let_expire, Some("approval_expired")),
+];
+
+#[test]
+fn a_client_that_waits_for_its_task_by_itself_hears_how_it_ended() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let mut clients = every_client(&desk, &server, "alice");
+    clients.retain(Client::waits_for_tasks);
+    assert_eq!(clients.len(), 2, "the Inspector, over stdio and over HTTP: {clients:?}");
+    let mut order = 5010;
+    for client in clients {
+        for (decide, code) in DECIDED {
+            let paid = desk.effects("refund.paid");
+            let arguments = json!({
+                "order_id": format!("ord_{order}"), "amount_cents": 1_500, "reason": "damaged",
+            });
+            let waiting = std::thread::spawn({
+                let (client, arguments) = (client.clone(), arguments.clone());
+                move || client.call("request_refund", &arguments)
+            });
+            let id = pending(&desk);
+            std::thread::sleep(std::time::Duration::from_millis(600));
+            assert!(!waiting.is_finished(), "{client:?} does not wait");
+            assert_eq!(desk.effects("refund.paid"), paid, "{client:?}");
+            decide(&desk, &id);
+            let result = waiting.join().unwrap();
+            match code {
+                None => {
+                    let receipt = structured(&result);
+                    assert_eq!(receipt["order_id"], arguments["order_id"], "{client:?}");
+                    assert_eq!(receipt["status"], json!("refunded"), "{client:?}: {result:#}");
+                    assert_eq!(desk.effects("refund.paid"), paid + 1, "{client:?}");
+                }
+                Some(code) => {
+                    assert_eq!(refusal_code(&result), code, "{client:?}: {result:#}");
+                    assert_eq!(structured(&result)["executed"], json!(false), "{client:?}");
+                    assert_eq!(desk.effects("refund.paid"), paid, "{client:?}");
+                }
+            }
+            order += 1;
+        }
+    }
+    desk.effects_are_on_record();
+    desk.audit_holds();
+}
+
+/// The id of the one request that waits, as soon as there is one.
+#[track_caller]
+fn pending(desk: &Desk) -> String {
+    let list = ["approvals", "list", "--as", "bob", "--state", "pending", "--format", "json"];
+    let since = std::time::Instant::now();
+    loop {
+        if let Some(request) = desk.run(&list).json().as_array().unwrap().first() {
+            return request["id"].as_str().unwrap().to_owned();
+        }
+        assert!(since.elapsed() < PATIENCE, "nobody is asked");
+    }
 }

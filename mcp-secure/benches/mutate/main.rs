@@ -15,6 +15,9 @@
     reason = "a bench ends where something is amiss, and its numbers are smaller than 2^52"
 )]
 
+mod cpu;
+mod replicas;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -156,52 +159,6 @@ async fn sqlite(folder: &Path, sync: Duration, length: Duration) -> bool {
     )
 }
 
-/// In one process and then in three, with the store in a PostgreSQL of this machine that syncs.
-fn postgres(folder: &Path, length: Duration) -> bool {
-    let server = mcp_secure_test_postgres::Server::durable();
-    let url = server.url(&server.database());
-    let mut alone = 0.0;
-    let mut together = 0.0;
-    for (round, processes) in [1_u64, 3, 1, 3].into_iter().enumerate() {
-        let children: Vec<_> = (0..processes)
-            .map(|nth| {
-                let number = round as u64 * 10 + nth;
-                std::process::Command::new(std::env::current_exe().unwrap())
-                    .args(["child", &url])
-                    .arg(folder.join(number.to_string()))
-                    .args([(number * 1_000_000_000).to_string(), length.as_secs_f64().to_string()])
-                    .stdout(std::process::Stdio::piped())
-                    .spawn()
-                    .unwrap()
-            })
-            .collect();
-        let (mut sum, mut slowest) = (0.0, 0.0_f64);
-        for child in children {
-            let out = child.wait_with_output().unwrap();
-            assert!(out.status.success());
-            let said = String::from_utf8(out.stdout).unwrap();
-            let mut numbers = said.split_whitespace().map(|n| n.parse::<f64>().unwrap());
-            sum += numbers.next().unwrap();
-            slowest = slowest.max(numbers.next().unwrap());
-        }
-        println!("{processes:>12} processes{sum:>15.0}{:>24.2}", slowest * 1e3);
-        let best = if processes == 1 { &mut alone } else { &mut together };
-        *best = f64::max(*best, sum);
-    }
-    let one = promise(alone >= 1500.0, "PostgreSQL: 1,500 a second");
-    let three = promise(together >= alone, "PostgreSQL: three processes never below one");
-    one && three
-}
-
-/// One of several processes on one database: 64 calls at once. Says how many a second, and the 99th percentile in seconds.
-async fn child(url: &str, folder: &Path, first: u64, length: Duration) {
-    std::fs::create_dir(folder).unwrap();
-    let ledger = Arc::new(Ledger::default());
-    let local = open(folder, Some(url), &ledger).await;
-    let ran = measured(&local, &ledger, first, 64, length).await;
-    println!("{} {}", ran.per_second, ran.p99.as_secs_f64());
-}
-
 #[tokio::main]
 async fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|w| w != "--bench").collect();
@@ -209,7 +166,7 @@ async fn main() {
         && kind == "child"
     {
         let length = Duration::from_secs_f64(seconds.parse().unwrap());
-        return child(url, Path::new(folder), first.parse().unwrap(), length).await;
+        return replicas::child(url, Path::new(folder), first.parse().unwrap(), length).await;
     }
     let seconds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(5.0);
     let length = Duration::from_secs_f64(seconds);
@@ -226,7 +183,8 @@ async fn main() {
     }
     if !words.iter().any(|word| word == "sqlite") {
         let folder = folder.path().to_owned();
-        held &= tokio::task::spawn_blocking(move || postgres(&folder, length)).await.unwrap();
+        held &=
+            tokio::task::spawn_blocking(move || replicas::compare(&folder, length)).await.unwrap();
     }
     if !held {
         std::process::exit(1);

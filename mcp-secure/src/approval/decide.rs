@@ -1,6 +1,7 @@
 use super::{Approval, CastVote, Event, Party, State, StateKind, TransitionRefused, Verdict, Vote};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
+use crate::identity::LOCAL_ISSUER;
 
 /// Why a vote is not counted. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,13 @@ pub enum VoteRefused {
     /// The voter asked for it, or acts for who asked.
     #[error("the requester cannot decide their own request; ask somebody else")]
     Requester,
+    /// It cannot be told whether the voter asked for it, or acts for who asked: they are of different issuers, and the
+    /// claim that names the person is missing.
+    #[error(
+        "it cannot be told whether you asked for this yourself; decide at the issuer of whoever asked, or have the claim that \
+         names the person put into the tokens that ask"
+    )]
+    Unknown,
     /// No human stands behind the voter.
     #[error("only a person can decide, and no person is known behind this account")]
     NoPerson,
@@ -61,7 +69,7 @@ pub(crate) fn count(
         StateKind::Expired => return Err(VoteRefused::Expired),
         other => return Err(VoteRefused::NotPending(other)),
     }
-    if approval.votes.iter().any(|cast| cast.person == person) {
+    if approval.votes.iter().any(|cast| has_voted(cast, &vote.voter, person)) {
         return Err(VoteRefused::AlreadyVoted);
     }
     let needed = usize::try_from(approval.quorum.max(1)).unwrap_or(usize::MAX);
@@ -103,20 +111,58 @@ fn eligible<'a>(
     if !who.actors.is_empty() {
         return Err(VoteRefused::Delegated);
     }
-    let same_account = asked.issuer == who.issuer && asked.subject == who.subject;
-    let same_person = asked.person.as_deref() == Some(person);
-    if (same_account || same_person) && !allow_requester {
+    let same_person = asked.person.as_deref().is_some_and(|asking| is_same(asking, person));
+    if (same_account(asked, &who.issuer, &who.subject) || same_person) && !allow_requester {
         return Err(VoteRefused::Requester);
     }
-    // An actor is named by whatever its issuer calls it, so both names of the voter are compared. Those who act for
-    // the requester never decide, even where the requester may.
-    if asked.actors.iter().any(|actor| *actor == who.subject || actor == person) {
-        return Err(VoteRefused::Requester);
+    // Those who act for the requester never decide, even where the requester may.
+    for actor in &asked.actors {
+        acts_as(actor, asked, who, person)?;
+    }
+    // A program that acts for itself is nobody. Behind any other account there is a person, whom only a claim can name
+    // at another issuer. The sandbox says itself who is nobody.
+    let is_nobody = asked.subject == asked.client || asked.issuer == LOCAL_ISSUER;
+    if asked.person.is_none() && asked.issuer != who.issuer && !is_nobody {
+        return Err(VoteRefused::Unknown);
     }
     if asked.client == who.client {
         return Err(VoteRefused::SameClient);
     }
     Ok(person)
+}
+
+/// Whether two names are one person's: an address is the same one in capitals.
+fn is_same(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
+fn same_account(party: &Party, issuer: &str, subject: &str) -> bool {
+    party.issuer == issuer && party.subject == subject
+}
+
+/// A person votes once, whichever account it is through; and an account votes once, whomever it is said to be by then.
+fn has_voted(cast: &CastVote, who: &Party, person: &str) -> bool {
+    is_same(&cast.person, person) || same_account(who, &cast.issuer, &cast.subject)
+}
+
+/// Refuses a voter who is this actor, or may be.
+///
+/// A token calls an actor `issuer|subject` (RFC 8693 section 4.1, which names no person), the people of a sandbox by a
+/// bare name. One of another issuer than the voter's cannot be told from the voter, unless it is the client that asked:
+/// that is a program.
+fn acts_as(actor: &str, asked: &Party, who: &Party, person: &str) -> Result<(), VoteRefused> {
+    let Some((issuer, subject)) = actor.split_once('|') else {
+        let is_voter = actor == who.subject || is_same(actor, person);
+        return if is_voter { Err(VoteRefused::Requester) } else { Ok(()) };
+    };
+    if issuer == who.issuer {
+        let is_voter = subject == who.subject || is_same(actor, person);
+        return if is_voter { Err(VoteRefused::Requester) } else { Ok(()) };
+    }
+    if is_same(subject, person) {
+        return Err(VoteRefused::Requester);
+    }
+    if subject == asked.client { Ok(()) } else { Err(VoteRefused::Unknown) }
 }
 
 fn cast(person: &str, vote: &Vote, at: Timestamp) -> CastVote {

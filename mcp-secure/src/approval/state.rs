@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// approved -> running | expired | void
 /// running  -> done | failed | in_doubt
 /// in_doubt -> done | failed                 (a person says what happened)
+/// in_doubt -> failed                        (who committed the run says that its body never began)
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
@@ -123,6 +124,14 @@ pub enum Event {
         /// What went wrong.
         error: String,
     },
+    /// The run was committed, and given up before its body was entered. Whoever committed it alone can know that, and it
+    /// ends a doubt as well: there is nothing to find out.
+    NeverBegan {
+        /// The run.
+        run: RunId,
+        /// Why it was given up.
+        why: String,
+    },
     /// The run's outcome cannot be known.
     Doubt {
         /// The run.
@@ -190,13 +199,24 @@ impl State {
             (Self::Approved { .. }, Event::Void { why }) => Ok(Self::Void { at, why }),
             (
                 Self::Running { run: held, .. },
-                Event::Finish { run, .. } | Event::Fail { run, .. } | Event::Doubt { run, .. },
-            ) if *held != run => Err(No::OtherRun),
+                Event::Finish { run, .. }
+                | Event::Fail { run, .. }
+                | Event::NeverBegan { run, .. }
+                | Event::Doubt { run, .. },
+            )
+            | (Self::InDoubt { run: held, .. }, Event::NeverBegan { run, .. })
+                if *held != run =>
+            {
+                Err(No::OtherRun)
+            }
             (Self::Running { .. }, Event::Finish { result, .. }) => {
                 Ok(Self::Done { at, result: Some(result), resolved_by: None })
             }
             (Self::Running { .. }, Event::Fail { error, .. }) => {
                 Ok(Self::Failed { at, error, resolved_by: None })
+            }
+            (Self::Running { .. } | Self::InDoubt { .. }, Event::NeverBegan { why, .. }) => {
+                Ok(Self::Failed { at, error: why, resolved_by: None })
             }
             (Self::Running { .. }, Event::Doubt { run, why }) => Ok(Self::InDoubt { run, at, why }),
             (Self::InDoubt { .. }, Event::ResolveDone { person }) => {

@@ -37,6 +37,7 @@ fn events(run: RunId) -> Vec<(&'static str, Event)> {
         ("start", Event::Start { run }),
         ("finish", Event::Finish { run, result: Digest::of_bytes(b"r") }),
         ("fail", Event::Fail { run, error: text() }),
+        ("never_began", Event::NeverBegan { run, why: text() }),
         ("doubt", Event::Doubt { run, why: text() }),
         ("resolve_done", Event::ResolveDone { person: text() }),
         ("resolve_not_done", Event::ResolveNotDone { person: text() }),
@@ -52,7 +53,9 @@ const IN_TIME: &[(&str, &str, &str)] = &[
     ("approved", "void", "void"),
     ("running", "finish", "done"),
     ("running", "fail", "failed"),
+    ("running", "never_began", "failed"),
     ("running", "doubt", "in_doubt"),
+    ("in_doubt", "never_began", "failed"),
     ("in_doubt", "resolve_done", "done"),
     ("in_doubt", "resolve_not_done", "failed"),
 ];
@@ -61,7 +64,9 @@ const PAST_EXPIRY: &[(&str, &str, &str)] = &[
     ("approved", "expire", "expired"),
     ("running", "finish", "done"),
     ("running", "fail", "failed"),
+    ("running", "never_began", "failed"),
     ("running", "doubt", "in_doubt"),
+    ("in_doubt", "never_began", "failed"),
     ("in_doubt", "resolve_done", "done"),
     ("in_doubt", "resolve_not_done", "failed"),
 ];
@@ -88,7 +93,7 @@ fn a_request_moves_along_the_table_and_nowhere_else() {
             }
         }
     }
-    assert_eq!(tried, 2 * 10 * 11);
+    assert_eq!(tried, 2 * 10 * 12);
 }
 
 #[test]
@@ -254,6 +259,73 @@ fn b30_the_requester_cannot_decide_under_any_of_their_names() {
         judge(&approval, party("agent", "inbox"), Verdict::Approve),
         Err(VoteRefused::Requester)
     );
+}
+
+/// As tokens name them: `issuer|subject`, whatever claim holds the person.
+#[test]
+fn b30_who_acts_for_the_requester_by_a_token_cannot_decide() {
+    let at = |issuer: &str, name: &str| Party {
+        issuer: issuer.to_owned(),
+        person: Some(format!("employee-{name}")),
+        ..party(name, "inbox")
+    };
+    let requester = Party { client: "assistant".to_owned(), ..at("https://id", "alice") };
+    let base = Approval { requester, ..asked(1) };
+    let acting = |actor: &str, who: Party| {
+        let mut approval = base.clone();
+        approval.requester.actors = vec![actor.to_owned()];
+        judge(&approval, who, Verdict::Approve).map(|_| ())
+    };
+    let bob = at("https://id", "bob");
+    let actor = format!("https://id|{}", bob.subject);
+    assert_eq!(acting(&actor, bob.clone()), Err(VoteRefused::Requester));
+    let allowed = Approval { allow_requester: true, ..base.clone() };
+    let allowed = Approval {
+        requester: Party { actors: vec![actor.clone()], ..allowed.requester.clone() },
+        ..allowed
+    };
+    assert_eq!(judge(&allowed, bob, Verdict::Approve), Err(VoteRefused::Requester));
+    assert_eq!(acting(&actor, at("https://id", "carol")), Ok(()));
+    // Elsewhere nobody can tell who that is, but for the program that asked.
+    assert_eq!(acting(&actor, at("https://other", "robert")), Err(VoteRefused::Unknown));
+    assert_eq!(acting("https://id|assistant", at("https://other", "robert")), Ok(()));
+    // A subject may have the mark in it that divides the two.
+    let odd = Party { subject: "auth0|7".to_owned(), ..at("https://id", "dora") };
+    assert_eq!(acting("https://id|auth0|7", odd), Err(VoteRefused::Requester));
+}
+
+#[test]
+fn b30_a_requester_without_the_claim_of_the_person_is_not_taken_for_somebody_else() {
+    let at = |issuer: &str, person: Option<&str>| Party {
+        issuer: issuer.to_owned(),
+        person: person.map(str::to_owned),
+        ..party("alice", "inbox")
+    };
+    let mut approval = asked(1);
+    approval.requester = Party { client: "assistant".to_owned(), ..at("https://a", None) };
+    let voter = Party { subject: "alice-at-b".to_owned(), ..at("https://b", Some("e7")) };
+    assert_eq!(judge(&approval, voter.clone(), Verdict::Approve), Err(VoteRefused::Unknown));
+    // A program asks for itself, and is nobody.
+    approval.requester.client.clone_from(&approval.requester.subject);
+    assert!(judge(&approval, voter, Verdict::Approve).is_ok());
+}
+
+#[test]
+fn b30_a_person_is_the_same_one_in_capitals_and_an_account_whoever_it_is_said_to_be() {
+    let named = |person: &str, subject: &str| Party {
+        person: Some(person.to_owned()),
+        subject: subject.to_owned(),
+        ..party("x", "inbox")
+    };
+    let mut approval = asked(2);
+    approval.requester = Party { client: "agent".to_owned(), ..named("alice@acme.example", "a1") };
+    let shouting = named("Alice@Acme.Example", "a2");
+    assert_eq!(judge(&approval, shouting, Verdict::Approve), Err(VoteRefused::Requester));
+    let vote = judge(&approval, named("bob@acme.example", "b1"), Verdict::Approve).unwrap().vote;
+    approval.votes.push(vote);
+    for again in [named("BOB@acme.example", "b2"), named("robert@acme.example", "b1")] {
+        assert_eq!(judge(&approval, again, Verdict::Approve), Err(VoteRefused::AlreadyVoted));
+    }
 }
 
 #[test]

@@ -80,7 +80,8 @@ impl Event {
 
     /// Anyone can cause these at any rate, so they get a share of the queue and never all of it.
     pub(super) const fn is_refusal(self) -> bool {
-        matches!(self, Self::Refusal)
+        // Strangers at the inbox leave sign-ins that failed.
+        matches!(self, Self::Refusal | Self::SignIn)
     }
 }
 

@@ -229,10 +229,15 @@ fn described(request: &RequestView) -> String {
         pairs.push(("masked", format!("{places} places of the preview")));
     }
     for vote in &request.votes {
-        let verdict = if vote.verdict == Verdict::Approve { "approved" } else { "denied" };
-        pairs.push(("vote", format!("{verdict} by {} at {}", vote.person, vote.at)));
+        let approves = vote.verdict == Verdict::Approve;
+        let verdict = if approves { "approved" } else { "denied" };
+        // Why somebody denied it is in the detail of what it came to.
+        let reason = vote.reason.as_deref().filter(|reason| approves && !reason.is_empty());
+        let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        pairs.push(("vote", format!("{verdict} by {} at {}{why}", vote.person, vote.at)));
     }
-    pairs.push(("decided by", format!("{} people with {}", request.quorum, request.by)));
+    let people = if request.quorum == 1 { "person" } else { "people" };
+    pairs.push(("decided by", format!("{} {people} with {}", request.quorum, request.by)));
     pairs.push(("expires", request.expires_at.clone()));
     pairs.push(("digest", request.digest.to_hex()));
     Output::pairs(&pairs)

@@ -151,7 +151,7 @@ pub(super) struct Manifest {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Approvals {
-    /// The requests of your tenant.
+    /// The requests that you made, or could decide on.
     List {
         #[command(flatten)]
         who: Who,
@@ -201,7 +201,7 @@ pub(super) struct Void {
     pub(super) before: Option<String>,
     #[command(flatten)]
     pub(super) who: Who,
-    /// Why, for the record and for who asked.
+    /// Why, for the record and for people who may see the request. The agent is not told.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
 }
@@ -215,7 +215,7 @@ pub(super) struct Decide {
     /// The digest of what was looked at. Left out, what is shown now is decided on.
     #[arg(long, value_name = "DIGEST")]
     pub(super) digest: Option<String>,
-    /// Why, for the record and for who asked.
+    /// Why, for the record and for people who may see the request. The agent is not told.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Failure;
 use super::args::{Color, Format};
-use super::escape::{escaped, escaped_to};
+use super::escape::{escaped, escaped_to, is_unsafe};
 
 /// The widest cell of a table, in characters.
 const WIDEST: usize = 72;
@@ -73,8 +73,9 @@ impl Output {
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| Failure::Told)
     }
 
+    /// What would act on a terminal or reorder its text is written as JSON's own escapes: the value is the same.
     pub(super) fn json(value: &Value) -> Result<(), Failure> {
-        Self::raw(&format!("{value:#}\n"))
+        Self::raw(&format!("{}\n", harmless(&format!("{value:#}"))))
     }
 
     /// A table with a heading. Every cell is escaped and held to one line.
@@ -124,6 +125,23 @@ impl Output {
     }
 }
 
+/// A JSON text with the same value, in which nothing acts, hides or reorders.
+fn harmless(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        // A line break is one of the layout: within a string it is escaped already.
+        if c == '\n' || !is_unsafe(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string does not fail.
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out
+}
+
 fn line(cells: &[String], widths: &[usize]) -> String {
     let mut out = String::new();
     for (cell, width) in cells.iter().zip(widths) {
@@ -134,4 +152,18 @@ fn line(cells: &[String], widths: &[usize]) -> String {
     let mut out = out.trim_end().to_owned();
     out.push('\n');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_on_a_terminal_is_the_same_value_and_does_nothing_there() {
+        let value = serde_json::json!({"a\u{9b}31m": "x\u{202e}\u{e0041}\n\u{1b}]0;t\u{7} é世", "n": [1.5, null]});
+        let text = harmless(&format!("{value:#}"));
+        assert!(!text.chars().any(|c| c != '\n' && is_unsafe(c)), "{text:?}");
+        assert!(text.contains("é世") && text.contains("\\u009b31m"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
 }

@@ -85,7 +85,7 @@ async fn rollback(
     if json {
         return Output::json(&json!(made));
     }
-    Output::note(&format!("rolled back{by} (request {})", made.request_id));
+    Output::note(&format!("rolled back{by} (request {})", escaped(&made.request_id)));
     Ok(())
 }
 

@@ -26,11 +26,13 @@ impl<T: Into<String>> From<T> for ClaimName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PersonMapping {
-    /// Each account is a person of its own, but a client that acts for itself (`sub` is the client) is nobody.
+    /// Each account is a person of its own, but a program that acts for itself is nobody: `sub` is the client, or the token
+    /// says so as providers do (`CLIENT@clients` and `gty` at Auth0, `idtyp` at Entra, `service-account-..` at Keycloak).
+    /// Where programs sign in that cannot be told by any of these, name a claim.
     Account,
     /// The claim names the person; an account without it is nobody and never decides. It has to be a claim that people
     /// can not choose for themselves. `email` counts only where the issuer has verified it (`email_verified`): somebody
-    /// who signs in has to bring that, and a token that says otherwise is refused.
+    /// who signs in or decides has to bring that, and a token that says otherwise is refused.
     Claim(ClaimName),
 }
 
@@ -63,14 +65,16 @@ impl Default for Claims {
 
 impl Claims {
     /// The principal that verified claims speak of. What is there in another type than expected refuses the token:
-    /// reading it as absent could make a smaller claim of a larger one, or nobody of somebody.
+    /// reading it as absent could make a smaller claim of a larger one, or nobody of somebody. `decides`: the tokens are
+    /// those of people who decide.
     pub(super) fn principal(
         &self,
         issuer: &str,
         claims: &Map<String, Value>,
+        decides: bool,
     ) -> Result<Principal, AuthError> {
         let client = self.client(claims)?;
-        self.principal_through(issuer, claims, client, Method::Bearer)
+        self.principal_through(issuer, claims, client, Method::Bearer, decides)
     }
 
     /// The same of whom an ID token speaks, which names no client that calls: they signed in with a browser, to `client`.
@@ -81,7 +85,7 @@ impl Claims {
         claims: &Map<String, Value>,
         client: &str,
     ) -> Result<Principal, AuthError> {
-        self.principal_through(issuer, claims, client.to_owned(), Method::Interactive)
+        self.principal_through(issuer, claims, client.to_owned(), Method::Interactive, true)
     }
 
     fn principal_through(
@@ -90,17 +94,18 @@ impl Claims {
         claims: &Map<String, Value>,
         client: String,
         method: Method,
+        decides: bool,
     ) -> Result<Principal, AuthError> {
         let subject = text(claims.get("sub"), "sub")?.ok_or(AuthError::BadClaim("sub"))?;
         let tenant =
             text(self.tenant.of(claims), "tenant")?.ok_or(AuthError::BadClaim("tenant"))?;
         let person = match &self.person {
-            PersonMapping::Account if subject == client => None,
+            PersonMapping::Account if is_program(claims, &subject, &client) => None,
             PersonMapping::Account => Some(format!("{issuer}|{subject}")),
             PersonMapping::Claim(name) => {
                 let person = text(name.of(claims), "person")?;
                 if name.0.trim_start_matches('/') == "email" && person.is_some() {
-                    verified(claims, method)?;
+                    verified(claims, decides)?;
                 }
                 person
             }
@@ -141,11 +146,22 @@ impl ClaimName {
     }
 }
 
-/// Whether the address of this account is its own. Access tokens seldom say; whoever signs in is told to say.
-fn verified(claims: &Map<String, Value>, method: Method) -> Result<(), AuthError> {
+/// Whether an account is a program's own: by RFC 9068 section 2.2 `sub` is the client then, but not every provider does that.
+fn is_program(claims: &Map<String, Value>, subject: &str, client: &str) -> bool {
+    let says = |name: &str, what: &str| claims.get(name).and_then(Value::as_str) == Some(what);
+    let name = claims.get("preferred_username").and_then(Value::as_str).unwrap_or_default();
+    subject == client
+        || subject.strip_suffix("@clients") == Some(client)
+        || says("gty", "client-credentials")
+        || says("idtyp", "app")
+        || name.starts_with("service-account-")
+}
+
+/// Whether the address of this account is its own. Tokens of agents seldom say; those of whoever decides have to.
+fn verified(claims: &Map<String, Value>, decides: bool) -> Result<(), AuthError> {
     match claims.get("email_verified") {
         Some(Value::Bool(true)) => Ok(()),
-        None if method == Method::Bearer => Ok(()),
+        None if !decides => Ok(()),
         _ => Err(AuthError::BadClaim("email_verified")),
     }
 }

@@ -287,7 +287,7 @@ impl JwtAuthenticator {
                 return Err(AuthError::NotYetValid);
             }
         }
-        let mut principal = issuer.claims.principal(&issuer.name, &claims)?;
+        let mut principal = issuer.claims.principal(&issuer.name, &claims, issuer.only_audience)?;
         if issuer.asserted {
             principal.method = super::Method::Asserted;
         }

@@ -114,16 +114,17 @@ pub enum PeopleError {
     NoSystemUser(String),
 }
 
-/// Declares the people of a sandbox.
+/// Declares the people of a sandbox, for [`ServerBuilder::people`](crate::server::ServerBuilder::people). Above a sandbox
+/// they come from the tokens of an issuer instead.
 ///
 /// ```
-/// use mcp_secure::identity::{People, Person};
+/// use mcp_secure::prelude::*;
+///
 /// let people = People::new()
 ///     .with(Person::new("alice", "acme").roles(["support"]))
-///     .with(Person::new("bob", "acme").roles(["support", "support_lead"]))
-///     .build()?;
-/// assert_eq!(people.names().collect::<Vec<_>>(), ["alice", "bob"]);
-/// # Ok::<(), mcp_secure::identity::PeopleError>(())
+///     .with(Person::new("bob", "acme").roles(["support", "support_lead"]));
+/// let server = Server::builder(|_| Ok::<(), String>(())).people(people);
+/// # drop(server);
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct People(Vec<Person>);
@@ -142,7 +143,13 @@ impl People {
         self
     }
 
-    /// Checks the names and makes the directory.
+    /// Checks the names and makes the directory. A server does it when it starts.
+    ///
+    /// ```
+    /// use mcp_secure::identity::{People, Person};
+    /// let twice = People::new().with(Person::new("bob", "acme")).with(Person::new("bob", "globex"));
+    /// assert_eq!(twice.build().unwrap_err().to_string(), "`bob` is declared twice among the people");
+    /// ```
     pub fn build(self) -> Result<Directory, PeopleError> {
         let mut people = BTreeMap::new();
         for person in self.0 {

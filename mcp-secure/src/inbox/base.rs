@@ -38,6 +38,9 @@ impl Base {
             return Err(NotABase::Form);
         }
         let local = matches!(authority.host(), "localhost" | "127.0.0.1" | "[::1]");
+        // As browsers write an origin: without the port that goes without saying.
+        let usual = if scheme == "https" { ":443" } else { ":80" };
+        let host = host.strip_suffix(usual).unwrap_or(host);
         match scheme {
             "https" => Ok(Self { origin: format!("https://{host}"), https: true }),
             "http" if local => Ok(Self { origin: format!("http://{host}"), https: false }),
@@ -86,6 +89,12 @@ mod tests {
         assert_eq!(base.front(), "https://desk.example.com:8443/inbox");
         assert_eq!(base.authority(), "desk.example.com:8443");
         assert!(!Base::parse("http://127.0.0.1:8080").unwrap().is_https());
+        assert_eq!(
+            Base::parse("https://desk.example:443").unwrap().origin(),
+            "https://desk.example"
+        );
+        assert_eq!(Base::parse("http://localhost:80").unwrap().origin(), "http://localhost");
+        assert_eq!(Base::parse("http://[::1]:80").unwrap().origin(), "http://[::1]");
         for odd in [
             "desk.example.com",
             "https://",

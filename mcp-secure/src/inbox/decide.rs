@@ -146,6 +146,7 @@ const fn status(why: &DecideRefused) -> StatusCode {
         DecideRefused::NotPermitted(_)
         | DecideRefused::Vote(
             VoteRefused::Requester
+            | VoteRefused::Unknown
             | VoteRefused::NoPerson
             | VoteRefused::Delegated
             | VoteRefused::SameClient,

@@ -7,7 +7,9 @@ use crate::identity::Oidc;
 
 /// The web page on which people decide, as an application sets it up.
 ///
-/// It is on by default wherever the server speaks HTTP, at `/inbox` of the same address.
+/// It is on by default wherever the server speaks HTTP, at `/inbox` of the same address. For real people it takes an
+/// `OpenID` provider at which they sign in (`sign_in`, feature `oidc`) and, behind a proxy, the [`url`](Self::url) that they
+/// type. Faults in it are told when the server starts, and by its `check` command.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,7 +61,7 @@ impl Inbox {
         self
     }
 
-    /// Serves it on an address of its own, and nothing else there. An address that other machines reach takes an
+    /// Serves it on an address of its own, and nothing else there but `/healthz`. An address that other machines reach takes an
     /// [`url`](Self::url) with `https`.
     pub fn listen(mut self, addr: SocketAddr) -> Self {
         self.listen = Some(addr);

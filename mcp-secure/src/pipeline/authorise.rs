@@ -60,11 +60,7 @@ impl Gate {
         let verdict = self.judge(tool, &asked);
         trail.policy(policy_note(&verdict));
         if !verdict.is_permit() {
-            let permission = match tool.spec.access {
-                Access::Permission(permission) => Some(permission),
-                Access::Public => None,
-            };
-            return Err(denied(permission, &verdict));
+            return Err(denied(permission_of(tool), &verdict));
         }
         Ok(Permitted {
             caller: valid.caller,
@@ -155,7 +151,30 @@ pub(super) fn unavailable() -> Refusal {
         .remedy("check the id with the person you work for; do not guess ids")
 }
 
+/// The permission that a call of this tool takes.
+pub(super) const fn permission_of(tool: &Served) -> Option<&'static str> {
+    match tool.spec.access {
+        Access::Permission(permission) => Some(permission),
+        Access::Public => None,
+    }
+}
+
+/// Whether it was policy that said no to the call, and not that a resource is missing, which may be back in a moment.
+pub(super) fn is_policys(refusal: &Refusal) -> bool {
+    refusal.code == Code::PermissionDenied && refusal.reason != Unavailable.to_string()
+}
+
 pub(super) fn denied(permission: Option<&str>, verdict: &Verdict) -> Refusal {
+    let refusal = not_permitted(permission);
+    match verdict {
+        Verdict::Deny { reason: DenyReason::Error(cause), .. } => refusal.internal(cause),
+        Verdict::Deny { reason, .. } => refusal.internal(format!("{reason:?}")),
+        Verdict::Permit { .. } => refusal,
+    }
+}
+
+/// What whoever called hears of a policy's no.
+pub(super) fn not_permitted(permission: Option<&str>) -> Refusal {
     let (reason, remedy) = match permission {
         Some(permission) => (
             format!("policy does not grant `{permission}` for this call"),
@@ -166,12 +185,7 @@ pub(super) fn denied(permission: Option<&str>, verdict: &Verdict) -> Refusal {
             "ask an administrator; do not try another way".to_owned(),
         ),
     };
-    let refusal = Refusal::new(Code::PermissionDenied, reason).remedy(remedy);
-    match verdict {
-        Verdict::Deny { reason: DenyReason::Error(cause), .. } => refusal.internal(cause),
-        Verdict::Deny { reason, .. } => refusal.internal(format!("{reason:?}")),
-        Verdict::Permit { .. } => refusal,
-    }
+    Refusal::new(Code::PermissionDenied, reason).remedy(remedy)
 }
 
 pub(super) fn policy_note(verdict: &Verdict) -> PolicyNote {

@@ -22,7 +22,8 @@ use crate::audit::{Executed, Reservation};
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::store::{
-    CommitRefused, Committed, Fence, NewKey, NewRun, Renewed, RunId, RunResult, Store, StoreError,
+    CommitRefused, Committed, Fence, Finished, NewKey, NewRun, Renewed, RunId, RunResult, Store,
+    StoreError,
 };
 use crate::tool::{Caller, Enter};
 
@@ -200,12 +201,24 @@ impl Gate {
         }
         match self.store.renew(run, fence, self.lease_ms()).await {
             Ok(Renewed::Until(_)) => Ok(()),
-            Ok(Renewed::Lost) | Err(_) => Err(Refusal::new(
-                Code::InDoubt,
-                "the call waited too long to begin, and now counts as lost",
-            )
-            .remedy("call again with the same arguments; where it stays in doubt a person has to resolve it")),
+            // Another process may have put it in doubt. This one knows better, and says so where it can.
+            Ok(Renewed::Lost) | Err(_) => Err(self.too_late(run, fence).await),
         }
+    }
+
+    /// Gives up a run that waited for so long that it counts as lost.
+    async fn too_late(&self, run: &RunId, fence: Fence) -> Refusal {
+        let refusal = Refusal::new(
+            Code::AuditUnavailable,
+            "the call waited too long for the store to begin, so it was not carried out",
+        )
+        .remedy("call again with the same arguments")
+        .retry_after(Duration::from_secs(1));
+        if give_back(&*self.store, run, fence, &refusal).await {
+            return refusal;
+        }
+        Refusal::new(Code::InDoubt, "the call waited too long to begin, and now counts as lost")
+            .remedy("call again with the same arguments; where it stays in doubt a person has to resolve it")
     }
 
     pub(super) fn lease_ms(&self) -> u64 {
@@ -246,12 +259,17 @@ impl Gate {
     }
 }
 
-/// Ends a run that was committed and will not begin. What can not be given back is in doubt when its lease lapses.
-async fn give_back(store: &dyn Store, run: &RunId, fence: Fence, why: &Refusal) {
+/// Ends a run that was committed and will not begin, in doubt or not, and says whether that stands. What can not be given
+/// back is in doubt when its lease lapses.
+async fn give_back(store: &dyn Store, run: &RunId, fence: Fence, why: &Refusal) -> bool {
     let error = why.code.as_str().to_owned();
-    let nothing = RunResult::NoEffect { error, answer: Some(kept_refusal(why)) };
-    if let Err(error) = store.finish_run(run, fence, nothing).await {
-        tracing::error!(%error, "a run that never began could not be ended; it will be in doubt");
+    let nothing = RunResult::NeverBegan { error, answer: Some(kept_refusal(why)) };
+    match store.finish_run(run, fence, nothing).await {
+        Ok(finished) => finished == Finished::Recorded,
+        Err(error) => {
+            tracing::error!(%error, "a run that never began could not be ended; it will be in doubt");
+            false
+        }
     }
 }
 

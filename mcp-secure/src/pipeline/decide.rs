@@ -43,8 +43,17 @@ pub enum DecideRefused {
 }
 
 impl Gate {
-    /// The request called `id`, if `who` may see it.
+    /// The request called `id` as it is shown, if `who` may see it.
     pub(crate) async fn approval_for(
+        &self,
+        who: &Authenticated,
+        id: &ApprovalId,
+    ) -> Result<Approval, DecideRefused> {
+        self.seen_by(who, id).await.map(|approval| self.as_shown(approval))
+    }
+
+    /// The request called `id` as the store has it, if `who` may see it.
+    pub(super) async fn seen_by(
         &self,
         who: &Authenticated,
         id: &ApprovalId,
@@ -60,6 +69,24 @@ impl Gate {
                 || self.policy.could_permit(who, Act::Decide, &approval.tool))
     }
 
+    /// A request as people get it. In place of the digest of its effect there is one that the key of the record seals: the
+    /// bare one covers what is masked, and who sees all the rest could find a short input by trying.
+    pub(crate) fn as_shown(&self, approval: Approval) -> Approval {
+        let effect = self.shown_digest(&approval);
+        Approval { effect, ..approval }
+    }
+
+    fn shown_digest(&self, approval: &Approval) -> Digest {
+        let sealed = self.audit.key().seal(&approval.requester.tenant, &approval.effect);
+        // Without a key nothing can be sealed: then the id stands in, which says nothing of the call.
+        sealed.unwrap_or_else(|| Digest::of_bytes(approval.id.to_string().as_bytes()))
+    }
+
+    /// The effect that was shown under `digest`. Anything else stands for no request at all, and the store says so.
+    fn meant(&self, approval: &Approval, digest: Digest) -> Digest {
+        if self.shown_digest(approval) == digest { approval.effect } else { Digest::of_bytes(&[]) }
+    }
+
     /// Counts a person's vote on the request called `id`, as it was shown to that person under `digest`.
     pub(crate) async fn decide(
         &self,
@@ -70,7 +97,7 @@ impl Gate {
         reason: Option<String>,
     ) -> Result<DecisionMade, DecideRefused> {
         let who = decider.principal();
-        let approval = match self.approval_for(decider, id).await {
+        let approval = match self.seen_by(decider, id).await {
             Ok(approval) => approval,
             Err(refused) => {
                 // Whoever tries ids leaves a trace too.
@@ -121,8 +148,10 @@ impl Gate {
         self.audit.durable(attempt).await.map_err(|_| DecideRefused::Unavailable)?;
         let vote =
             Vote { voter: Party::from(who), verdict, reason, policy: Some(note.ids.join(", ")) };
-        match self.store.decide(&approval.id, digest, vote).await {
-            Ok(Decided::Counted(approval)) => Ok(DecisionMade { approval }),
+        match self.store.decide(&approval.id, self.meant(approval, digest), vote).await {
+            Ok(Decided::Counted(approval)) => {
+                Ok(DecisionMade { approval: self.as_shown(approval) })
+            }
             Ok(Decided::Refused(VoteRefused::NotFound)) => Err(DecideRefused::NotFound),
             Ok(Decided::Refused(why)) => Err(DecideRefused::Vote(why)),
             Err(_) => Err(DecideRefused::Unavailable),

@@ -11,7 +11,7 @@ use super::table::{Served, Table};
 use super::tasks::Tasks;
 use crate::approval::ApprovalId;
 use crate::audit::Audit;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::identity::{Authenticated, Authenticator};
 use crate::limit::{Flood, Leases, Local, Quota};
 use crate::policy::{PolicyEngine, PolicyFault};
@@ -93,6 +93,8 @@ pub(crate) struct Gate {
     pub(super) store: Arc<dyn Store>,
     pub(super) audit: Audit,
     pub(super) clock: Clock,
+    /// When this process began to serve.
+    pub(super) opened: Timestamp,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) settings: Settings,
     pub(super) announce: bool,
@@ -139,6 +141,7 @@ impl Gate {
             policy,
             store,
             audit,
+            opened: clock.now(),
             clock,
             authenticator,
             quota: settings.quota.map(Local::new),

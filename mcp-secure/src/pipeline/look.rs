@@ -56,6 +56,7 @@ impl Gate {
         let at = |approval: &Approval| (approval.created, approval.id);
         let shows = |approval: &Approval| self.shows(who, approval);
         let (items, next) = fill(limit, filter.after, read, at, shows).await?;
+        let items = items.into_iter().map(|approval| self.as_shown(approval)).collect();
         Ok(Page { items, next, now: self.store.now().await? })
     }
 
@@ -65,7 +66,7 @@ impl Gate {
         who: &Authenticated,
         id: &ApprovalId,
     ) -> Result<Look, DecideRefused> {
-        let approval = self.approval_for(who, id).await?;
+        let approval = self.seen_by(who, id).await?;
         let now = self.store.now().await.map_err(|_| DecideRefused::Unavailable)?;
         let tool = self.table.tool(&approval.tool).map(Arc::clone);
         let decide = self.would_count(who.principal(), tool.as_deref(), &approval, now).await;
@@ -73,7 +74,7 @@ impl Gate {
         let own = asked.issuer == who.issuer && asked.subject == who.subject;
         let reveals =
             !masked_inputs(&approval).is_empty() && self.could(who, Act::Reveal, &approval.tool);
-        Ok(Look { approval, tool, now, decide, own, reveals })
+        Ok(Look { approval: self.as_shown(approval), tool, now, decide, own, reveals })
     }
 
     async fn would_count(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rmcp::model::{RequestStateCodec, SealOptions};
 
 use super::approve::{effect, expired, unavailable};
-use super::authorise::Permitted;
+use super::authorise::{Permitted, not_permitted, permission_of};
 use super::call::Resumes;
 use super::gate::Gate;
 use super::idempotency::{Kept, running};
@@ -28,6 +28,19 @@ const PURPOSE: &str = "mcp-secure request state v1";
 /// was given that key, opens what another has sealed.
 pub(super) fn codec(key: &AuditKey) -> Option<RequestStateCodec> {
     RequestStateCodec::try_new(key.derived(PURPOSE)?).ok()
+}
+
+/// Names a request to whom it is bound, for as long as is left of it.
+fn sealed(codec: &RequestStateCodec, id: &ApprovalId, bound: &[u8], left: Duration) -> String {
+    let options = SealOptions::new().associated_data(bound).ttl(left);
+    codec.seal_with(id.to_string().as_bytes(), &options)
+}
+
+/// The request that it names, or why it does not hold.
+fn unsealed(codec: &RequestStateCodec, sealed: &str, bound: &[u8]) -> Result<ApprovalId, String> {
+    let id = codec.open_with(sealed, bound).map_err(|error| error.to_string())?;
+    let id = std::str::from_utf8(&id).ok().and_then(|id| id.parse().ok());
+    id.ok_or_else(|| "it names no request".to_owned())
 }
 
 impl Gate {
@@ -62,10 +75,8 @@ impl Gate {
         let codec = self.states.as_ref()?;
         let bound = bound(principal, tool, &approval.effect)?;
         let left = approval.expires.millis().saturating_sub(self.clock.now().millis());
-        let options = SealOptions::new()
-            .associated_data(&bound)
-            .ttl(Duration::from_millis(u64::try_from(left).unwrap_or_default()));
-        Some(codec.seal_with(approval.id.to_string().as_bytes(), &options))
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+        Some(sealed(codec, &approval.id, &bound, left))
     }
 
     fn opened(
@@ -78,9 +89,7 @@ impl Gate {
         let codec = self.states.as_ref().ok_or_else(|| not_ours("there is no key"))?;
         let bound = bound(&permitted.caller.principal, tool, &effect)
             .ok_or_else(|| not_ours("the call has no canonical form"))?;
-        let id = codec.open_with(sealed, &bound).map_err(not_ours)?;
-        let id = std::str::from_utf8(&id).ok().and_then(|id| id.parse().ok());
-        id.ok_or_else(|| not_ours("it names no request"))
+        unsealed(codec, sealed, &bound).map_err(not_ours)
     }
 
     /// What a call hears that goes on with a request which does not stand for it (any more).
@@ -114,6 +123,9 @@ impl Gate {
                     "look at what was done before; do not try other arguments to get around this",
                 )
             }
+            State::Void { why, .. } if why == POLICY_SAYS_NO => {
+                not_permitted(self.table.tool(&found.tool).and_then(|tool| permission_of(tool)))
+            }
             State::Void { .. } => {
                 Refusal::new(Code::ApprovalRequired, "an approval of this call no longer counts")
                     .remedy("call again with the same arguments to ask anew")
@@ -140,6 +152,9 @@ pub(super) const NOT_KEPT: &str = "this very call was carried out; its answer is
 /// Why an approval was made useless whose call could not run: the key is not its own.
 pub(super) const KEY_TAKEN: &str =
     "somebody else, or a call with other arguments, has asked for this already";
+
+/// Why an approval was made useless whose call could not run: whoever asked for it may not make it any more.
+pub(super) const POLICY_SAYS_NO: &str = "policy no longer lets whoever asked make this call";
 
 /// Who may come back with a seal, and for what.
 fn bound(principal: &Principal, tool: &Served, effect: &Digest) -> Option<Vec<u8>> {
@@ -203,4 +218,43 @@ fn failed(error: &str) -> Refusal {
     )
     .executed(Executed::Unknown)
     .remedy("look at what was done before you ask again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn codec() -> RequestStateCodec {
+        RequestStateCodec::try_new(vec![7; 32]).unwrap()
+    }
+
+    fn id() -> ApprovalId {
+        "apr_8e560aef65e253b2bd701bbe5267e974".parse().unwrap()
+    }
+
+    #[test]
+    fn b08_a_state_holds_for_whom_and_what_it_was_made_until_its_request_has_run_out() {
+        let codec = codec();
+        let state = sealed(&codec, &id(), b"alice", HOUR);
+        assert_eq!(unsealed(&codec, &state, b"alice"), Ok(id()));
+        assert!(unsealed(&codec, &state, b"bob").is_err(), "of somebody else");
+        assert!(unsealed(&codec, &state, b"").is_err(), "of nobody");
+        let other = RequestStateCodec::try_new(vec![8; 32]).unwrap();
+        assert!(unsealed(&other, &state, b"alice").is_err(), "of another server");
+        let over = sealed(&codec, &id(), b"alice", Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(unsealed(&codec, &over, b"alice").is_err(), "of a request that has run out");
+    }
+
+    #[test]
+    fn b08_a_state_that_names_no_request_leads_nowhere() {
+        let codec = codec();
+        for other in ["", "latest", "apr_", "run_8e560aef65e253b2bd701bbe5267e974"] {
+            let options = SealOptions::new().associated_data(b"alice").ttl(HOUR);
+            let state = codec.seal_with(other.as_bytes(), &options);
+            assert!(unsealed(&codec, &state, b"alice").is_err(), "{other:?}");
+        }
+    }
 }

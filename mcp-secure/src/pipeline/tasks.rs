@@ -13,13 +13,14 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::approve::unavailable;
+use super::authorise::is_policys;
 use super::call::{Answer, Channel, Incoming, META_PREFIX, Resumes, Target, Transport};
 use super::decide::DecideRefused;
 use super::gate::Gate;
 use super::idempotency::CLIENT_KEY;
 use super::record::Trail;
 use super::refusal::{Code, Refusal};
-use super::resume::{KEY_TAKEN, carried_out};
+use super::resume::{KEY_TAKEN, POLICY_SAYS_NO, carried_out};
 use crate::approval::{ANSWER_REPEATS_MS, Approval, ApprovalId, Party, State, StateKind};
 use crate::audit::Executed;
 use crate::clock::Timestamp;
@@ -30,8 +31,18 @@ use crate::tool::BoxFuture;
 const END_WITHIN: Duration = Duration::from_secs(1);
 /// How long a look at a task leaves one that could not be run, at most.
 const AGAIN_FOR_ASKER: Duration = Duration::from_secs(5);
+/// How long a server that has another version of a tool leaves alone what was approved for the one it replaces, from when
+/// it began to serve and from the approval: while releases overlap, a server of the other one goes on with it.
+const REPLACED_WITHIN_MS: i64 = 15 * 60 * 1000;
 /// The changed contract of a task whose requester looks at it.
 const CHANGED: &str = "the tool has changed since this was approved";
+/// The same while servers of both versions may be there.
+const ANOTHER_VERSION: &str = "NOT EXECUTED: approved for another version of this tool than this server has, and left to a \
+                               server that has that one";
+/// A call that is not the approved one any more, though its tool is.
+const CALL_CHANGED: &str = "what would run is no longer what people approved";
+/// A tool that its requester does not see any more.
+const UNLISTED: &str = "there is no such tool for whoever asked any more";
 
 /// Somebody asks about a task.
 #[derive(Debug)]
@@ -173,6 +184,9 @@ impl Gate {
                 Some(url) => format!("NOT EXECUTED: waits for a person to decide, at {url}"),
                 None => "NOT EXECUTED: waits for a person to decide".to_owned(),
             }),
+            State::Approved { .. } if !self.is_as_approved(&found) => {
+                Stage::Waits(ANOTHER_VERSION.to_owned())
+            }
             State::Approved { .. } => Stage::Waits(match self.tasks.why_not(&found.id) {
                 Some(why) => format!("NOT EXECUTED: approved, and could not be run yet ({why})"),
                 None => "NOT EXECUTED: approved, and about to run".to_owned(),
@@ -253,6 +267,9 @@ impl Gate {
     ) -> Result<Approval, NoTask> {
         let id = found.id;
         if !self.is_as_approved(&found) {
+            if self.may_be_replaced(&found) {
+                return Ok(found);
+            }
             // What people approved can not run any more, so nobody waits for it in vain.
             let voided = self.store.void_approval(&id, CHANGED).await;
             voided.map_err(|error| self.not_now(asked, unavailable(&error)))?;
@@ -269,6 +286,13 @@ impl Gate {
     /// Whether the tool is still the one that people approved.
     pub(super) fn is_as_approved(&self, found: &Approval) -> bool {
         self.table.tool(&found.tool).is_some_and(|tool| tool.contract == found.contract)
+    }
+
+    /// Whether servers with the version of the tool that people approved may still be there. While releases overlap, what
+    /// one of them runs is not for the other to make useless.
+    fn may_be_replaced(&self, found: &Approval) -> bool {
+        let since = self.opened.max(changed_at(found));
+        self.clock.now() < since.plus_millis(REPLACED_WITHIN_MS)
     }
 
     /// Runs an approved request in a task of its own, unless this process does that already, or could not a moment ago. Who
@@ -296,13 +320,14 @@ impl Gate {
             why_not: Some(CUT_OFF.to_owned()),
             _ends: ends,
         };
+        let asks = matches!(who, Who::Asks(_));
         let calling = who.calling(found);
         self.running.spawn(async move {
             let why_not = match calling.await {
                 Ok((incoming, slot)) => {
                     let answer = ongoing.gate.call(incoming).await;
                     drop(slot);
-                    ongoing.gate.why_not_run(&ongoing.id, &answer).await
+                    ongoing.gate.why_not_run(&ongoing.id, &answer, asks).await
                 }
                 Err(why) => Some(why),
             };
@@ -311,24 +336,25 @@ impl Gate {
         Some(ended)
     }
 
-    /// Why a request that was gone on with did not run, where it may later on.
-    async fn why_not_run(&self, id: &ApprovalId, answer: &Answer) -> Option<String> {
-        let why = match answer {
+    /// Why a request that was gone on with did not run, where it may later on. One that whoever asked for it can not run any
+    /// more is over, where they were there to hear it (`asks`): nobody waits for it in vain.
+    async fn why_not_run(&self, id: &ApprovalId, answer: &Answer, asks: bool) -> Option<String> {
+        let (why, over) = match answer {
             Answer::Done { .. } | Answer::Replayed { .. } | Answer::Previewed { .. } => {
                 return None;
             }
-            Answer::Unknown => "there is no such tool for its requester".to_owned(),
+            Answer::Unknown => {
+                ("there is no such tool for its requester".to_owned(), asks.then_some(UNLISTED))
+            }
             Answer::Refused { refusal, .. } => {
-                // Somebody else holds the key, perhaps for ever. Nobody waits for that.
-                if refusal.code == Code::IdempotencyConflict
-                    && refusal.executed == Executed::No
-                    && let Err(error) = self.store.void_approval(id, KEY_TAKEN).await
-                {
-                    tracing::warn!(%error, approval = %id, "an approval that can not be used still stands");
-                }
-                format!("{}: {}", refusal.code.as_str(), refusal.reason)
+                (format!("{}: {}", refusal.code.as_str(), refusal.reason), over(refusal, asks))
             }
         };
+        if let Some(over) = over
+            && let Err(error) = self.store.void_approval(id, over).await
+        {
+            tracing::warn!(%error, approval = %id, "an approval that can not be used still stands");
+        }
         let found = self.store.approval(id).await.ok().flatten();
         found.is_some_and(|found| found.state.kind() == StateKind::Approved).then_some(why)
     }
@@ -357,6 +383,19 @@ impl Gate {
             _ => return Err(NoTask::Refused(request_id, refusal)),
         };
         Ok(Answer::Refused { request_id, refusal })
+    }
+}
+
+/// Why an approved call that was refused so will not run later either, if it will not. Whoever vouches for a requester may
+/// know better in a moment; the requester's own proof of who they are is as good as it gets.
+fn over(refusal: &Refusal, asks: bool) -> Option<&'static str> {
+    match refusal.code {
+        _ if refusal.executed != Executed::No => None,
+        // Somebody else holds the key, perhaps for ever.
+        Code::IdempotencyConflict => Some(KEY_TAKEN),
+        Code::PermissionDenied if asks && is_policys(refusal) => Some(POLICY_SAYS_NO),
+        Code::InvalidArguments | Code::ApprovalRequired if asks => Some(CALL_CHANGED),
+        _ => None,
     }
 }
 

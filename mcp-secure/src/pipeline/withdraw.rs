@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::decide::DecideRefused;
+use super::decide::{DecideRefused, refused_code};
 use super::gate::Gate;
 use super::record::approval_note;
 use crate::approval::{Approval, ApprovalId, Party, State};
@@ -18,14 +18,20 @@ impl Gate {
         who: &Authenticated,
         id: &ApprovalId,
     ) -> Result<Approval, DecideRefused> {
-        let found = self.store.approval(id).await.map_err(|_| DecideRefused::Unavailable)?;
         let own = Party::from(who.principal());
-        let found = found.filter(|found| {
-            let asked = &found.requester;
-            asked.tenant == own.tenant && asked.issuer == own.issuer && asked.subject == own.subject
-        });
-        let found = found.ok_or(DecideRefused::NotFound)?;
+        let found = match self.own(&own, id).await {
+            Ok(found) => found,
+            Err(refused) => {
+                // Whoever tries ids leaves a trace, as with a decision.
+                let tried = Record::new(Event::Approval)
+                    .principal(who.principal())
+                    .detail(json!({"verdict": "withdraw", "asked_for": id.to_string()}));
+                self.not_taken_back(tried, &refused_code(&refused), id);
+                return Err(refused);
+            }
+        };
         if !matches!(found.state, State::Pending | State::Approved { .. }) {
+            self.not_taken_back(taking_back(who.principal(), &found), TOO_LATE, id);
             return Ok(found);
         }
         let attempt = taking_back(who.principal(), &found);
@@ -39,7 +45,7 @@ impl Gate {
             // Somebody decided, or it began to run, a moment before.
             Moved::Refused(_) | Moved::NotFound | Moved::NotAllowed(_) => {
                 let now = self.store.approval(id).await.map_err(|_| DecideRefused::Unavailable)?;
-                (now.unwrap_or(found), "too_late")
+                (now.unwrap_or(found), TOO_LATE)
             }
         };
         let ended =
@@ -50,7 +56,29 @@ impl Gate {
         }
         Ok(stands)
     }
+
+    /// The request called `id`, if this account asked for it, through whichever client.
+    async fn own(&self, account: &Party, id: &ApprovalId) -> Result<Approval, DecideRefused> {
+        let found = self.store.approval(id).await.map_err(|_| DecideRefused::Unavailable)?;
+        let own = found.filter(|found| {
+            let asked = &found.requester;
+            asked.tenant == account.tenant
+                && asked.issuer == account.issuer
+                && asked.subject == account.subject
+        });
+        own.ok_or(DecideRefused::NotFound)
+    }
+
+    /// What changed nothing is on record too, and does not wait for it.
+    fn not_taken_back(&self, tried: Record, code: &str, id: &ApprovalId) {
+        if let Err(error) = self.audit.queued(tried.outcome(OutcomeNote::new(Executed::No, code))) {
+            tracing::error!(%error, approval = %id, "a refused withdrawal could not be recorded");
+        }
+    }
 }
+
+/// What is over, or runs, is not taken back.
+const TOO_LATE: &str = "too_late";
 
 fn taking_back(who: &Principal, approval: &Approval) -> Record {
     Record::new(Event::Approval)

@@ -13,12 +13,16 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// How deep folders may lie in the policy folder.
 const MAX_DEPTH: usize = 8;
 
-/// Policies to load: folders of `.cedar` files and texts.
+/// Policies to load: folders of `.cedar` files and texts. Nothing is read before the server starts or is checked.
 ///
 /// ```
 /// use mcp_secure::policy::Policies;
-/// let policies = Policies::from_str("kb", r#"permit(principal, action in Action::"kb.read", resource);"#)
-///     .and_dir("policies");
+///
+/// // A folder of the machine that serves; a relative path is one of the folder the program is started in.
+/// let policies = Policies::from_dir("policies");
+///
+/// // Texts, in tests or built into the program by `include_str!`.
+/// let policies = Policies::from_str("kb.cedar", r#"permit (principal, action in Action::"kb.read", resource);"#);
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Policies {

@@ -94,7 +94,36 @@ impl Server {
     }
 }
 
-/// A server while it is declared.
+/// A server while it is declared: made by [`Server::builder`], run by [`cli`](Self::cli).
+///
+/// What has to be said are the [`tools`](Self::tools), and the [`policies`](Self::policies) that let somebody call them. The
+/// rest has a default that is right for one machine and a `sandbox` data folder; for real people name at least an
+/// [`issuer`](Self::issuer). Everything that is wrong is told at once, by [`check`](Self::check) and when it starts.
+///
+/// ```
+/// use mcp_secure::prelude::*;
+/// use mcp_secure::server::ServerBuilder;
+///
+/// /// Says hello to somebody.
+/// #[tool(risk = "low", permission = "greeting.read", read_only)]
+/// async fn greet(#[arg(max_len = 40)] name: String) -> Content {
+///     Content::text(format!("hello {name}"))
+/// }
+///
+/// /// One declaration for the program, its tests and its manifest.
+/// fn server() -> ServerBuilder<()> {
+///     Server::builder(|_| Ok::<(), String>(()))
+///         .info("greeter", "1.0.0")
+///         .owner("greetings-team")
+///         .tools(tools![greet])
+///         .people(People::new().with(Person::new("alice", "acme").roles(["guest"])))
+///         .policies(Policies::from_str(
+///             "greeter.cedar",
+///             r#"permit (principal in Role::"guest", action in Action::"greeting.read", resource);"#,
+///         ))
+/// }
+/// assert!(server().check().is_ok());
+/// ```
 pub struct ServerBuilder<S: State> {
     pub(super) open: Open<S>,
     pub(super) info: ServerInfo,
@@ -123,7 +152,7 @@ impl<S: State> std::fmt::Debug for ServerBuilder<S> {
 }
 
 impl<S: State> ServerBuilder<S> {
-    /// The name and version that clients are told.
+    /// The name and version that clients are told. The data folder is `<name>-data` unless an operator names another.
     #[must_use]
     pub fn info(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.info.name = name.into();
@@ -159,14 +188,16 @@ impl<S: State> ServerBuilder<S> {
         self
     }
 
-    /// The people of a `sandbox` data folder, for development: who `--as` and `token` may name.
+    /// The people of a `sandbox` data folder, for development: who `--as` and `token` may name. Where an
+    /// [`issuer`](Self::issuer) is set, nobody can be named.
     #[must_use]
     pub fn people(mut self, people: People) -> Self {
         self.people = people;
         self
     }
 
-    /// An issuer of real people's tokens, for HTTP. The local issuer is then not even loaded. Called again, it adds one.
+    /// An issuer of real people's tokens, for HTTP. The local issuer is then not even loaded, and the server is not served
+    /// over standard input. Called again, it adds one.
     #[must_use]
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
@@ -181,7 +212,8 @@ impl<S: State> ServerBuilder<S> {
         self
     }
 
-    /// Lets the server be reached from other machines, under these host names. It takes an [`issuer`](Self::issuer).
+    /// Lets the server be reached from other machines, under these host names and no others. It takes an
+    /// [`issuer`](Self::issuer). Say it as well where a proxy on this machine passes the name on that a client asked for.
     #[must_use]
     pub fn public(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let hosts = hosts.into_iter().map(Into::into).collect();
@@ -223,7 +255,7 @@ impl<S: State> ServerBuilder<S> {
     }
 
     /// The web page on which people decide. Unless said it is on wherever the server speaks HTTP and people can sign in:
-    /// in a sandbox by one-time links.
+    /// in a sandbox by one-time links, else at the provider of [`Inbox`]'s `sign_in` (feature `oidc`).
     #[must_use]
     pub fn inbox(mut self, inbox: Inbox) -> Self {
         self.inbox = inbox;

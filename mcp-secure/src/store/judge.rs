@@ -114,6 +114,13 @@ impl Ended {
                 answer,
                 rollback: None,
             },
+            RunResult::NeverBegan { error, answer } => Self {
+                state: RunState::NoEffect,
+                outcome: Outcome::NoEffect { error: error.clone() },
+                event: Event::NeverBegan { run, why: error },
+                answer,
+                rollback: None,
+            },
             RunResult::Unknown { why } => Self {
                 state: RunState::InDoubt,
                 outcome: Outcome::Unknown { why: why.clone() },
@@ -149,6 +156,11 @@ impl Ended {
                 rollback: None,
             },
         }
+    }
+
+    /// Whether it stands though the run is in doubt. Every other end comes too late then, and is left to a person.
+    pub(super) const fn ends_doubt(&self) -> bool {
+        matches!(self.event, Event::NeverBegan { .. })
     }
 
     /// The text of the `late` column.

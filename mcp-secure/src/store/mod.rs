@@ -183,7 +183,8 @@ pub trait Store: Send + Sync {
     /// Holds the lease for another `lease_ms` from now.
     fn renew(&self, run: &RunId, fence: Fence, lease_ms: u64) -> StoreFuture<'_, Renewed>;
 
-    /// Writes down how a run ended. [`RunResult::NoEffect`] frees what the run had taken, except its approval.
+    /// Writes down how a run ended. [`RunResult::NoEffect`] frees what the run had taken, except its approval. A run in doubt
+    /// keeps what it tells late for the person who resolves it; [`RunResult::NeverBegan`] alone ends the doubt.
     fn finish_run(&self, run: &RunId, fence: Fence, result: RunResult)
     -> StoreFuture<'_, Finished>;
 

@@ -127,6 +127,14 @@ pub enum RunResult {
         /// What to answer whoever waits for the approval that was used up.
         answer: Option<Value>,
     },
+    /// The run was committed, and its body was never entered nor ever will be. The approval stays consumed; the rest comes
+    /// free, also where the run was put in doubt meanwhile: whoever committed it is the only one who could have begun it.
+    NeverBegan {
+        /// Why it was given up, for people.
+        error: String,
+        /// What to answer whoever waits for the approval that was used up.
+        answer: Option<Value>,
+    },
     /// Nobody can tell: the body panicked, or never came back.
     Unknown {
         /// Why, for people.

@@ -26,7 +26,11 @@ use crate::server::ServerBuilder;
 use crate::store::{ApprovalFilter, ListedRun, Resolution, RunFilter, RunId, RunRecord};
 use crate::tool::State;
 
-/// A server within this process.
+/// A server within this process, for tests of what guards a tool: schema, policies, approvals, limits, record.
+///
+/// Its folder is a `sandbox`, so whoever [`ServerBuilder::people`] declares can be named: as who calls
+/// ([`connect`](Self::connect)) and as who acts ([`decide`](Self::decide), [`rollback`](Self::rollback),
+/// [`resolve`](Self::resolve), [`switch`](Self::switch)), under the rules that hold everywhere.
 ///
 /// ```
 /// use mcp_secure::prelude::*;
@@ -70,7 +74,7 @@ impl std::fmt::Debug for LocalServer {
 }
 
 impl LocalServer {
-    /// Opens the server in `folder`, which becomes a `sandbox` data folder.
+    /// Opens the server with a `sandbox` data folder in `folder`. Errors are those a server does not start with.
     pub async fn open<S: State>(
         server: ServerBuilder<S>,
         folder: &Path,
@@ -103,7 +107,7 @@ impl LocalServer {
         Ok(Self { gate, people, data, clock })
     }
 
-    /// A client of the person called `name`.
+    /// A client of the person called `name`. An error where nobody of that name is declared.
     pub fn connect(&self, name: &str) -> Result<LocalClient, String> {
         self.connect_through(name, "local-client")
     }

@@ -11,6 +11,8 @@
     reason = "a test ends where something is amiss"
 )]
 
+mod network;
+
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -20,6 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use network::Network;
+
 /// How long a server has to answer or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Server {
     folder: PathBuf,
     durable: bool,
+    network: Option<Network>,
     running: Mutex<Option<Child>>,
     databases: AtomicU64,
 }
@@ -35,20 +40,20 @@ impl Server {
     /// Starts one. It forgets on a crash of the machine, which is what makes it quick.
     #[must_use]
     pub fn start() -> Self {
-        Self::with(false, &[])
+        Self::with(false, &[], None)
     }
 
     /// Starts one that waits for the disk, as a real one does.
     #[must_use]
     pub fn durable() -> Self {
-        Self::with(true, &[])
+        Self::with(true, &[], None)
     }
 
     /// The same, with a log in files of one mebibyte: [`Server::limit_files`] can then stop tables from growing and leave
     /// the log its room.
     #[must_use]
     pub fn durable_with_a_small_log() -> Self {
-        Self::with(true, &["--wal-segsize=1"])
+        Self::with(true, &["--wal-segsize=1"], None)
     }
 
     /// The one that the tests of this process share. It ends with the process.
@@ -57,14 +62,32 @@ impl Server {
         SHARED.get_or_init(Self::start)
     }
 
-    fn with(durable: bool, cluster: &[&str]) -> Self {
+    /// Starts one that is reached over loopback's network as well, by TLS alone: its certificate is for `name`, from an
+    /// authority made for it.
+    #[must_use]
+    pub fn over_tls(name: &str) -> Self {
+        Self::with(false, &[], Some(Network::with_tls(name)))
+    }
+
+    /// The same without TLS.
+    #[must_use]
+    pub fn over_plaintext() -> Self {
+        Self::with(false, &[], Some(Network::plain()))
+    }
+
+    fn with(durable: bool, cluster: &[&str], network: Option<Network>) -> Self {
         let folder = tempfile::Builder::new().prefix("mcps-pg").tempdir().unwrap().keep();
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
         if let Some((uid, gid)) = account() {
             chown(&folder, Some(uid), Some(gid)).unwrap();
         }
-        let server =
-            Self { folder, durable, running: Mutex::default(), databases: AtomicU64::new(0) };
+        let server = Self {
+            folder,
+            durable,
+            network,
+            running: Mutex::default(),
+            databases: AtomicU64::new(0),
+        };
         let made = as_user(&program("initdb"))
             .args([
                 "--username=postgres",
@@ -80,6 +103,9 @@ impl Server {
             .output()
             .unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        if let Some(network) = &server.network {
+            network.set_up(&server.folder);
+        }
         server.run();
         server
     }
@@ -87,8 +113,12 @@ impl Server {
     /// Starts the server again after [`Server::stop`].
     pub fn run(&self) {
         let sync = if self.durable { "on" } else { "off" };
+        let network = self.network.as_ref().map_or_else(
+            || "-c listen_addresses=".to_owned(),
+            |network| network.words(&self.folder),
+        );
         let words = format!(
-            "'{}' -D '{data}' -c fsync={sync} -c full_page_writes={sync} -c listen_addresses= -c max_connections=200 \
+            "'{}' -D '{data}' -c fsync={sync} -c full_page_writes={sync} {network} -c max_connections=200 \
              -c unix_socket_directories='{folder}' -c unix_socket_permissions=0777",
             program("postgres").display(),
             data = self.folder.join("data").display(),
@@ -118,10 +148,41 @@ impl Server {
         }
     }
 
+    /// Lets everything that works for clients stand still for so long, as a disk does that hangs.
+    pub fn hang(&self, length: Duration) {
+        let Some(server) = self.pid() else { return };
+        let all = children(server);
+        let tell = |signal: &str| {
+            for pid in &all {
+                // One may be gone meanwhile.
+                let told = as_user(Path::new("kill")).args([signal, &pid.to_string()]).output();
+                told.expect("`kill` is missing, which these tests need; install `procps`");
+            }
+        };
+        tell("-STOP");
+        std::thread::sleep(length);
+        tell("-CONT");
+    }
+
     /// The process that starts all others.
     fn pid(&self) -> Option<u32> {
         let text = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?;
         text.lines().next()?.parse().ok()
+    }
+
+    /// What all its processes have taken of the processors so far, those that have ended too.
+    ///
+    /// # Panics
+    ///
+    /// Where the server does not run.
+    #[must_use]
+    pub fn processor_time(&self) -> std::time::Duration {
+        let server = self.pid().expect("a server that runs");
+        let own = |pid| ticks(pid).map_or(0, |ticks| ticks[0] + ticks[1]);
+        let ended = ticks(server).map_or(0, |ticks| ticks[2] + ticks[3]);
+        let living: u64 = children(server).into_iter().map(own).sum();
+        // Hundredths of a second on every Linux, proc(5).
+        std::time::Duration::from_millis(10 * (own(server) + ended + living))
     }
 
     /// Stops the server at once, as a crash would: nothing is said to its clients.
@@ -158,14 +219,32 @@ impl Server {
     /// What a client connects with.
     #[must_use]
     pub fn connection(&self, database: &str) -> String {
-        self.connection_at(database, 5432)
+        self.connection_at(database, self.port())
     }
 
     /// The same as a URL.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");
-        format!("postgres://postgres@{folder}:5432/{database}")
+        format!("postgres://postgres@{folder}:{}/{database}", self.port())
+    }
+
+    /// What a client over the network connects with that takes `host` for the server's name, and asks for TLS or not.
+    #[must_use]
+    pub fn network_url(&self, host: &str, database: &str, sslmode: &str) -> String {
+        // The name need not be known to this machine.
+        let port = self.port();
+        format!("postgres://postgres@{host}:{port}/{database}?hostaddr=127.0.0.1&sslmode={sslmode}")
+    }
+
+    /// The certificate of the authority that vouches for this server over TLS.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        network::authority(&self.folder)
+    }
+
+    fn port(&self) -> u16 {
+        self.network.as_ref().map_or(5432, Network::port)
     }
 
     fn connection_at(&self, database: &str, port: u16) -> String {
@@ -192,10 +271,10 @@ impl Server {
     pub fn pooler(&self) -> Pooler<'_> {
         static PORTS: AtomicU64 = AtomicU64::new(6432);
         let port = u16::try_from(PORTS.fetch_add(1, Ordering::Relaxed)).unwrap();
-        let folder = self.folder.display();
+        let (folder, server_port) = (self.folder.display(), self.port());
         let config = self.folder.join(format!("pgbouncer-{port}.ini"));
         let text = format!(
-            "[databases]\n* = host={folder} port=5432 user=postgres\n\
+            "[databases]\n* = host={folder} port={server_port} user=postgres\n\
              [pgbouncer]\npool_mode = transaction\nauth_type = any\nlisten_addr =\nlisten_port = {port}\n\
              unix_socket_dir = {folder}\nmax_client_conn = 200\ndefault_pool_size = 6\n\
              server_idle_timeout = 5\n"
@@ -260,14 +339,23 @@ impl Drop for Server {
     }
 }
 
+/// What `/proc` says of a process behind its name, which may hold anything: its state, its parent and so on, proc(5).
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
+}
+
+/// The time a process has taken of the processors: its own as a program and in the system, then that of its children
+/// that have ended.
+fn ticks(pid: u32) -> Option<[u64; 4]> {
+    let stat = stat(pid)?;
+    let ticks = |nth: usize| stat.get(nth)?.parse().ok();
+    Some([ticks(11)?, ticks(12)?, ticks(13)?, ticks(14)?])
+}
+
 /// The processes that this one has started.
 fn children(of: u32) -> Vec<u32> {
-    let is_child = |pid: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The name in brackets may hold anything; behind it come the state and the parent.
-        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
-        parent == Some(of.to_string().as_str())
-    };
+    let is_child = |pid: &u32| stat(*pid).is_some_and(|stat| stat.get(1) == Some(&of.to_string()));
     let all = std::fs::read_dir("/proc").unwrap().flatten();
     all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_child).collect()
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::desk::{Desk, PATIENCE, Server, program};
+use super::desk::{Desk, PATIENCE, Server, cargo, program};
 use super::tools::{node, packages, python, workspace};
 
 /// Which SDK.
@@ -46,7 +46,7 @@ impl Sdk {
 fn rmcp_agent() -> &'static PathBuf {
     static AGENT: OnceLock<PathBuf> = OnceLock::new();
     AGENT.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
+        let built = cargo()
             .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
             .args(["--features", "mcp-secure/postgres", "--example", "agent"])
             .current_dir(workspace())

@@ -29,10 +29,23 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
+/// Cargo as it is called by hand. What it says of its package to a test that it runs, some packages take for a change
+/// (`ring` among them), and they and all that needs them would be compiled anew each time.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
+}
+
 /// A program of this workspace.
 pub(crate) fn build(name: &str) -> PathBuf {
     // The packages and features of `scripts/test`, so that nothing is built twice.
-    let built = Command::new(env!("CARGO"))
+    let built = cargo()
         .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
         .args(["--features", "mcp-secure/postgres", "--bin", name])
         .current_dir(workspace())
@@ -109,6 +122,21 @@ impl Desk {
     /// One whose store is this database.
     pub(crate) fn on_store(address: String) -> Self {
         Self { store: Some(address), ..Self::new() }
+    }
+
+    /// The desk as another machine has it: a folder of its own with the same keys, the same database, and the same world,
+    /// in which the effects are counted. It has to have served once.
+    pub(crate) fn replica(&self) -> Self {
+        let replica = Self { store: self.store.clone(), ..Self::new() };
+        std::fs::create_dir(replica.data()).unwrap();
+        let only_ours = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(replica.data(), only_ours).unwrap();
+        for name in ["mcp-secure-data.json", "local-issuer.key", "audit.key"] {
+            std::fs::copy(self.data().join(name), replica.data().join(name)).unwrap();
+        }
+        let world = "support-desk.sqlite";
+        std::os::unix::fs::symlink(self.data().join(world), replica.data().join(world)).unwrap();
+        replica
     }
 
     pub(crate) fn store(&self) -> Option<&str> {

@@ -11,7 +11,7 @@ mod tools;
 
 pub(crate) use agent::{Agent, Declares, Sdk, Way};
 pub(crate) use client::{Client, every_client};
-pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, program};
+pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, cargo, program};
 pub(crate) use doubt::cut_off;
 pub(crate) use http::{Request, Response, mcp};
 pub(crate) use provider::Provider;

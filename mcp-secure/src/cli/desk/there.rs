@@ -100,11 +100,17 @@ impl There {
                     ("tool", filter.tool.clone()),
                     ("text", filter.text.clone()),
                     ("limit", Some(page.to_string())),
-                    ("cursor", next),
+                    ("cursor", next.clone()),
                 ],
             );
             let answer: Requests = self.get(url).await?;
             found.extend(answer.requests);
+            if next.is_some() && next == answer.next {
+                let server = origin(&self.base);
+                return Err(Failure::because(format!(
+                    "the server `{server}` answers with the same page again"
+                )));
+            }
             next = answer.next;
             // A page may be shorter than it could be and have another after it.
             if next.is_none() || found.len() >= most {

@@ -256,6 +256,23 @@ fn b38_identity_is_never_what_the_caller_says() {
 }
 
 #[test]
+fn b38_a_program_is_nobody_however_its_provider_says_so() {
+    for (says, person) in [
+        (json!({"sub": "desktop@clients", "gty": "client-credentials"}), None),
+        (json!({"sub": "desktop@clients"}), None),
+        (json!({"sub": "5d1f", "gty": "client-credentials"}), None),
+        (json!({"sub": "5d1f", "idtyp": "app"}), None),
+        (json!({"sub": "5d1f", "preferred_username": "service-account-desktop"}), None),
+        (json!({"sub": "5d1f", "idtyp": "user", "preferred_username": "bob"}), Some("5d1f")),
+        (json!({"sub": "other@clients"}), Some("other@clients")),
+    ] {
+        let who = authenticate(&sign(&with(&says))).unwrap();
+        let want = person.map(|name| format!("https://issuer.example|{name}"));
+        assert_eq!(who.person, want, "{says}");
+    }
+}
+
+#[test]
 fn claims_are_found_where_the_issuer_keeps_them() {
     let mapping = Claims {
         tenant: "https://acme.example/tenant".into(),
@@ -469,6 +486,21 @@ fn an_address_that_is_said_to_be_unverified_refuses_the_token() {
         for verified in [json!(false), json!("true"), json!(null)] {
             assert_eq!(said(verified).unwrap_err(), AuthError::BadClaim("email_verified"));
         }
+    }
+}
+
+#[test]
+fn b30_whoever_decides_brings_an_address_that_is_verified() {
+    let person = PersonMapping::Claim("email".into());
+    let issuer = issuer().claims(Claims { person, ..Claims::default() }).only_this_audience();
+    let verifier = JwtAuthenticator::new([issuer], clock()).unwrap();
+    let said = |verified: Value| {
+        let token = sign(&with(&json!({"email": "bob@acme.example", "email_verified": verified})));
+        verifier.authenticate(&Credentials::Bearer(&token))
+    };
+    assert_eq!(said(json!(true)).unwrap().person.as_deref(), Some("bob@acme.example"));
+    for verified in [json!("(absent)"), json!(false), json!(null)] {
+        assert_eq!(said(verified).unwrap_err(), AuthError::BadClaim("email_verified"));
     }
 }
 

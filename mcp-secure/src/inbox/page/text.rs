@@ -7,6 +7,8 @@ use crate::cli::is_unsafe;
 /// Empty lines in a row, and spaces in a row, that are shown as they are; more of them are counted.
 const LINES: usize = 3;
 const SPACES: usize = 32;
+/// How many spaces a tab is as wide as.
+const TAB: usize = 8;
 
 /// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,36 +23,73 @@ enum Piece {
     Spaces(usize),
 }
 
+/// Characters of which nothing is seen but room: what Unicode calls white space, and the empty pattern of Braille.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{2800}'
+}
+
 /// Takes `text` apart. Where `lines` is false a line break is a sign like any other.
 fn pieces(text: &str, lines: bool) -> Vec<Piece> {
     let mut found = Vec::new();
-    let mut plain = String::new();
     let whole = if lines { text.replace("\r\n", "\n") } else { text.to_owned() };
+    let room = |c: char| is_blank(c) && (!is_unsafe(c) || (lines && matches!(c, '\n' | '\t')));
     let mut rest = whole.as_str();
     while let Some(c) = rest.chars().next() {
-        let (run, most): (usize, usize) = match c {
-            '\n' if lines => (rest.chars().take_while(|c| *c == '\n').count(), LINES),
-            ' ' => (rest.chars().take_while(|c| *c == ' ').count(), SPACES),
-            _ => (1, 1),
+        let end = |of: &dyn Fn(char) -> bool| rest.find(|c| !of(c)).unwrap_or(rest.len());
+        let (taken, after) = if room(c) {
+            rest.split_at(end(&room))
+        } else if is_unsafe(c) {
+            rest.split_at(c.len_utf8())
+        } else {
+            rest.split_at(end(&|c| !room(c) && !is_unsafe(c)))
         };
-        if is_unsafe(c) && !(lines && matches!(c, '\n' | '\t')) {
-            if !plain.is_empty() {
-                found.push(Piece::Plain(std::mem::take(&mut plain)));
-            }
+        rest = after;
+        if room(c) {
+            empty(taken, &mut found);
+        } else if is_unsafe(c) {
             found.push(Piece::Sign(c));
         } else {
-            plain.extend(std::iter::repeat_n(c, run.min(most)));
-            if let Some(more) = run.checked_sub(most).filter(|more| *more > 0) {
-                found.push(Piece::Plain(std::mem::take(&mut plain)));
-                found.push(if c == ' ' { Piece::Spaces(more) } else { Piece::Lines(more) });
-            }
+            plain(taken, &mut found);
         }
-        rest = rest.get(run.saturating_mul(c.len_utf8())..).unwrap_or_default();
-    }
-    if !plain.is_empty() {
-        found.push(Piece::Plain(plain));
     }
     found
+}
+
+fn plain(text: &str, found: &mut Vec<Piece>) {
+    match found.last_mut() {
+        Some(Piece::Plain(before)) => before.push_str(text),
+        _ if text.is_empty() => {}
+        _ => found.push(Piece::Plain(text.to_owned())),
+    }
+}
+
+/// A stretch without anything to see in it: so much of it as it is, and the rest in figures. What is between two line
+/// breaks is an empty line, whichever blanks it is made of.
+fn empty(stretch: &str, found: &mut Vec<Piece>) {
+    let breaks = stretch.matches('\n').count();
+    let mut blanks = stretch;
+    if let Some(more) = breaks.checked_sub(LINES).filter(|more| *more > 0) {
+        plain(&"\n".repeat(LINES), found);
+        found.push(Piece::Lines(more));
+        blanks = stretch.rsplit('\n').next().unwrap_or_default();
+    }
+    for (nth, line) in blanks.split('\n').enumerate() {
+        if nth > 0 {
+            plain("\n", found);
+        }
+        let width = |c: char| if c == '\t' { TAB } else { 1 };
+        let mut wide: usize = 0;
+        let fits = |c: &char| {
+            wide = wide.saturating_add(width(*c));
+            wide <= SPACES
+        };
+        let kept: String = line.chars().take_while(fits).collect();
+        let more = line.chars().count().saturating_sub(kept.chars().count());
+        plain(&kept, found);
+        if more > 0 {
+            found.push(Piece::Spaces(more));
+        }
+    }
 }
 
 fn shown(text: &str, lines: bool) -> Markup {
@@ -141,6 +180,20 @@ mod tests {
             long.contains("497 more empty lines") && long.contains("968 more spaces"),
             "{long}"
         );
+    }
+
+    #[test]
+    fn nothing_is_pushed_out_of_sight_by_blanks_of_other_kinds() {
+        for blank in ["\n ", "\n\t", " \n", "\n\u{a0}", "\n\u{3000}", "\n\u{2800}", "\n\u{2003} "] {
+            let long = block(&format!("a{}b", blank.repeat(500)));
+            assert!(long.len() < 300 && long.contains("497 more empty lines"), "{blank:?}: {long}");
+        }
+        for blank in ["\t", "\u{a0}", "\u{3000}", "\u{2800}", "\u{2003} "] {
+            let long = block(&format!("a{}b", blank.repeat(500)));
+            assert!(long.len() < 300 && long.contains(" more spaces"), "{blank:?}: {long}");
+        }
+        assert_eq!(block("if x {\n\t\treturn;\n\n    y"), "if x {\n\t\treturn;\n\n    y");
+        assert_eq!(value("a\tb").into_string(), "<bdi>a<span class=\"sign\">U+0009</span>b</bdi>");
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl From<Error> for Fault {
                 || is_connection(code)
         });
         let again = again && (error.code().is_some() || is_gone(&error));
+        let again = again && of_tls(&error).is_none();
         let error = store_error(&error);
         if again { Self::Again(error) } else { Self::Final(error) }
     }
@@ -66,6 +67,12 @@ fn is_gone(error: &Error) -> bool {
             .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
+/// What is wrong with the server's certificate, or with how it speaks TLS.
+fn of_tls(error: &Error) -> Option<&rustls::Error> {
+    let io = std::error::Error::source(error)?.downcast_ref::<std::io::Error>()?;
+    io.get_ref()?.downcast_ref()
+}
+
 /// The server, or a pooler before it, goes away or is not there yet.
 fn is_connection(code: &SqlState) -> bool {
     let code = code.code();
@@ -74,6 +81,12 @@ fn is_connection(code: &SqlState) -> bool {
 
 pub(super) fn store_error(error: &Error) -> StoreError {
     let Some(db) = error.as_db_error() else {
+        if let Some(why) = of_tls(error) {
+            return StoreError::Setting(format!(
+                "TLS to the database: {why}; its certificate has to be for the name in the connection string, from an \
+                 authority that this system trusts or that `SSL_CERT_FILE` names"
+            ));
+        }
         // The driver's own words: the server's parameters are not among them.
         return if error.is_closed() || is_gone(error) {
             StoreError::Unavailable("the connection is lost".to_owned())

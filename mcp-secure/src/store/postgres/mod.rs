@@ -32,8 +32,6 @@ use pool::Pool;
 use std::sync::Arc;
 use work::{reading, writing};
 
-/// How many groups of one kind are on their way at once: few, so that more share each.
-const AT_ONCE: usize = 2;
 /// How often one sweep drops rows, so that it ends even where many come to their end.
 const DROPS: u32 = 100;
 
@@ -72,9 +70,9 @@ impl Postgres {
         schema::migrate(&pool).await?;
         let (a, b, c) = (Arc::clone(&pool), Arc::clone(&pool), Arc::clone(&pool));
         Ok(Self {
-            begins: Gather::new(AT_ONCE, move |runs| work::begin_all(Arc::clone(&a), runs)),
-            ends: Gather::new(AT_ONCE, move |ends| work::end_all(Arc::clone(&b), ends)),
-            keys: Gather::new(AT_ONCE, move |keys| work::keys_of_all(Arc::clone(&c), keys)),
+            begins: Gather::new(move |runs| work::begin_all(Arc::clone(&a), runs)),
+            ends: Gather::new(move |ends| work::end_all(Arc::clone(&b), ends)),
+            keys: Gather::new(move |keys| work::keys_of_all(Arc::clone(&c), keys)),
             pool,
         })
     }

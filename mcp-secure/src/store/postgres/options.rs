@@ -28,11 +28,9 @@ impl PostgresOptions {
     /// Reads a connection string. One that is none is [`StoreError::Setting`], without a word of what it said: it may
     /// hold a password.
     pub fn new(connection: &str) -> Result<Self, StoreError> {
-        let mut config: Config = connection.parse().map_err(|_| {
-            StoreError::Setting(
-                "the connection string is none; write `postgres://user@host/database`".to_owned(),
-            )
-        })?;
+        let mut config: Config = connection
+            .parse()
+            .map_err(|error| StoreError::Setting(no_connection(&error).to_owned()))?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
@@ -88,6 +86,23 @@ impl PostgresOptions {
                     .to_owned(),
             )),
         }
+    }
+}
+
+/// What is wrong with a connection string. What other clients understand and this one does not is told apart by the driver's
+/// own words, which are compared as a whole and never shown: they may hold a part of a password.
+fn no_connection(error: &tokio_postgres::Error) -> &'static str {
+    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    match said.as_str() {
+        "invalid value for option `sslmode`" => {
+            "`sslmode` is `disable`, `prefer` or `require`; write `sslmode=require`, which always verifies the certificate and \
+             its name"
+        }
+        "unknown option `sslrootcert`" => {
+            "a connection string names no certificate authority here; leave `sslrootcert` out and name its file in \
+             `SSL_CERT_FILE`"
+        }
+        _ => "the connection string is none; write `postgres://user@host/database`",
     }
 }
 

@@ -141,7 +141,7 @@ pub(super) async fn finish(tx: &Tx<'_>, ended: &End, again: bool) -> Result<Fini
         return Ok(Finished::Refused);
     };
     let end = Ended::of(ended.run, ended.result.clone());
-    if row.state == "running" {
+    if row.state == "running" || (row.state == "in_doubt" && end.ends_doubt()) {
         write_end(tx, &row, &end).await?;
         if let Some(id) = &row.approval {
             approvals::ended(tx, id, &end).await?;

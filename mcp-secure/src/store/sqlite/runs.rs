@@ -162,17 +162,17 @@ pub(super) fn finish(
         .optional()?;
     let Some((state, holds)) = row else { return Ok(Finished::Refused) };
     let end = Ended::of(*run, result);
-    if state == "in_doubt" {
+    if state == "in_doubt" && !end.ends_doubt() {
         let kept = tx
             .conn
             .prepare_cached("UPDATE runs SET late = ?1 WHERE fence = ?2 AND state = 'in_doubt' AND late IS NULL")?
             .execute(params![end.late()?, fence.number()])?;
         return Ok(if kept == 1 { Finished::Late } else { Finished::Refused });
     }
-    if state != "running" {
+    if !matches!(state.as_str(), "running" | "in_doubt") {
         return Ok(Finished::Refused);
     }
-    write_end(tx, &holds, &end, "running")?;
+    write_end(tx, &holds, &end, &state)?;
     if let Some(id) = &holds.approval {
         approvals::ended(tx, id, &end)?;
     }

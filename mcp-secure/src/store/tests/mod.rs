@@ -30,6 +30,7 @@ macro_rules! cases {
 }
 
 mod approvals;
+mod clocks;
 mod faults;
 mod keys;
 mod listing;

@@ -12,6 +12,8 @@ cases! {
     those_that_have_waited_longest_come_first,
     a_notice_that_cannot_be_read_is_set_aside_and_keeps_no_other_waiting,
     notices_are_there_after_a_restart,
+    the_notices_of_one_request_are_its_own_oldest_first_whoever_has_them,
+    a_notice_of_a_request_that_is_over_or_cannot_be_read_is_left_out,
 }
 
 const HOLD: u64 = 30_000;
@@ -326,4 +328,62 @@ async fn notices_are_there_after_a_restart(desk: Desk) {
     desk.clock.advance_millis(30_000);
     let told = due(&store).await;
     assert_eq!((told.len(), told[0].approval, told[0].attempts), (1, asked.id, 1));
+}
+
+async fn the_notices_of_one_request_are_its_own_oldest_first_whoever_has_them(desk: Desk) {
+    use StateKind::{Approved, Done, Pending, Running};
+    let (store, elsewhere) = (desk.open().await, desk.open().await);
+    let first = ask(&store, announced(1)).await;
+    let second = ask(&elsewhere, announced(2)).await;
+    desk.clock.advance_millis(5);
+    approve(&store, &second, "bob").await;
+    desk.clock.advance_millis(5);
+    let run = start(&elsewhere, run_of(&second)).await;
+    end(&store, &run, done(None)).await;
+    let states = |notices: &[Notice]| notices.iter().map(|n| n.state).collect::<Vec<_>>();
+    let begun = second.created;
+    for (round, store) in [&store, &elsewhere].into_iter().enumerate() {
+        let found = store.notices(&second.id).await.unwrap();
+        assert_eq!(states(&found), [Pending, Approved, Running, Done]);
+        assert!(numbers(&found).is_sorted(), "{found:?}");
+        assert!(found.iter().all(|notice| notice.approval == second.id), "{found:?}");
+        let times: Vec<i64> = found.iter().map(|n| n.at.millis() - begun.millis()).collect();
+        assert_eq!(times, [0, 5, 10, 10]);
+        // How often each was handed out, and to nobody by looking.
+        let attempts = u32::try_from(round).unwrap();
+        assert!(found.iter().all(|notice| notice.attempts == attempts), "{found:?}");
+        assert_eq!(states(&store.notices(&first.id).await.unwrap()), [Pending]);
+        if round == 0 {
+            assert_eq!(due(store).await.len(), 5, "looking has taken some");
+        }
+    }
+    // What was told of one so far stands beside it.
+    let middle = &store.notices(&second.id).await.unwrap()[1];
+    let progress = json!({"https://a.example": "told"});
+    let again = NoticeEnd::Again { progress: progress.clone(), in_ms: 60_000 };
+    store.settle_notice(middle.number, again).await.unwrap();
+    let found = elsewhere.notices(&second.id).await.unwrap();
+    assert_eq!((&found[1].progress, &found[2].progress), (&progress, &Value::Null));
+    let reopened = desk.open().await;
+    assert_eq!(reopened.notices(&second.id).await.unwrap(), found);
+}
+
+async fn a_notice_of_a_request_that_is_over_or_cannot_be_read_is_left_out(desk: Desk) {
+    let store = desk.open().await;
+    let asked = approved(&store, announced(1)).await;
+    let quiet = ask(&store, refund(2)).await;
+    let found = store.notices(&asked.id).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!(store.notices(&quiet.id).await.unwrap(), []);
+    assert_eq!(store.notices(&ApprovalId::random()).await.unwrap(), []);
+    desk.change(&format!("UPDATE notices SET progress = '{{' WHERE number = {}", found[0].number));
+    assert_eq!(store.notices(&asked.id).await.unwrap(), found[1..]);
+    desk.change(&format!(
+        "UPDATE notices SET progress = 'null' WHERE number = {}",
+        found[0].number
+    ));
+    over(&store, &found[1..]).await;
+    assert_eq!(store.notices(&asked.id).await.unwrap(), found[..1]);
+    over(&store, &found[..1]).await;
+    assert_eq!(store.notices(&asked.id).await.unwrap(), []);
 }

@@ -8,6 +8,7 @@ cases! {
     an_approval_stays_used_however_its_run_ends,
     a_crash_in_the_middle_is_in_doubt_and_reported_once,
     a_doubt_outlasts_every_window_and_its_late_outcome_settles_nothing,
+    a_doubt_about_a_run_that_never_began_is_ended_by_who_committed_it_and_by_no_other,
     somebody_else_resolves_a_doubt_and_not_done_never_revives_it,
     what_the_audit_does_not_hold_yet_is_told_again,
     rows_of_runs_that_ended_are_dropped_and_doubts_are_kept,
@@ -139,6 +140,7 @@ async fn an_approval_stays_used_however_its_run_ends(desk: Desk) {
         (done(None), StateKind::Done),
         (RunResult::Failed { error: error(), answer: None }, StateKind::Failed),
         (RunResult::NoEffect { error: error(), answer: None }, StateKind::Failed),
+        (RunResult::NeverBegan { error: error(), answer: None }, StateKind::Failed),
         (RunResult::Unknown { why: error() }, StateKind::InDoubt),
     ];
     for (cents, (end, kind)) in (0..).zip(ends) {
@@ -188,6 +190,49 @@ async fn a_doubt_outlasts_every_window_and_its_late_outcome_settles_nothing(desk
     assert_eq!(store.expire_due().await.unwrap(), []);
     assert_eq!(kind_of(&store, &asked.id).await, StateKind::InDoubt);
     assert!(matches!(store.request_approval(refund(1)).await.unwrap(), Requested::Existing(_)));
+}
+
+async fn a_doubt_about_a_run_that_never_began_is_ended_by_who_committed_it_and_by_no_other(
+    desk: Desk,
+) {
+    let store = desk.open().await;
+    let never = || RunResult::NeverBegan {
+        error: "too late".to_owned(),
+        answer: Some(json!("not carried out")),
+    };
+    let asked = approved(&store, refund(1)).await;
+    let (run, fence) = start(&store, run_of(&asked)).await;
+    let (keyed_run, last) = start(&store, keyed("k", "a")).await;
+    desk.clock.advance_millis(30_000);
+    let elsewhere = desk.open().await;
+    assert_eq!(elsewhere.recover().await.unwrap().len(), 2);
+    // Somebody else's fence, or another run's.
+    for (run, fence) in [(run, last), (keyed_run, fence), (run, Fence(last.number() + 1))] {
+        let refused = store.finish_run(&run, fence, never()).await.unwrap();
+        assert_eq!(refused, Finished::Refused);
+    }
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::InDoubt);
+    assert_eq!(key_of(&store, "k").await, Some(KeyState::InDoubt));
+
+    assert_eq!(store.finish_run(&run, fence, never()).await.unwrap(), Finished::Recorded);
+    let state = state_of(&elsewhere, &asked.id).await;
+    assert!(matches!(state, State::Failed { resolved_by: None, .. }), "{state:?}");
+    assert_eq!(elsewhere.answer(&asked.id).await.unwrap(), Some(json!("not carried out")));
+    // The approval is used up. The same call asks anew, and what that allows runs.
+    let again = store.commit_run(run_of(&asked)).await.unwrap();
+    let used = CommitRefused::ApprovalNotApproved(StateKind::Failed);
+    assert_eq!(again, Committed::Refused(used));
+    let anew = approved(&store, refund(1)).await;
+    start(&store, run_of(&anew)).await;
+    // The key is free, once.
+    assert_eq!(store.finish_run(&keyed_run, last, never()).await.unwrap(), Finished::Recorded);
+    let taken = start(&store, keyed("k", "a")).await;
+    assert_eq!(store.finish_run(&keyed_run, last, never()).await.unwrap(), Finished::Refused);
+    assert!(matches!(key_of(&store, "k").await, Some(KeyState::Running { .. })));
+    end(&store, &taken, done(None)).await;
+    // There is nothing left to resolve.
+    let resolved = store.resolve_run(&run, Resolution::Done, party("bob", "cli")).await.unwrap();
+    assert_eq!(resolved, Resolved::NotInDoubt(RunState::NoEffect));
 }
 
 async fn somebody_else_resolves_a_doubt_and_not_done_never_revives_it(desk: Desk) {

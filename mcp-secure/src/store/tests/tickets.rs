@@ -8,6 +8,9 @@ cases! {
     a_ticket_is_never_replaced,
     tickets_whose_time_is_over_are_dropped_and_no_others,
     a_ticket_that_cannot_be_read_is_an_error_and_lets_nobody_in,
+    a_ticket_is_renewed_from_now_on_for_everybody_and_after_a_restart,
+    a_ticket_that_is_over_taken_or_of_another_kind_is_not_renewed,
+    a_ticket_that_is_renewed_while_it_is_taken_does_not_come_back,
 }
 
 const KINDS: [TicketKind; 3] = [TicketKind::Link, TicketKind::SignIn, TicketKind::Session];
@@ -159,4 +162,90 @@ async fn a_ticket_that_cannot_be_read_is_an_error_and_lets_nobody_in(desk: Desk)
         assert!(matches!(found, Err(StoreError::Corrupt(_))), "{found:?}");
     }
     assert!(store.take_ticket(TicketKind::Session, &secret("whole")).await.unwrap().is_some());
+}
+
+async fn a_ticket_is_renewed_from_now_on_for_everybody_and_after_a_restart(desk: Desk) {
+    let session = TicketKind::Session;
+    let content = json!({"person": "bob"});
+    {
+        let (store, elsewhere) = (desk.open().await, desk.open().await);
+        store.put_ticket(secret("s"), ticket(session, content.clone())).await.unwrap();
+        store.put_ticket(secret("other"), ticket(session, content.clone())).await.unwrap();
+        desk.clock.advance_millis(999);
+        assert!(elsewhere.renew_ticket(session, &secret("s"), 5_000).await.unwrap());
+        let expires = desk.clock.now().plus_millis(5_000);
+        let found = store.ticket(session, &secret("s")).await.unwrap();
+        assert_eq!(found, Some(Ticket { content: content.clone(), expires }));
+    }
+    // A longer time is not added to what was left, and a shorter one counts as well.
+    let store = desk.open().await;
+    desk.clock.advance_millis(4_999);
+    assert_eq!(store.ticket(session, &secret("other")).await.unwrap(), None);
+    assert!(store.renew_ticket(session, &secret("s"), 100).await.unwrap());
+    desk.clock.advance_millis(99);
+    assert!(store.ticket(session, &secret("s")).await.unwrap().is_some());
+    desk.clock.advance_millis(1);
+    assert_eq!(store.ticket(session, &secret("s")).await.unwrap(), None);
+    // One for ever is for ever, and no sum is too large.
+    store.put_ticket(secret("long"), ticket(session, json!(1))).await.unwrap();
+    assert!(store.renew_ticket(session, &secret("long"), u64::MAX).await.unwrap());
+    desk.clock.advance_millis(10_000 * 24 * HOUR);
+    store.expire_due().await.unwrap();
+    assert!(store.ticket(session, &secret("long")).await.unwrap().is_some());
+}
+
+async fn a_ticket_that_is_over_taken_or_of_another_kind_is_not_renewed(desk: Desk) {
+    let store = desk.open().await;
+    for kind in KINDS {
+        store.put_ticket(secret(kind.as_str()), ticket(kind, json!(1))).await.unwrap();
+    }
+    for kind in KINDS {
+        for other in KINDS.into_iter().filter(|other| *other != kind) {
+            let digest = secret(kind.as_str());
+            assert!(!store.renew_ticket(other, &digest, 60_000).await.unwrap(), "{kind:?}");
+        }
+    }
+    assert!(!store.renew_ticket(TicketKind::Session, &secret("nobody's"), 60_000).await.unwrap());
+    let link = secret("link");
+    assert!(store.take_ticket(TicketKind::Link, &link).await.unwrap().is_some());
+    assert!(!store.renew_ticket(TicketKind::Link, &link, 60_000).await.unwrap());
+    // Its time is over at its very millisecond, whether or not anybody has swept.
+    desk.clock.advance_millis(1_000);
+    let session = secret("session");
+    for _ in 0..2 {
+        assert!(!store.renew_ticket(TicketKind::Session, &session, 60_000).await.unwrap());
+        assert_eq!(store.ticket(TicketKind::Session, &session).await.unwrap(), None);
+        store.expire_due().await.unwrap();
+    }
+    // Ended by being renewed for no time at all.
+    store.put_ticket(secret("last"), ticket(TicketKind::Session, json!(1))).await.unwrap();
+    assert!(store.renew_ticket(TicketKind::Session, &secret("last"), 0).await.unwrap());
+    assert_eq!(store.ticket(TicketKind::Session, &secret("last")).await.unwrap(), None);
+}
+
+async fn a_ticket_that_is_renewed_while_it_is_taken_does_not_come_back(desk: Desk) {
+    let stores = [desk.open().await, desk.open().await];
+    for round in 0..20 {
+        let digest = secret(&format!("session {round}"));
+        let new = ticket(TicketKind::Session, json!(round));
+        stores[round % 2].put_ticket(digest, new).await.unwrap();
+        let renewals: Vec<_> = (0..6)
+            .map(|n| {
+                let store = Arc::clone(&stores[n % 2]);
+                tokio::spawn(async move {
+                    store.renew_ticket(TicketKind::Session, &digest, 60_000).await.unwrap()
+                })
+            })
+            .collect();
+        let taken = stores[1 - round % 2].take_ticket(TicketKind::Session, &digest).await.unwrap();
+        assert!(taken.is_some(), "round {round}");
+        for renewal in renewals {
+            renewal.await.unwrap();
+        }
+        for store in &stores {
+            assert_eq!(store.ticket(TicketKind::Session, &digest).await.unwrap(), None);
+            let again = store.renew_ticket(TicketKind::Session, &digest, 60_000).await.unwrap();
+            assert!(!again, "round {round}: it came back");
+        }
+    }
 }

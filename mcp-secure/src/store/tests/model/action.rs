@@ -155,7 +155,7 @@ pub(super) fn possible(world: &World) -> Vec<Action> {
             Replica::Began(_) | Replica::Acted(_) => {
                 let endings: &[_] = if matches!(holds, Replica::Began(_)) {
                     all.push(Action::Act { replica });
-                    &[Ending::NoEffect, Ending::Unknown]
+                    &[Ending::NoEffect, Ending::NeverBegan, Ending::Unknown]
                 } else {
                     &[Ending::Done, Ending::Failed, Ending::Unknown]
                 };

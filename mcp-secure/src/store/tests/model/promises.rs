@@ -4,7 +4,7 @@
 use super::action::{Action, Answer};
 use super::people::{Account, CLIENTS};
 use super::transact::Model;
-use super::world::{Ending, LEASE, Slot, World};
+use super::world::{Ending, LEASE, Replica, Slot, World};
 use crate::approval::{ANSWER_REPEATS_MS, State, StateKind, Verdict};
 use crate::store::{Finished, Resolution, RunState};
 
@@ -37,7 +37,8 @@ pub(super) enum Promise {
     Honest,
     /// Once everything is called off, nothing can run that did not run before.
     CalledOff,
-    /// A doubt is ended by a person, not the requester, and by nothing else.
+    /// A doubt is ended by a person, not the requester, or by who committed the run and never let its body in; by nothing
+    /// else.
     Doubt,
     /// What a person found not done never comes back.
     NotRevived,
@@ -93,7 +94,7 @@ pub(super) fn broken(
             let slot = before.replicas[replica].about().unwrap();
             let says = match ending {
                 Ending::Done => StateKind::Done,
-                Ending::Failed | Ending::NoEffect => StateKind::Failed,
+                Ending::Failed | Ending::NoEffect | Ending::NeverBegan => StateKind::Failed,
                 Ending::Unknown => StateKind::InDoubt,
             };
             (after.slots[slot].state.kind() != says).then_some(Promise::Honest)
@@ -218,6 +219,10 @@ fn moved(
                     return Some(Promise::NotRevived);
                 }
                 person.is_some_and(|person| person != "alice") && to == says
+            }
+            Action::Finish { replica, ending: Ending::NeverBegan } => {
+                let about = &before.replicas[replica];
+                *about == Replica::Began(number) && old.seen.effects == 0 && to == StateKind::Failed
             }
             _ => false,
         };

@@ -51,6 +51,7 @@ pub(super) fn result_of(ending: Ending) -> RunResult {
         Ending::NoEffect => {
             RunResult::NoEffect { error: "not tried".to_owned(), answer: Some(json!("nothing")) }
         }
+        Ending::NeverBegan => RunResult::NeverBegan { error: "too late".to_owned(), answer: None },
         Ending::Unknown => RunResult::Unknown { why: "it panicked".to_owned() },
     }
 }
@@ -480,9 +481,10 @@ impl Model {
         let Some(run) = world.slots[slot].run.clone() else {
             return Answer::Finished(Finished::Refused);
         };
+        let end = (self.rules.ended)(run.id, result_of(ending));
+        let doubted = run.state == RunState::InDoubt;
         Answer::Finished(match run.state {
-            RunState::Running => {
-                let end = (self.rules.ended)(run.id, result_of(ending));
+            _ if run.state == RunState::Running || (doubted && end.ends_doubt()) => {
                 self.write_end(world, slot, &end);
                 self.approval_ended(world, slot, &end);
                 Finished::Recorded
@@ -490,7 +492,6 @@ impl Model {
             RunState::InDoubt if run.late.is_none() => {
                 world.to_mut().slots[slot].run.as_mut().unwrap().late = Some(ending);
                 // Where a late outcome is let through, it goes this way.
-                let end = (self.rules.ended)(run.id, result_of(ending));
                 self.late(world, slot, &end);
                 Finished::Late
             }

@@ -24,6 +24,8 @@ pub(super) enum Ending {
     Done,
     Failed,
     NoEffect,
+    /// It was given up before its body was entered.
+    NeverBegan,
     Unknown,
 }
 
