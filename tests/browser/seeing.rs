@@ -1,13 +1,12 @@
 //! What is masked of a request: shown to whom policy gives sight, after they ask for it, and on record before.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 use crate::forged::forge;
-use crate::harness::{Desk, refusal_code, structured, workspace};
+use crate::harness::{Desk, cargo, refusal_code, structured, workspace};
 use crate::stage::{Stage, page_of};
 
 const IBAN: &str = "DE89370400440532013000";
@@ -16,7 +15,7 @@ const IBAN: &str = "DE89370400440532013000";
 fn vault() -> PathBuf {
     static VAULT: OnceLock<PathBuf> = OnceLock::new();
     let built = VAULT.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
+        let built = cargo()
             .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
             .args(["--features", "mcp-secure/postgres", "--example", "vault-app"])
             .current_dir(workspace())

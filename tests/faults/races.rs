@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mcp_secure::approval::{ApprovalId, Party, StateKind, Verdict, Vote};
 use mcp_secure::identity::Method;
-use mcp_secure::store::{ApprovalFilter, Decided, ListedRun, RunFilter, RunState, Store};
+use mcp_secure::store::{ApprovalFilter, Decided, RunFilter, RunState, Store};
 use mcp_secure_test_postgres::Server as Postgres;
 
 use crate::client::{Answer, Client};
@@ -221,8 +221,8 @@ fn a_call_that_a_database_keeps_waiting_for_longer_than_its_lease_is_carried_out
     assert!(paid.values().all(|requests| requests.len() == 1), "{paid:?}");
     // A doubt is left where a body has begun, and nowhere else.
     let filter = RunFilter { state: Some(RunState::InDoubt), ..RunFilter::default() };
-    for listed in runtime.block_on(store.runs(filter, 1000)).unwrap() {
-        let ListedRun::Run(run) = listed else { panic!("{listed:?}") };
+    for run in runtime.block_on(store.runs(filter, 1000)).unwrap() {
+        let run = run.readable().expect("each run can be read");
         let begun = paid.values().any(|requests| requests.contains(&run.request_id));
         assert!(begun, "in doubt, though it never began: {run:?}");
     }
