@@ -124,6 +124,20 @@ fn b30_who_asked_at_one_issuer_does_not_decide_at_another() {
 }
 
 #[test]
+fn signing_in_anew_ends_the_session_before() {
+    let desk = Desk::new();
+    let (server, _provider) = Provider::open(&desk, "127.0.0.1");
+    let at = server.address;
+    let mut bob = Browser::default();
+    bob.sign_in(at, "u-bob");
+    let mut before = bob.clone();
+    assert!(before.is_signed_in(at));
+    bob.sign_in(at, "u-bob");
+    assert!(bob.is_signed_in(at));
+    assert!(!before.is_signed_in(at), "the session of before is still good");
+}
+
+#[test]
 fn b37_a_way_back_counts_once_and_in_the_browser_it_was_begun_in() {
     let desk = Desk::new();
     let (server, _provider) = Provider::open(&desk, "127.0.0.1");

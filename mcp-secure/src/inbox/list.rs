@@ -1,5 +1,7 @@
 //! The lists: what waits, and everything there was.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -129,14 +131,26 @@ impl Site {
         let decidable = self.opened.decidable(&visitor.who);
         let mut names: Vec<String> =
             decidable.iter().map(|tool| tool.spec.name.to_owned()).collect();
-        names.extend(items.iter().map(|approval| approval.tool.clone()).chain(wish.tool.clone()));
-        names.sort();
-        names.dedup();
-        let titled = |name: String| {
+        names.extend(items.iter().map(|approval| approval.tool.clone()));
+        self.titled(names, wish.tool.as_ref())
+    }
+
+    /// These tools, each once, with their titles, and the one that is wished for: of that, whose name anybody can write
+    /// into the address, nothing is said, not even that it is there.
+    pub(super) fn titled(
+        &self,
+        seen: Vec<String>,
+        wished: Option<&String>,
+    ) -> Vec<(String, String)> {
+        let named = |name: String| {
             let title = self.title(&name).unwrap_or_else(|| name.clone());
             (name, title)
         };
-        names.into_iter().map(titled).collect()
+        let mut tools: BTreeMap<_, _> = seen.into_iter().map(named).collect();
+        if let Some(wished) = wished {
+            tools.entry(wished.clone()).or_insert_with(|| wished.clone());
+        }
+        tools.into_iter().collect()
     }
 }
 

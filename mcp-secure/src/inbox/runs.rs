@@ -28,15 +28,8 @@ impl Site {
         let RunWish { state, tool, after } = wish.clone();
         let filter = RunFilter { state, tool, after, ..RunFilter::default() };
         let found = self.opened.runs_page(&visitor.who, filter, PAGE).await?;
-        let mut names: Vec<String> = found.items.iter().map(runs::tool).collect();
-        names.extend(wish.tool.clone());
-        names.sort();
-        names.dedup();
-        let titled = |name: String| {
-            let title = self.title(&name).unwrap_or_else(|| name.clone());
-            (name, title)
-        };
-        let tools: Vec<_> = names.into_iter().map(titled).collect();
+        let seen = found.items.iter().map(runs::tool).collect();
+        let tools = self.titled(seen, wish.tool.as_ref());
         let body = runs::list(&found, &wish, &tools, &|tool| self.title(tool));
         let frame = self.frame(Some(visitor)).within(Place::Runs);
         Ok(reply::html(StatusCode::OK, frame.page("Runs", &body)))

@@ -1,6 +1,5 @@
 //! Letting people in: by a one-time link of the operator in a sandbox, else by the sign-in page of an issuer.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, header};
@@ -17,7 +16,7 @@ use super::route::{self, Route};
 use super::secret::{NoRandomness, Secret};
 use super::session::SessionError;
 use super::settings::millis;
-use super::site::{Site, stranger};
+use super::site::{Asked, Site, stranger};
 use super::{Inbox, page::entrance};
 use crate::audit::{AuditError, Event, Executed, OutcomeNote, Record};
 use crate::identity::{Authenticated, Directory, NotSignedIn, Sandbox, Vouching, admitted};
@@ -237,13 +236,13 @@ impl Site {
     pub(super) async fn begin_sign_in(
         &self,
         form: &Form,
-        from: IpAddr,
+        asked: &Asked,
     ) -> Result<Response, Failed> {
         let SignIn::Issuer(provider) = &self.sign_in else {
             return Ok(self.sign_in_page(PATH, StatusCode::NOT_FOUND));
         };
         // Counted here and not at the door, so that a page of another site can not use up what its readers have.
-        if let Err(wait) = self.pace.take(from) {
+        if let Err(wait) = self.pace.take(asked.from) {
             let mut response = self.turned_away(StatusCode::TOO_MANY_REQUESTS);
             response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
             return Ok(stranger("sign_ins_limited", response));
@@ -252,6 +251,8 @@ impl Site {
             Ok(begun) => begun,
             Err(error) => return Ok(self.provider_failed(&error)),
         };
+        // Here, since its cookie does not come along when the issuer sends the browser back.
+        self.sessions().end(&asked.headers).await?;
         let secret = Secret::fresh()?;
         let underway = Underway { kept: begun.kept, then: landing(form.get("then")) };
         let content = serde_json::to_value(underway)

@@ -180,7 +180,7 @@ impl Site {
         let Ok(form) = Form::parse(&asked.body) else { return Ok(self.not_a_form()) };
         match &route {
             Route::Link(secret) => return self.take_link(secret, &asked.headers).await,
-            Route::SignIn => return self.begin_sign_in(&form, asked.from).await,
+            Route::SignIn => return self.begin_sign_in(&form, asked).await,
             _ => {}
         }
         let visitor = match self.sessions().find(&asked.headers).await {
