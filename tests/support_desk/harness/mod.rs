@@ -11,6 +11,11 @@ mod tools;
 
 pub(crate) use agent::{Agent, Declares, Sdk, Way};
 pub(crate) use client::{Client, every_client};
+#[allow(
+    unused_imports,
+    reason = "several test programs share this, and some build another program"
+)]
+pub(crate) use desk::cargo;
 pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, program};
 pub(crate) use doubt::cut_off;
 pub(crate) use http::{Request, Response, mcp};
