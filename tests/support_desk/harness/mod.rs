@@ -9,7 +9,12 @@ mod tools;
 
 pub(crate) use agent::{Agent, Declares, Sdk, Way};
 pub(crate) use client::{Client, every_client};
-pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, cargo, program};
+#[allow(
+    unused_imports,
+    reason = "two test programs share this, and one of them builds an example of its own"
+)]
+pub(crate) use desk::cargo;
+pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, program};
 pub(crate) use http::{Request, Response, mcp};
 pub(crate) use stdio::Stdio;
 #[allow(
