@@ -88,7 +88,7 @@ fn round(
         all.calls += numbers[2];
         all.cpu += numbers[3];
     }
-    let theirs = (server.processor_time() - cpu_before).as_secs_f64();
+    let theirs = server.processor_time().saturating_sub(cpu_before).as_secs_f64();
     let shared = all.calls / (commits(server) - commits_before);
     println!(
         "{:>24}{:>12.0}{:>12}{:>12.2}{:>16.0}{:>16.0}{:>20.2}",
