@@ -89,7 +89,7 @@ fn measured(name: &str, program: &Path, store: Option<String>, wanted: &Wanted) 
     // On a disk: the system's folder for temporary files may lie in memory, where a sync costs nothing.
     let beside = std::env::current_exe().unwrap();
     let folder = tempfile::tempdir_in(beside.parent().unwrap()).unwrap();
-    let sync = one_sync(folder.path());
+    let [sync, slow_sync] = one_sync(folder.path());
     let filled = std::env::var_os("INBOX_BENCH_DATA").map(PathBuf::from);
     let data = filled.filter(|_| store.is_none()).unwrap_or_else(|| folder.path().join("data"));
     let desk = Desk::new(program, data, store);
@@ -99,15 +99,16 @@ fn measured(name: &str, program: &Path, store: Option<String>, wanted: &Wanted) 
         runtime.block_on(desk.fill(PENDING, ENDED));
     }
     println!(
-        "{name}: {PENDING} pending, {ENDED} ended, filled in {:.0} s; one write and its sync: {:.2} ms",
+        "{name}: {PENDING} pending, {ENDED} ended, filled in {:.0} s; one write and its sync: {:.2} ms, {:.2} ms (p99)",
         begun.elapsed().as_secs_f64(),
-        millis(sync)
+        millis(sync),
+        millis(slow_sync)
     );
     println!("{:<44}{:>8}{:>12}{:>12}{:>12}", "", "times", "p50 ms", "p99 ms", "max ms");
     let server = desk.serve();
     let mut bounds = Vec::new();
     if wanted.pages {
-        look(&desk, &server, sync, &mut bounds);
+        look(&desk, &server, slow_sync, &mut bounds);
     }
     if wanted.waits {
         for way in Way::ALL {
@@ -156,7 +157,7 @@ fn look(desk: &Desk, server: &Server, sync: Duration, bounds: &mut Vec<(bool, St
     let mut decision = |name: &str, took: Took| {
         let most = DECISION + sync;
         let what = format!(
-            "{name} under 20 ms and one sync ({:.1} ms, p99): {:.1}",
+            "{name} under 20 ms and one sync ({:.1} ms; both p99): {:.1}",
             millis(most),
             millis(took.p99)
         );
@@ -180,8 +181,8 @@ fn look(desk: &Desk, server: &Server, sync: Duration, bounds: &mut Vec<(bool, St
     }
 }
 
-/// What one write and one sync take here, the median of many.
-fn one_sync(folder: &Path) -> Duration {
+/// What one write and one sync take here: the median of many, and the slowest but one in a hundred.
+fn one_sync(folder: &Path) -> [Duration; 2] {
     let mut file = std::fs::File::create(folder.join("syncs")).unwrap();
     let mut all: Vec<Duration> = (0..300)
         .map(|_| {
@@ -192,5 +193,5 @@ fn one_sync(folder: &Path) -> Duration {
         })
         .collect();
     all.sort_unstable();
-    all[all.len() / 2]
+    [all[all.len() / 2], all[all.len() * 99 / 100]]
 }

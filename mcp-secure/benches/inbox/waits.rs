@@ -155,7 +155,7 @@ pub(crate) fn measure(desk: &Desk, server: &Server, way: Way, rounds: u64) -> To
     };
     let mut decider = Decider::new(desk, server, "bob");
     let (asked, to_decide) = channel::<String>();
-    let (decided, when) = channel();
+    let (over, when) = channel();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             for (round, id) in to_decide.iter().enumerate() {
@@ -163,7 +163,7 @@ pub(crate) fn measure(desk: &Desk, server: &Server, way: Way, rounds: u64) -> To
                 // At any moment between two looks of the agent.
                 std::thread::sleep(Duration::from_millis((round as u64 * 37) % 500));
                 decider.decide(&id, &digest, "approve");
-                decided.send(Instant::now()).unwrap();
+                over.send(Instant::now()).unwrap();
             }
         });
         let all = (0..rounds).map(|_| {

@@ -54,7 +54,7 @@ impl Wire {
     }
 
     fn more(&mut self) {
-        let mut some = [0; 64 * 1024];
+        let mut some = [0; 8 * 1024];
         let count = self.stream.read(&mut some).unwrap();
         assert_ne!(count, 0, "the server hung up: {}", String::from_utf8_lossy(&self.got));
         self.got.extend_from_slice(&some[..count]);

@@ -163,7 +163,7 @@ async fn a_search_that_looks_at_so_many_at_a_time_misses_and_repeats_none(desk: 
         loop {
             let until = store.nth("acme", after, step).await.unwrap();
             let text = Some("sub-agent 3".to_owned());
-            let part = ApprovalFilter { text, after, until, ..of("acme", None) };
+            let part = ApprovalFilter { after, until, text, ..of("acme", None) };
             let page = list(&store, part, 100).await;
             assert!(page.len() <= step as usize);
             found.extend(ids(&page));

@@ -1,11 +1,13 @@
 //! The stores do what the model does: every answer, and everything that can be read afterwards, is compared.
 //!
 //! One walk goes through the space of the model, with a store open in two processes' place, and takes a step of each kind
-//! that there is; `MCP_SECURE_MODEL=all` makes it every step of every world.
+//! that there is; `MCP_SECURE_MODEL=all` makes it every step of every world, `MCP_SECURE_MODEL=30` as many of them as it gets
+//! to in thirty minutes, and it says how many that were.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -62,19 +64,31 @@ fn kind(world: &World, step: &Step) -> String {
 }
 
 async fn every_answer_of_the_store_is_the_models(desk: Desk) {
-    walked(Model::new(Rules::REAL, 2, false), two_persons(), desk).await;
+    Box::pin(walked(Model::new(Rules::REAL, 2, false), two_persons(), desk)).await;
 }
 
 async fn so_it_is_where_few_requests_may_wait(desk: Desk) {
-    walked(Model::new(Rules::REAL, 1, false).capped(), one_may_wait(), desk).await;
+    let model = Model::new(Rules::REAL, 1, false).capped();
+    Box::pin(walked(model, one_may_wait(), desk)).await;
 }
 
 async fn walked(model: Model, space: &Space, desk: Desk) {
-    let begun = std::time::Instant::now();
-    let all = std::env::var("MCP_SECURE_MODEL").is_ok_and(|what| what == "all");
-    let mut left = Left::new(space, all);
+    let begun = Instant::now();
+    let wanted = std::env::var("MCP_SECURE_MODEL").ok();
+    let minutes = wanted.as_ref().filter(|what| *what != "all");
+    let most = minutes.map(|minutes| Duration::from_secs(60 * minutes.parse::<u64>().unwrap()));
+    let mut left = Left::new(space, wanted.is_some());
     let mut walk = Walk::new(model, desk).await;
+    let mut said = begun;
     while let Some(path) = left.nearest(space, walk.at(space)) {
+        if wanted.is_some() && said.elapsed() > Duration::from_secs(60) {
+            println!("{}, {} steps taken", left.so_far(), walk.steps);
+            said = Instant::now();
+        }
+        if most.is_some_and(|most| begun.elapsed() > most) {
+            println!("stopped at {}, {} steps taken", left.so_far(), walk.steps);
+            return;
+        }
         for (world, step) in path {
             walk.take(space, world, step).await;
             left.take(world, step);
@@ -127,6 +141,11 @@ impl Left {
         });
         let (over, moves) = (vec![false; space.worlds.len()], moves.collect());
         Self { kinds, taken: vec![false; count], over, moves }
+    }
+
+    fn so_far(&self) -> String {
+        let taken = self.taken.iter().filter(|taken| **taken).count();
+        format!("{taken} of {}", self.taken.len())
     }
 
     fn take(&mut self, world: usize, step: usize) {

@@ -279,7 +279,7 @@ impl World {
     /// How many requests of the account wait for people.
     pub(super) fn waiting(&self) -> u32 {
         let waits = |slot: &&Slot| slot.kind(self.now) == StateKind::Pending;
-        let here = self.slots.iter().filter(waits).count() as u32;
+        let here = self.slots.iter().filter(waits).map(|_| 1).sum::<u32>();
         here + u32::from(self.elsewhere == Elsewhere::Waits)
     }
 

@@ -93,7 +93,7 @@ impl Model {
             Elsewhere::RanOut => u32::from(!rules.cap_is_of_what_waits),
             Elsewhere::None => 0,
         };
-        let here = world.slots.iter().filter(here).count() as u32;
+        let here = world.slots.iter().filter(here).map(|_| 1).sum::<u32>();
         here + elsewhere.saturating_sub(of_others)
     }
 
