@@ -9,8 +9,9 @@ use crate::window::Window;
 /// The session's cookie, which is out of reach of scripts and not of whoever has the machine.
 fn cookie(window: &Window) -> Value {
     let cookies = window.devtools("Network.getCookies", json!({}));
-    let held = cookies["cookies"].as_array().unwrap().iter();
-    held.cloned().find(|cookie| cookie["name"] == "mcp-secure-inbox").expect("a session's cookie")
+    let mut held = cookies["cookies"].as_array().unwrap().iter();
+    let found = held.find(|cookie| cookie["name"] == "mcp-secure-inbox");
+    found.expect("a session's cookie").clone()
 }
 
 /// Time runs out for everybody's session, as if nobody had done anything for long.

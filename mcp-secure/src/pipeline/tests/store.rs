@@ -7,10 +7,10 @@ use super::*;
 use crate::approval::{NewApproval, Party, Vote};
 use crate::canon::Digest;
 use crate::store::{
-    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
-    RunId, RunRecord, RunResult, StoreError, StoreFuture, Switch, SwitchScope, Ticket, TicketKind,
-    Wanted,
+    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, ListedRun,
+    Moved, NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, StoreError, StoreFuture, Switch, SwitchScope, Ticket,
+    TicketKind, Wanted,
 };
 use crate::tool::BoxFuture;
 
@@ -131,7 +131,7 @@ impl Store for Planned {
         recover() -> Vec<LapsedRun>;
         told(runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> ();
         run(id: &RunId) -> Option<RunRecord>;
-        runs(filter: RunFilter, limit: u32) -> Vec<RunRecord>;
+        runs(filter: RunFilter, limit: u32) -> Vec<ListedRun>;
         lease(wanted: Vec<Wanted>) -> Vec<Leased>;
         switches() -> Vec<Switch>;
         switch(scope: SwitchScope, off: bool, by: &str, reason: Option<&str>) -> bool;
@@ -139,6 +139,7 @@ impl Store for Planned {
         ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
         take_ticket(kind: TicketKind, digest: &Digest) -> Option<Ticket>;
         renew_ticket(kind: TicketKind, digest: &Digest, in_ms: u64) -> bool;
+        nth(tenant: &str, after: Option<(Timestamp, ApprovalId)>, nth: u32) -> Option<(Timestamp, ApprovalId)>;
         due_notices(limit: u32, hold_ms: u64) -> Vec<Notice>;
         notices(of: &ApprovalId) -> Vec<Notice>;
         settle_notice(number: i64, end: NoticeEnd) -> ();
