@@ -66,7 +66,8 @@ mod switches;
 mod table;
 #[cfg(feature = "server")]
 mod tasks;
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
+#[cfg(feature = "server")]
 mod tests;
 #[cfg(feature = "server")]
 mod upkeep;

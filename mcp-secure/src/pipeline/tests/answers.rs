@@ -74,9 +74,12 @@ async fn a_withdrawal_whose_answer_is_lost_is_made_where_it_stands_and_else_not_
 
 /// Bob approves, in another process.
 pub(super) async fn approves(store: Arc<Sqlite>, asked: Approval) {
-    let mut voter = Party { subject: "bob".to_owned(), ..asked.requester.clone() };
-    voter.person = Some("bob".to_owned());
-    voter.client = "desk".to_owned();
+    let voter = Party {
+        subject: "bob".to_owned(),
+        person: Some("bob".to_owned()),
+        client: "desk".to_owned(),
+        ..asked.requester.clone()
+    };
     let vote = Vote { voter, verdict: Verdict::Approve, reason: None, policy: None };
     let decided = store.decide(&asked.id, asked.effect, vote).await.unwrap();
     assert!(matches!(decided, crate::store::Decided::Counted(_)), "{decided:?}");
