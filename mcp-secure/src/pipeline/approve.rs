@@ -223,7 +223,10 @@ impl Gate {
             announce: self.announce,
         };
         // Before there is a request that people could decide on, whatever becomes of this process.
-        let attempt = trail.asked().detail(json!({"asks_for": effect}));
+        // The digest is the one that deciders are shown: the bare one would let readers of the record try what is masked.
+        let tenant = &permitted.caller.principal.tenant;
+        let sealed = self.audit.key().seal(tenant, &effect);
+        let attempt = trail.asked().detail(json!({"asks_for": sealed}));
         if let Err(error) = self.audit.durable(attempt).await {
             return unrecordable(&error);
         }

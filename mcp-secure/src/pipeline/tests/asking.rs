@@ -13,11 +13,12 @@ async fn that_people_are_to_be_asked_is_on_record_before_there_is_a_request() {
     let look = async move { *found.lock().unwrap() = records_in(&folder) };
     town.store.plan("request_approval", Plan::before(look));
     let id = town.asked().await;
-    let asked = town.store.approval(&id).await.unwrap().unwrap();
+    let shown = town.local.approvals("bob").await.unwrap().remove(0);
+    assert_eq!(shown.id, id);
     let seen = seen.lock().unwrap();
     let attempt = seen.iter().rfind(|record| record["event"] == "approval");
     let attempt = attempt.unwrap_or_else(|| panic!("nothing of it: {seen:#?}"));
-    assert_eq!(attempt["detail"]["asks_for"], json!(asked.effect), "{attempt:#}");
+    assert_eq!(attempt["detail"]["asks_for"], json!(shown.effect), "{attempt:#}");
     assert_eq!(attempt["principal"]["subject"], "alice", "{attempt:#}");
 }
 
