@@ -201,7 +201,8 @@ impl Town {
     pub(super) async fn asked_for(&self, tool: &str, arguments: Value) -> Approval {
         let reply = self.call("alice", tool, arguments).await;
         let id = reply.approval_id().unwrap_or_else(|| panic!("{reply:?}")).parse().unwrap();
-        self.local.gate().store().approval(&id).await.unwrap().unwrap()
+        let gate = self.local.gate();
+        gate.as_shown(gate.store().approval(&id).await.unwrap().unwrap())
     }
 
     /// A request of `token`, with an answer in JSON.

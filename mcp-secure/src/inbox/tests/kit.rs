@@ -250,7 +250,8 @@ impl Town {
     }
 
     pub(super) async fn stored(&self, id: &ApprovalId) -> Approval {
-        self.local.gate().store().approval(id).await.unwrap().unwrap()
+        let gate = self.local.gate();
+        gate.as_shown(gate.store().approval(id).await.unwrap().unwrap())
     }
 
     /// A decision past the inbox.
