@@ -66,7 +66,9 @@ mod switches;
 mod table;
 #[cfg(feature = "server")]
 mod tasks;
-#[cfg(all(test, feature = "server"))]
+// Two attributes: the linter takes code for a test by `cfg(test)` alone.
+#[cfg(test)]
+#[cfg(feature = "server")]
 mod tests;
 #[cfg(feature = "server")]
 mod upkeep;
