@@ -46,8 +46,13 @@ pub(crate) struct Stage {
 impl Stage {
     #[track_caller]
     pub(crate) fn open() -> Self {
+        Self::of(Desk::new())
+    }
+
+    /// The same of another desk.
+    #[track_caller]
+    pub(crate) fn of(desk: Desk) -> Self {
         let turn = Turn::take();
-        let desk = Desk::new();
         Self { server: desk.serve(), desk, _turn: turn }
     }
 

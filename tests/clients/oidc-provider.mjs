@@ -1,5 +1,5 @@
-// A real OpenID provider on loopback, for the accounts of the tests. Its argument is the address people are sent back to;
-// it prints its issuer and ends with its standard input.
+// A real OpenID provider on loopback, for the accounts of the tests. Its arguments are the address people are sent back to
+// and the name of this machine that it goes by; it prints its issuer and ends with its standard input.
 //
 // Any password does. Claims go into the ID token, and nobody is asked for consent.
 import { createRequire } from 'node:module';
@@ -21,7 +21,7 @@ const accounts = {
 
 const server = createServer();
 await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const issuer = `http://${process.argv[3]}:${server.address().port}`;
 
 const provider = new Provider(issuer, {
   clients: [{

@@ -2,9 +2,9 @@
 //! goes on from there, also where that happens again, and also within a process whose clock is set back while it runs.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mcp_secure_test_postgres::Server as Postgres;
+use mcp_secure_test_postgres::{MachineClock, Server as Postgres};
 
 use crate::bills::Bills;
 use crate::client::{Answer, Client};
@@ -128,9 +128,8 @@ fn time_runs_out_though_nobody_else_is_there(client: &mut Client, bills: &Bills)
     }
 }
 
-/// The clock of a server is set back under load, as by an operator or a machine that wakes up.
-fn time_steps_back(postgres: Option<&Postgres>) {
-    let desk = Desk::on(postgres).with_clock();
+/// A clock is set back under load, as by an operator or a machine that wakes up: the server's, or the database's.
+fn time_steps_back(desk: &Desk<'_>, clock: &MachineClock) {
     let bills = Bills::small();
     let mut client = desk.serve();
     assert!(done(&load(&mut client, &bills, Duration::from_secs(1))) > 0);
@@ -138,7 +137,7 @@ fn time_steps_back(postgres: Option<&Postgres>) {
         let heard = std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(300));
-                desk.set_clock_back(AN_HOUR * (step + 1));
+                clock.set_back(AN_HOUR * (step + 1));
             });
             load(&mut client, &bills, Duration::from_secs(1))
         });
@@ -149,20 +148,35 @@ fn time_steps_back(postgres: Option<&Postgres>) {
             time_runs_out_though_nobody_else_is_there(&mut client, &bills);
         }
         let (in_time, late) = (URGENT + 2 * step, URGENT + 2 * step + 1);
-        four_seconds_are_four_seconds(&desk, &mut client, &bills, (in_time, late));
+        four_seconds_are_four_seconds(desk, &mut client, &bills, (in_time, late));
     }
-    client = a_lease_is_a_second(&desk, client, &bills);
+    client = a_lease_is_a_second(desk, client, &bills);
     drop(client);
-    println!("{:?}", settle(&desk, &bills));
+    println!("{:?}", settle(desk, &bills));
     assert_eq!(desk.effects("paid at once").len(), 2);
 }
 
 #[test]
 fn time_goes_on_where_the_clock_of_a_running_server_is_set_back_on_sqlite() {
-    time_steps_back(None);
+    let desk = Desk::on(None).with_clock();
+    time_steps_back(&desk, desk.clock().unwrap());
 }
 
 #[test]
 fn time_goes_on_where_the_clock_of_a_running_server_is_set_back_on_postgresql() {
-    time_steps_back(Some(&Postgres::durable()));
+    let server = Postgres::durable();
+    let desk = Desk::on(Some(&server)).with_clock();
+    time_steps_back(&desk, desk.clock().unwrap());
+}
+
+#[test]
+fn time_goes_on_where_the_clock_of_a_running_database_is_set_back() {
+    let server = Postgres::durable_with_a_clock();
+    let desk = Desk::on(Some(&server));
+    time_steps_back(&desk, server.clock().unwrap());
+    let says =
+        server.sql("postgres", "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint");
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let behind = since.abs_diff(says.parse().unwrap());
+    assert!(behind >= AN_HOUR.as_secs(), "the database's clock is {behind} s behind");
 }

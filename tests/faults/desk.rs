@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mcp_secure::clock::Clock;
 use mcp_secure::store::{Postgres as PostgresStore, PostgresOptions, Sqlite};
-use mcp_secure_test_postgres::Server as Postgres;
+use mcp_secure_test_postgres::{MachineClock, Server as Postgres};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -46,16 +46,7 @@ pub(crate) struct Desk<'a> {
     folder: TempDir,
     store: Store<'a>,
     /// What puts every process of this desk on a clock of the test's own.
-    clock: Option<PathBuf>,
-}
-
-/// The library that shows a process another time, and reads which from a file.
-fn clock_library() -> PathBuf {
-    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
-    let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
-    found.find(|library| library.exists()).unwrap_or_else(|| {
-        panic!("`libfaketime` is missing, which these tests need; run `scripts/setup-tests`")
-    })
+    clock: Option<MachineClock>,
 }
 
 impl<'a> Desk<'a> {
@@ -71,23 +62,14 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// The same with a clock that [`Desk::set_clock_back`] moves, in processes that run already as well.
+    /// The same with a clock that can be set back under its processes.
     pub(crate) fn with_clock(mut self) -> Self {
-        std::fs::write(self.clock_file(), "+0").unwrap();
-        self.clock = Some(clock_library());
+        self.clock = Some(MachineClock::kept_in(self.folder.path()));
         self
     }
 
-    fn clock_file(&self) -> PathBuf {
-        self.folder.path().join("clock")
-    }
-
-    pub(crate) fn set_clock_back(&self, by: Duration) {
-        assert!(self.clock.is_some(), "a clock of its own");
-        // At once: half a line would be another time.
-        let next = self.folder.path().join("clock.next");
-        std::fs::write(&next, format!("-{}", by.as_secs())).unwrap();
-        std::fs::rename(next, self.clock_file()).unwrap();
+    pub(crate) const fn clock(&self) -> Option<&MachineClock> {
+        self.clock.as_ref()
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -97,11 +79,8 @@ impl<'a> Desk<'a> {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.env_remove("MCP_SECURE_DATA").env_remove("MCP_SECURE_STORE").env("RUST_LOG", "off");
-        if let Some(library) = &self.clock {
-            command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", self.clock_file());
-            // How long things take stays as it is.
-            command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-            command.env("DONT_FAKE_MONOTONIC", "1");
+        if let Some(clock) = &self.clock {
+            clock.worn_by(&mut command);
         }
         command.arg("--data").arg(self.data());
         if let Store::Postgres { server, database } = &self.store {

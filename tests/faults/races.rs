@@ -222,6 +222,7 @@ fn a_call_that_a_database_keeps_waiting_for_longer_than_its_lease_is_carried_out
     // A doubt is left where a body has begun, and nowhere else.
     let filter = RunFilter { state: Some(RunState::InDoubt), ..RunFilter::default() };
     for run in runtime.block_on(store.runs(filter, 1000)).unwrap() {
+        let run = run.readable().expect("each run can be read");
         let begun = paid.values().any(|requests| requests.contains(&run.request_id));
         assert!(begun, "in doubt, though it never began: {run:?}");
     }

@@ -66,7 +66,7 @@ fn runs(hall: &Hall<'_>) -> Vec<RunRecord> {
     let filter = RunFilter { tool: Some(TOOL.to_owned()), ..RunFilter::default() };
     let runs = hall.runtime.block_on(hall.store.runs(filter, 1000)).unwrap();
     assert!(runs.len() < 1000, "too many runs to look at in one round");
-    runs
+    runs.into_iter().map(|line| line.readable().expect("each run can be read")).collect()
 }
 
 /// The runs, or whatever else a record names, on record of this event.

@@ -24,7 +24,7 @@ async fn b13_a_rule_on_deciding_sees_the_arguments_the_resource_and_who_asked() 
         forbid (principal, action == Action::"decide:pay", resource)
             when { principal.subject == "carol" && context.requester.subject == "bob" };
     "#;
-    let bank = Fixture::with(Policies::from_str("bank", &format!("{POLICIES}{rules}"))).await;
+    let bank = Fixture::with(Policies::from_str("bank", format!("{POLICIES}{rules}"))).await;
     for (requester, account, amount, decider, may) in [
         ("alice", "acc_1", 101, "bob", false),
         ("alice", "acc_7", 40, "bob", false),

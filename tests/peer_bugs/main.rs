@@ -27,6 +27,7 @@ mod repeats;
 mod requirements;
 mod rollbacks;
 mod slowness;
+mod starting;
 mod stores;
 mod switches;
 mod tasks;

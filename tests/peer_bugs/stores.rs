@@ -7,10 +7,10 @@ use mcp_secure::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use mcp_secure::canon::Digest;
 use mcp_secure::clock::Timestamp;
 use mcp_secure::store::{
-    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
-    RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, Switch, SwitchScope, Ticket,
-    TicketKind, Wanted,
+    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, ListedRun,
+    Moved, NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, Sqlite, Store, StoreFuture, Switch, SwitchScope,
+    Ticket, TicketKind, Wanted,
 };
 use serde_json::Value;
 
@@ -48,6 +48,7 @@ impl<O: Onlooker> Store for Watched<O> {
         approval(id: &ApprovalId) -> Option<Approval>;
         answer(id: &ApprovalId) -> Option<Value>;
         approvals(filter: ApprovalFilter, limit: u32) -> Vec<Approval>;
+        nth(tenant: &str, after: Option<(Timestamp, ApprovalId)>, nth: u32) -> Option<(Timestamp, ApprovalId)>;
         decide(id: &ApprovalId, digest: Digest, vote: Vote) -> Decided;
         withdraw(id: &ApprovalId, by: Party) -> Moved;
         void_approval(id: &ApprovalId, why: &str) -> Moved;
@@ -57,7 +58,7 @@ impl<O: Onlooker> Store for Watched<O> {
         renew(run: &RunId, fence: Fence, lease_ms: u64) -> Renewed;
         finish_run(run: &RunId, fence: Fence, result: RunResult) -> Finished;
         run(id: &RunId) -> Option<RunRecord>;
-        runs(filter: RunFilter, limit: u32) -> Vec<RunRecord>;
+        runs(filter: RunFilter, limit: u32) -> Vec<ListedRun>;
         resolve_run(id: &RunId, found: Resolution, by: Party) -> Resolved;
         lease(wanted: Vec<Wanted>) -> Vec<Leased>;
         switch(scope: SwitchScope, off: bool, by: &str, reason: Option<&str>) -> bool;

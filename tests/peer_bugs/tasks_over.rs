@@ -45,7 +45,7 @@ async fn approved(bank: &Fixture) -> String {
 async fn restarted_with(bank: Fixture, policy: &str) -> Fixture {
     let builder = empty(&bank.effects, &bank.weather)
         .tools(tools())
-        .policies(Policies::from_str("bank", &format!("{POLICIES}{policy}")))
+        .policies(Policies::from_str("bank", format!("{POLICIES}{policy}")))
         .refresh(Hook::that(How::KnowsNobody));
     bank.restarted(builder).await
 }

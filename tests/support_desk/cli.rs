@@ -220,3 +220,35 @@ fn only_who_may_decide_voids_what_stands() {
     void("bob", &["--before", "0s"]).succeeded();
     assert_eq!(stands(), json!("withdrawn"));
 }
+
+#[test]
+fn a_short_list_reads_past_what_its_reader_may_not_see() {
+    let desk = Desk::new();
+    let server = desk.serve();
+    let change = |name: &str, customer: &str| {
+        let arguments = json!({"customer_id": customer, "summary": "a renewal is due"});
+        let told = server.ask(&desk.token(name), "notify_account_manager", &arguments);
+        assert_ne!(told["isError"], json!(true), "{told:#}");
+        server.ask(
+            &desk.token(name),
+            "request_refund",
+            &json!({
+                "order_id": if name == "alice" { "ord_5001" } else { "ord_5002" },
+                "amount_cents": 100,
+                "reason": "goodwill",
+            }),
+        );
+    };
+    change("alice", "cus_1001");
+    // Newer, and not for alice to see.
+    change("bob", "cus_1002");
+    for list in ["approvals", "runs"] {
+        let shown = |name: &str| {
+            let asked = [list, "list", "--as", name, "--limit", "1", "--format", "json"];
+            desk.run(&asked).json().as_array().unwrap().clone()
+        };
+        let (alices, bobs) = (shown("alice"), shown("bob"));
+        assert_eq!((alices.len(), bobs.len()), (1, 1), "{list}: {alices:#?} {bobs:#?}");
+        assert_ne!(alices[0]["id"], bobs[0]["id"], "{list}");
+    }
+}

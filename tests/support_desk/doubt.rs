@@ -5,38 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Desk, PATIENCE, Server, call, mcp, refund_arguments, refusal_code, structured,
-};
-
-/// How many runs the store holds as running. The command line would wait for the desk's database itself.
-fn running(desk: &Desk) -> i64 {
-    let store = rusqlite::Connection::open(desk.data().join("mcp-secure.sqlite")).unwrap();
-    store.busy_timeout(PATIENCE).unwrap();
-    let count = "SELECT count(*) FROM runs WHERE state = 'running'";
-    store.query_row(count, (), |row| row.get(0)).unwrap()
-}
-
-/// Kills the server while the refund that it has committed to waits for the desk's own database.
-fn cut_off(desk: &Desk, mut server: Server, alice: &str) {
-    let file = rusqlite::Connection::open(desk.data().join("support-desk.sqlite")).unwrap();
-    file.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let address = server.address;
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            // The connection breaks: that is the point.
-            let message = call(1, "request_refund", refund_arguments());
-            drop(std::panic::catch_unwind(|| mcp(alice, &message).send(address)));
-        });
-        let since = Instant::now();
-        while running(desk) == 0 {
-            assert!(since.elapsed() < PATIENCE, "the refund does not begin");
-            thread::sleep(Duration::from_millis(5));
-        }
-        server.kill();
-    });
-    file.execute_batch("ROLLBACK").unwrap();
-}
+use crate::harness::{Desk, PATIENCE, cut_off, refund_arguments, refusal_code, structured};
 
 /// Waits until the lease of the lost run has lapsed.
 fn the_doubt(desk: &Desk) -> Value {
@@ -54,12 +23,12 @@ fn the_doubt(desk: &Desk) -> Value {
 fn a_refund_cut_off_by_kill_9_is_in_doubt_until_somebody_else_says_and_may_then_be_asked_for_anew()
 {
     let desk = Desk::new();
-    let server = desk.serve();
+    let mut server = desk.serve();
     let alice = desk.token("alice");
     let asked = server.ask(&alice, "request_refund", &refund_arguments());
     let first = structured(&asked)["approval_id"].as_str().unwrap().to_owned();
     desk.approve(&first, "bob");
-    cut_off(&desk, server, &alice);
+    cut_off(&desk, &mut server, &alice);
     let server = desk.serve();
     let early = server.ask(&alice, "request_refund", &refund_arguments());
     assert!(matches!(refusal_code(&early), "in_progress" | "in_doubt"), "{early:#}");

@@ -1,74 +1,14 @@
 //! Signing in to the inbox at a real OpenID provider, the npm package `oidc-provider`, with a browser's redirects followed
 //! by hand.
 
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio as Pipe};
 
 use serde_json::{Value, json};
 
 use crate::browsing::{Browser, split};
 use crate::harness::{
-    Desk, Request, Response, Server, node, refund_arguments, refusal_code, structured, workspace,
+    Desk, Provider, Request, Response, Server, refund_arguments, refusal_code, structured,
 };
-
-/// The provider, which ends when it is dropped.
-struct Provider {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    /// It does not write to a pipe that nobody holds.
-    _stdout: BufReader<ChildStdout>,
-    issuer: String,
-}
-
-impl Provider {
-    fn start(back: &str) -> Self {
-        let mut child = Command::new(node())
-            .arg(workspace().join("tests/clients/oidc-provider.mjs"))
-            .arg(back)
-            .stdin(Pipe::piped())
-            .stdout(Pipe::piped())
-            .stderr(Pipe::null())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let issuer = stdout
-            .by_ref()
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("issuer ").map(ToOwned::to_owned))
-            .expect("the provider starts; run `scripts/setup-tests` first");
-        Self { stdin: child.stdin.take(), _stdout: stdout, child, issuer }
-    }
-
-    /// Takes it away; its address refuses connections then.
-    fn stop(&mut self) {
-        self.stdin = None;
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// The desk with an inbox to which people sign in at the provider.
-fn open(desk: &Desk) -> (Server, Provider) {
-    let mut provider = None;
-    let server = Server::start(|address| {
-        let started = Provider::start(&format!("http://{address}/inbox/oidc/callback"));
-        let mut command = desk.command(&["serve", "--http", address]);
-        command.env("SUPPORT_DESK_OIDC_ISSUER", &started.issuer);
-        command.env("SUPPORT_DESK_OIDC_CLIENT", "support-desk-inbox");
-        command.env("SUPPORT_DESK_OIDC_SECRET", "secret-of-the-inbox");
-        provider = Some(started);
-        command
-    });
-    (server, provider.unwrap())
-}
 
 impl Browser {
     /// Presses the button of the sign-in page; the address at the provider that the browser is sent to.
@@ -130,7 +70,7 @@ fn state(desk: &Desk, id: &str) -> Value {
 #[test]
 fn a_lead_signs_in_at_the_provider_and_decides() {
     let desk = Desk::new();
-    let (server, _provider) = open(&desk);
+    let (server, _provider) = Provider::open(&desk, "127.0.0.1");
     let id = asked(&desk, &server);
     let mut bob = Browser::default();
     assert!(!bob.is_signed_in(server.address));
@@ -161,7 +101,7 @@ fn a_lead_signs_in_at_the_provider_and_decides() {
 #[test]
 fn b30_who_asked_at_one_issuer_does_not_decide_at_another() {
     let desk = Desk::new();
-    let (server, _provider) = open(&desk);
+    let (server, _provider) = Provider::open(&desk, "127.0.0.1");
     let asked = server.ask(&desk.token("bob"), "request_refund", &refund_arguments());
     let id = structured(&asked)["approval_id"].as_str().unwrap().to_owned();
     // Bob, whose agent asked under a token of the local issuer, has two accounts at the provider.
@@ -184,9 +124,23 @@ fn b30_who_asked_at_one_issuer_does_not_decide_at_another() {
 }
 
 #[test]
+fn signing_in_anew_ends_the_session_before() {
+    let desk = Desk::new();
+    let (server, _provider) = Provider::open(&desk, "127.0.0.1");
+    let at = server.address;
+    let mut bob = Browser::default();
+    bob.sign_in(at, "u-bob");
+    let mut before = bob.clone();
+    assert!(before.is_signed_in(at));
+    bob.sign_in(at, "u-bob");
+    assert!(bob.is_signed_in(at));
+    assert!(!before.is_signed_in(at), "the session of before is still good");
+}
+
+#[test]
 fn b37_a_way_back_counts_once_and_in_the_browser_it_was_begun_in() {
     let desk = Desk::new();
-    let (server, _provider) = open(&desk);
+    let (server, _provider) = Provider::open(&desk, "127.0.0.1");
     let at = server.address;
     let (mut bob, mut victim) = (Browser::default(), Browser::default());
     let back = {
@@ -231,7 +185,7 @@ fn b37_a_way_back_counts_once_and_in_the_browser_it_was_begun_in() {
 #[test]
 fn b38_an_account_behind_which_nobody_is_known_does_not_come_in() {
     let desk = Desk::new();
-    let (server, _provider) = open(&desk);
+    let (server, _provider) = Provider::open(&desk, "127.0.0.1");
     let mut robot = Browser::default();
     let refused = robot.sign_in(server.address, "u-robot");
     assert_eq!(refused.status, 403, "{refused:#?}");
@@ -252,7 +206,7 @@ fn b38_an_account_behind_which_nobody_is_known_does_not_come_in() {
 #[test]
 fn while_the_provider_is_down_calls_go_on_and_signing_in_says_so() {
     let desk = Desk::new();
-    let (server, mut provider) = open(&desk);
+    let (server, mut provider) = Provider::open(&desk, "127.0.0.1");
     let mut carol = Browser::default();
     let url = carol.begin(server.address, "/inbox");
     let back = carol.prove(&url, "u-carol");

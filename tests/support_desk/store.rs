@@ -65,7 +65,10 @@ fn a_store_that_can_not_be_read_any_more_stops_every_call() {
         assert_eq!(refused["isError"], json!(true), "{tool}: {refused:#}");
     }
     std::thread::sleep(std::time::Duration::from_secs(4));
-    assert_eq!(refusal_code(&reads(&server, &alice)), "switched_off");
+    let refused = reads(&server, &alice);
+    assert_eq!(refusal_code(&refused), "switched_off");
+    // Nobody has switched it off, so it is no last word.
+    assert!(structured(&refused)["retry_after_ms"].is_u64(), "{refused:#}");
     for kind in ["account_manager.notified", "ticket.drafted", "refund.paid"] {
         assert_eq!(desk.effects(kind), 0, "{kind}");
     }

@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::reply::Problem;
-use crate::approval::{ApprovalId, StateKind, Verdict};
+use crate::approval::{StateKind, Verdict};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
-use crate::store::{ApprovalFilter, Resolution, RunState};
+use crate::store::{ApprovalFilter, Resolution, RunFilter, RunState};
 
 /// How many items a page has unless said, and at most.
 const PAGE: u32 = 50;
@@ -163,13 +163,19 @@ impl Query {
         }
     }
 
-    pub(super) fn tool(&self) -> Option<String> {
+    fn tool(&self) -> Option<String> {
         self.get("tool").map(ToOwned::to_owned)
     }
 
-    pub(super) fn run_state(&self) -> Result<Option<RunState>, Problem> {
-        let parsed = self.get("state").map(str::parse::<RunState>).transpose();
-        parsed.map_err(|error| Problem::bad_request(error.to_string()))
+    /// Which runs are asked for.
+    pub(super) fn run_filter(&self) -> Result<RunFilter, Problem> {
+        let state = self.get("state").map(str::parse::<RunState>).transpose();
+        Ok(RunFilter {
+            state: state.map_err(|error| Problem::bad_request(error.to_string()))?,
+            tool: self.tool(),
+            after: self.get("cursor").map(read_cursor).transpose()?,
+            ..RunFilter::default()
+        })
     }
 
     /// Which requests are asked for.
@@ -194,11 +200,11 @@ impl Query {
 }
 
 /// Where the next page begins, for the client to hand back as it is. It gives no right: what it leads to is looked at anew.
-pub(super) fn cursor((created, id): (Timestamp, ApprovalId)) -> String {
-    format!("{}.{id}", created.millis())
+pub(super) fn cursor(at: Timestamp, id: &impl std::fmt::Display) -> String {
+    format!("{}.{id}", at.millis())
 }
 
-fn read_cursor(text: &str) -> Result<(Timestamp, ApprovalId), Problem> {
+fn read_cursor<Id: std::str::FromStr>(text: &str) -> Result<(Timestamp, Id), Problem> {
     let read = || {
         let (millis, id) = text.split_once('.')?;
         Some((Timestamp::from_millis(millis.parse().ok()?), id.parse().ok()?))

@@ -38,7 +38,7 @@ use reply::Problem;
 use route::Route;
 pub(crate) use route::{PATH, owns};
 pub(crate) use view::{
-    LeftView, RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView,
+    LeftView, RequestView, RolledBackView, RunView, RunsView, SwitchView, SwitchedView, VoidedView,
 };
 
 /// How many requests of one account are answered: people do not click faster, and a program that asks for the newest every

@@ -118,6 +118,7 @@ impl From<DecideRefused> for Problem {
         let (status, code) = match &refused {
             DecideRefused::NotFound => return Self::not_found(),
             DecideRefused::Unavailable => return Self::unavailable(),
+            DecideRefused::Unknown => (StatusCode::SERVICE_UNAVAILABLE, "unknown"),
             DecideRefused::Vote(vote) => match vote_refused(*vote) {
                 Some(said) => said,
                 None => return Self::not_found(),
@@ -150,6 +151,7 @@ impl From<ResolveRefused> for Problem {
         let (status, code) = match &refused {
             ResolveRefused::NotFound => return Self::not_found(),
             ResolveRefused::Unavailable => return Self::unavailable(),
+            ResolveRefused::Unknown => (StatusCode::SERVICE_UNAVAILABLE, "unknown"),
             ResolveRefused::Person(vote) => match vote_refused(*vote) {
                 Some(said) => said,
                 None => return Self::not_found(),

@@ -21,7 +21,8 @@ impl Api {
         let page = self.opened.approvals_page(who, filter, limit).await;
         let page = page.map_err(|_| Problem::unavailable())?;
         let requests: Vec<RequestView> = page.items.iter().map(RequestView::from).collect();
-        Ok(reply::ok(&json!({"requests": requests, "next": page.next.map(input::cursor)})))
+        let next = page.next.map(|(created, id)| input::cursor(created, &id));
+        Ok(reply::ok(&json!({"requests": requests, "next": next})))
     }
 
     pub(super) async fn request(

@@ -1,23 +1,24 @@
 //! Runs: looking, taking back, saying what became of one in doubt.
 
 use axum::response::Response;
-use serde_json::json;
 
 use super::input::{self, MaybeReason, Query, Resolve};
 use super::reply::{self, Problem};
-use super::{Api, Asked, RolledBackView, RunView};
+use super::{Api, Asked, RolledBackView, RunView, RunsView};
 use crate::identity::Authenticated;
 use crate::pipeline::Answer;
 use crate::store::RunId;
 
 impl Api {
     pub(super) async fn runs(&self, who: &Authenticated, query: &str) -> Result<Response, Problem> {
-        let query = Query::parse(query, &["state", "tool", "limit"])?;
-        let (state, tool, limit) = (query.run_state()?, query.tool(), query.limit()?);
-        let runs = self.opened.runs(who, state, tool, limit).await;
-        let runs = runs.map_err(|_| Problem::unavailable())?;
-        let runs: Vec<RunView> = runs.iter().map(RunView::from).collect();
-        Ok(reply::ok(&json!({"runs": runs})))
+        let query = Query::parse(query, &["state", "tool", "limit", "cursor"])?;
+        let (filter, limit) = (query.run_filter()?, query.limit()?);
+        let page = self.opened.runs_page(who, filter, limit).await;
+        let page = page.map_err(|_| Problem::unavailable())?;
+        let next = page.next.map(|(started, id)| input::cursor(started, &id));
+        let mut shown = RunsView { next, ..RunsView::default() };
+        shown.extend(page.items);
+        Ok(reply::ok(&shown))
     }
 
     pub(super) async fn run(

@@ -9,7 +9,7 @@ use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::identity::Method;
 use crate::pipeline::DecideRefused;
-use crate::store::{RunId, RunRecord, RunState, Switch};
+use crate::store::{ListedRun, RunId, RunRecord, RunState, Switch};
 use crate::tool::Output;
 
 /// A request for approval. The exact arguments are not in it: what is sensitive shows as a mask.
@@ -137,6 +137,44 @@ pub(crate) struct RunView {
     pub(crate) error: Option<String>,
     pub(crate) rollback: Option<RollbackView>,
     pub(crate) compensates: Option<RunId>,
+}
+
+/// A part of the list of runs.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunsView {
+    pub(crate) runs: Vec<RunView>,
+    /// Those between them whose rows can not be read.
+    #[serde(default)]
+    pub(crate) unreadable: Vec<UnreadableView>,
+    /// Where the next page begins, while there may be one.
+    #[serde(default)]
+    pub(crate) next: Option<String>,
+}
+
+/// A run of which little is known, since its row can not be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct UnreadableView {
+    pub(crate) id: RunId,
+    pub(crate) state: RunState,
+    pub(crate) tool: String,
+    pub(crate) started_at: String,
+}
+
+impl RunsView {
+    /// Adds what was listed.
+    pub(crate) fn extend(&mut self, lines: Vec<ListedRun>) {
+        for line in lines {
+            match line {
+                ListedRun::Run(run) => self.runs.push(RunView::from(&run)),
+                ListedRun::Unreadable(run) => self.unreadable.push(UnreadableView {
+                    id: run.run_id,
+                    state: run.state,
+                    tool: run.tool,
+                    started_at: run.started.to_rfc3339(),
+                }),
+            }
+        }
+    }
 }
 
 /// Until when a run can be taken back, or what took it.

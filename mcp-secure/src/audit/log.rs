@@ -235,6 +235,11 @@ impl Inner {
             Err(_) => {
                 // A sink that hangs is a sink that failed. The next write that succeeds lifts it.
                 self.shared.failed.store(true, Ordering::Release);
+                // It may have succeeded in this very moment, and nobody writes any more while this is failed. The writer
+                // lifts it with its next look, once the disk lets it look; where it has ended nothing does.
+                let mark =
+                    Item { time: self.clock.now(), what: What::Flush, answer: None, keep: false };
+                drop(self.shared.queue.push(mark));
                 Err(AuditError::TimedOut {
                     millis: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
                 })
@@ -289,5 +294,29 @@ impl Drop for Reservation {
         if self.open {
             self.audit.0.shared.queue.release();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn b20_an_answer_that_comes_too_late_leaves_nothing_failed_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { confirm_within: Duration::from_millis(20), ..Options::default() };
+        let key = AuditKey::new("k1", &[7; 32]);
+        let audit = Audit::open_with(dir.path(), key, Clock::system(), options).unwrap();
+        // The writer has nothing left to do when the time of whoever waits is up.
+        let (_answer, answered) = oneshot::channel();
+        let late = audit.0.confirmed(answered).await;
+        assert_eq!(late, Err(AuditError::TimedOut { millis: 20 }));
+        for _ in 0..1000 {
+            if audit.is_healthy() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the audit stays failed though its disk writes");
     }
 }

@@ -7,8 +7,8 @@ use super::desk::{Desk, Who};
 use super::escape::escaped;
 use super::output::Output;
 use super::{Context, Failure};
-use crate::api::RunView;
-use crate::store::{Resolution, RunId, RunState};
+use crate::api::{RunView, RunsView};
+use crate::store::{Resolution, RunFilter, RunId, RunState};
 
 pub(super) async fn run(context: &Context, command: Runs) -> Result<(), Failure> {
     match command {
@@ -32,9 +32,16 @@ async fn list(
     let state = state.map(str::parse::<RunState>).transpose();
     let state = state.map_err(|error| Failure::Usage(error.to_string()))?;
     let desk = Desk::open(context, who).await?;
-    let found = desk.runs(state, tool, limit).await;
+    let found = desk.runs(RunFilter { state, tool, ..RunFilter::default() }, limit).await;
     desk.close().await;
-    let found = found?;
+    let RunsView { runs: found, unreadable, .. } = found?;
+    for run in unreadable {
+        let (tool, at) = (escaped(&run.tool), &run.started_at);
+        Output::note(&format!(
+            "run {} of {tool}, begun {at}, can not be read in the store",
+            run.id
+        ));
+    }
     if json {
         return Output::json(&json!(found));
     }

@@ -87,7 +87,11 @@ impl Site {
             return reply::see(&format!("{}/decided", route::request(id)));
         }
         let body = outcome::refused(&id.to_string(), why);
-        let page = self.frame(Some(visitor)).page("Your decision does not count", &body);
+        let title = match why {
+            DecideRefused::Unknown => "Your decision may count",
+            _ => "Your decision does not count",
+        };
+        let page = self.frame(Some(visitor)).page(title, &body);
         reply::html(status(why), page)
     }
 }
@@ -104,7 +108,11 @@ impl Site {
             Ok(_) => reply::see(&route::request(id)),
             Err(why) => {
                 let body = outcome::refused(&id.to_string(), &why);
-                let page = self.frame(Some(visitor)).page("It was not taken back", &body);
+                let title = match why {
+                    DecideRefused::Unknown => "It may have been taken back",
+                    _ => "It was not taken back",
+                };
+                let page = self.frame(Some(visitor)).page(title, &body);
                 reply::html(status(&why), page)
             }
         }
@@ -142,7 +150,7 @@ fn has_said(approval: &Approval, person: &str, verdict: Verdict) -> bool {
 const fn status(why: &DecideRefused) -> StatusCode {
     match why {
         DecideRefused::NotFound => StatusCode::NOT_FOUND,
-        DecideRefused::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        DecideRefused::Unavailable | DecideRefused::Unknown => StatusCode::SERVICE_UNAVAILABLE,
         DecideRefused::NotPermitted(_)
         | DecideRefused::Vote(
             VoteRefused::Requester

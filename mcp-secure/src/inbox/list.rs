@@ -1,5 +1,7 @@
 //! The lists: what waits, and everything there was.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -22,6 +24,13 @@ const PAGE: u32 = 50;
 /// The longest text that is searched for, in characters.
 const SOUGHT: usize = 100;
 
+/// Which of the two lists. Each request is on one of them.
+#[derive(Debug, Clone, Copy)]
+enum Listing {
+    Waiting,
+    Settled,
+}
+
 impl Site {
     /// What waits for a decision.
     pub(super) async fn pending(
@@ -30,7 +39,7 @@ impl Site {
         query: &Form,
     ) -> Result<Response, Failed> {
         let Some(wish) = wish(query, false) else { return Ok(self.not_a_form()) };
-        let page = self.listed(visitor, &wish, Some(StateKind::Pending)).await?;
+        let page = self.listed(visitor, &wish, Listing::Waiting).await?;
         let tools = self.tools(visitor, &page.items, &wish);
         let body = maud::html! {
             (list::live())
@@ -48,19 +57,19 @@ impl Site {
         query: &Form,
     ) -> Result<Response, Failed> {
         let Some(wish) = wish(query, false) else { return Ok(self.not_a_form()) };
-        let page = self.listed(visitor, &wish, Some(StateKind::Pending)).await?;
+        let page = self.listed(visitor, &wish, Listing::Waiting).await?;
         let list = self.list(visitor, &page, PATH, &wish, "Nothing waits for you.");
         Ok(reply::html(StatusCode::OK, list::fragment(&list)))
     }
 
-    /// Every request, whatever became of it.
+    /// What became of every request that waits for nobody any more.
     pub(super) async fn history(
         &self,
         visitor: &Visitor,
         query: &Form,
     ) -> Result<Response, Failed> {
         let Some(wish) = wish(query, true) else { return Ok(self.not_a_form()) };
-        let page = self.listed(visitor, &wish, wish.state).await?;
+        let page = self.listed(visitor, &wish, Listing::Settled).await?;
         let tools = self.tools(visitor, &page.items, &wish);
         let at = format!("{PATH}/history");
         let body = maud::html! {
@@ -75,10 +84,15 @@ impl Site {
         &self,
         visitor: &Visitor,
         wish: &Wish,
-        state: Option<StateKind>,
+        listing: Listing,
     ) -> Result<Page<Approval, RequestAt>, Failed> {
+        let (state, settled) = match listing {
+            Listing::Waiting => (Some(StateKind::Pending), false),
+            Listing::Settled => (wish.state, true),
+        };
         let filter = ApprovalFilter {
             state,
+            settled,
             tool: wish.tool.clone(),
             text: wish.text.clone(),
             after: wish.after,
@@ -117,14 +131,26 @@ impl Site {
         let decidable = self.opened.decidable(&visitor.who);
         let mut names: Vec<String> =
             decidable.iter().map(|tool| tool.spec.name.to_owned()).collect();
-        names.extend(items.iter().map(|approval| approval.tool.clone()).chain(wish.tool.clone()));
-        names.sort();
-        names.dedup();
-        let titled = |name: String| {
+        names.extend(items.iter().map(|approval| approval.tool.clone()));
+        self.titled(names, wish.tool.as_ref())
+    }
+
+    /// These tools, each once, with their titles, and the one that is wished for: of that, whose name anybody can write
+    /// into the address, nothing is said, not even that it is there.
+    pub(super) fn titled(
+        &self,
+        seen: Vec<String>,
+        wished: Option<&String>,
+    ) -> Vec<(String, String)> {
+        let named = |name: String| {
             let title = self.title(&name).unwrap_or_else(|| name.clone());
             (name, title)
         };
-        names.into_iter().map(titled).collect()
+        let mut tools: BTreeMap<_, _> = seen.into_iter().map(named).collect();
+        if let Some(wished) = wished {
+            tools.entry(wished.clone()).or_insert_with(|| wished.clone());
+        }
+        tools.into_iter().collect()
     }
 }
 
@@ -152,7 +178,7 @@ pub(super) fn sought(text: &str) -> Option<String> {
 }
 
 /// Where a page begins, as `<milliseconds>.<id>`.
-fn place(text: &str) -> Option<RequestAt> {
+pub(super) fn place<Id: std::str::FromStr>(text: &str) -> Option<(Timestamp, Id)> {
     let (millis, id) = text.split_once('.')?;
     Some((Timestamp::from_millis(millis.parse().ok()?), id.parse().ok()?))
 }

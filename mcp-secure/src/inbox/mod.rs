@@ -12,6 +12,7 @@ mod form;
 mod list;
 #[cfg(feature = "oidc")]
 mod oidc;
+mod pace;
 mod page;
 mod reply;
 mod request;

@@ -12,7 +12,7 @@ pub(super) enum Route {
     Pending,
     /// The same list by itself, for the script that refreshes it.
     PendingList,
-    /// Every request, whatever became of it.
+    /// What became of every request that waits for nobody any more.
     History,
     /// One request.
     Request(ApprovalId),

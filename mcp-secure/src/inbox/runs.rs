@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::form::Form;
-use super::list::sought;
+use super::list::{place, sought};
 use super::page::request::REASON_CHARS;
 use super::page::runs::{self, Could, RunWish};
 use super::page::{Place, outcome};
@@ -16,7 +16,7 @@ use super::site::Site;
 use crate::clock::Timestamp;
 use crate::pipeline::{Answer, Code, ResolveRefused};
 use crate::policy::Act;
-use crate::store::{Resolution, RunId, RunRecord, RunState, StoreError};
+use crate::store::{Resolution, RunFilter, RunId, RunRecord, RunState, StoreError};
 
 /// How many runs a page shows.
 const PAGE: u32 = 50;
@@ -25,19 +25,12 @@ impl Site {
     /// What has run.
     pub(super) async fn runs(&self, visitor: &Visitor, query: &Form) -> Result<Response, Failed> {
         let Some(wish) = wish(query) else { return Ok(self.not_a_form()) };
-        let now = self.tickets().now().await?;
-        let found = self.opened.runs(&visitor.who, wish.state, wish.tool.clone(), PAGE).await;
-        let found = found.map_err(StoreError::Unavailable)?;
-        let mut names: Vec<String> = found.iter().map(|run| run.tool.clone()).collect();
-        names.extend(wish.tool.clone());
-        names.sort();
-        names.dedup();
-        let titled = |name: String| {
-            let title = self.title(&name).unwrap_or_else(|| name.clone());
-            (name, title)
-        };
-        let tools: Vec<_> = names.into_iter().map(titled).collect();
-        let body = runs::list(&found, now, &wish, &tools, &|tool| self.title(tool));
+        let RunWish { state, tool, after } = wish.clone();
+        let filter = RunFilter { state, tool, after, ..RunFilter::default() };
+        let found = self.opened.runs_page(&visitor.who, filter, PAGE).await?;
+        let seen = found.items.iter().map(runs::tool).collect();
+        let tools = self.titled(seen, wish.tool.as_ref());
+        let body = runs::list(&found, &wish, &tools, &|tool| self.title(tool));
         let frame = self.frame(Some(visitor)).within(Place::Runs);
         Ok(reply::html(StatusCode::OK, frame.page("Runs", &body)))
     }
@@ -179,16 +172,20 @@ const fn resolve_status(why: &ResolveRefused) -> StatusCode {
         ResolveRefused::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
         ResolveRefused::Person(_) | ResolveRefused::NotPermitted(_) => StatusCode::FORBIDDEN,
         ResolveRefused::NotInDoubt(_) | ResolveRefused::NotServed => StatusCode::CONFLICT,
-        ResolveRefused::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ResolveRefused::Unavailable | ResolveRefused::Unknown => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 /// What the list is narrowed to; `None` where the address is none of ours.
 fn wish(query: &Form) -> Option<RunWish> {
-    query.only(&["state", "tool"]).ok()?;
+    query.only(&["state", "tool", "after"]).ok()?;
     let state = match query.filled("state") {
         Some(word) => Some(word.parse::<RunState>().ok()?),
         None => None,
     };
-    Some(RunWish { state, tool: query.filled("tool").and_then(sought) })
+    let after = match query.filled("after") {
+        Some(text) => Some(place(text)?),
+        None => None,
+    };
+    Some(RunWish { state, tool: query.filled("tool").and_then(sought), after })
 }

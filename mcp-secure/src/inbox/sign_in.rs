@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use super::route::{self, Route};
 use super::secret::{NoRandomness, Secret};
 use super::session::SessionError;
 use super::settings::millis;
-use super::site::{Site, stranger};
+use super::site::{Asked, Site, stranger};
 use super::{Inbox, page::entrance};
 use crate::audit::{AuditError, Event, Executed, OutcomeNote, Record};
 use crate::identity::{Authenticated, Directory, NotSignedIn, Sandbox, Vouching, admitted};
@@ -159,14 +159,27 @@ fn landing(then: Option<&str>) -> String {
 }
 
 impl Site {
-    /// The page to sign in on, for somebody who wanted to see `path`.
-    pub(super) fn sign_in_page(&self, path: &str, status: StatusCode) -> Response {
-        let issuer = match &self.sign_in {
+    /// The issuer that people sign in at, where there is one.
+    fn issuer(&self) -> Option<&str> {
+        match &self.sign_in {
             SignIn::Links { .. } => None,
             SignIn::Issuer(provider) => Some(provider.issuer()),
-        };
+        }
+    }
+
+    /// The page to sign in on, for somebody who wanted to see `path`.
+    pub(super) fn sign_in_page(&self, path: &str, status: StatusCode) -> Response {
+        let issuer = self.issuer();
         let page = entrance::sign_in(issuer, &landing(Some(path)));
         reply::html(status, self.frame(None).page("Sign in", &page))
+    }
+
+    /// The answer to a form of somebody whose session has ended: nothing was done, and here is the way back to `path`.
+    pub(super) fn session_over(&self, path: &str) -> Response {
+        let issuer = self.issuer();
+        let page = entrance::over(issuer, &landing(Some(path)));
+        let page = self.frame(None).page("You are not signed in", &page);
+        reply::html(StatusCode::UNAUTHORIZED, page)
     }
 
     /// Shows a link's button. Looking at it uses nothing up: mail programs and messengers look at every link.
@@ -220,14 +233,26 @@ impl Site {
 
     /// Sends somebody to the issuer's page. As a page and not as a redirect: `form-action` holds for where a form's answer
     /// leads, too.
-    pub(super) async fn begin_sign_in(&self, form: &Form) -> Result<Response, Failed> {
+    pub(super) async fn begin_sign_in(
+        &self,
+        form: &Form,
+        asked: &Asked,
+    ) -> Result<Response, Failed> {
         let SignIn::Issuer(provider) = &self.sign_in else {
             return Ok(self.sign_in_page(PATH, StatusCode::NOT_FOUND));
         };
+        // Counted here and not at the door, so that a page of another site can not use up what its readers have.
+        if let Err(wait) = self.pace.take(asked.from) {
+            let mut response = self.turned_away(StatusCode::TOO_MANY_REQUESTS);
+            response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+            return Ok(stranger("sign_ins_limited", response));
+        }
         let begun = match provider.begin(&format!("{}/oidc/callback", self.base.front())).await {
             Ok(begun) => begun,
             Err(error) => return Ok(self.provider_failed(&error)),
         };
+        // Here, since its cookie does not come along when the issuer sends the browser back.
+        self.sessions().end(&asked.headers).await?;
         let secret = Secret::fresh()?;
         let underway = Underway { kept: begun.kept, then: landing(form.get("then")) };
         let content = serde_json::to_value(underway)

@@ -1,5 +1,6 @@
 //! The inbox as HTTP meets it: what an address names, who asks, and whether a form is the visitor's own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use axum::response::Response;
 use super::Inbox;
 use super::base::Base;
 use super::form::Form;
+use super::pace::Pace;
 use super::page::{self, Frame};
 use super::reply::{self, Origin};
 use super::route::{File, Route};
@@ -25,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// A request of a browser, its body read.
 #[derive(Debug)]
 pub(crate) struct Asked {
+    /// The address it comes from, as limits count it: of IPv6 the first 64 bits.
+    pub(crate) from: IpAddr,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: String,
@@ -45,6 +49,7 @@ pub(crate) struct Site {
     pub(super) base: Base,
     pub(super) settings: Inbox,
     pub(super) server: String,
+    pub(super) pace: Pace,
 }
 
 impl Site {
@@ -56,7 +61,8 @@ impl Site {
     ) -> Arc<Self> {
         let server = opened.face().info().name.clone();
         let vouching = sign_in.vouching();
-        Arc::new(Self { opened, sign_in, vouching, base, settings, server })
+        let pace = Pace::default();
+        Arc::new(Self { opened, sign_in, vouching, base, settings, server, pace })
     }
 
     /// The address that an operator set, where one was set.
@@ -174,16 +180,14 @@ impl Site {
         let Ok(form) = Form::parse(&asked.body) else { return Ok(self.not_a_form()) };
         match &route {
             Route::Link(secret) => return self.take_link(secret, &asked.headers).await,
-            Route::SignIn => return self.begin_sign_in(&form).await,
+            Route::SignIn => return self.begin_sign_in(&form, asked).await,
             _ => {}
         }
         let visitor = match self.sessions().find(&asked.headers).await {
             Ok(visitor) => visitor,
             Err(SessionError::None | SessionError::Refused(_)) => {
-                return Ok(stranger(
-                    "no_session",
-                    self.told(StatusCode::UNAUTHORIZED, &page::SIGNED_OUT),
-                ));
+                let then = route.page().unwrap_or_default();
+                return Ok(stranger("no_session", self.session_over(&then)));
             }
             Err(error) => return Err(error.into()),
         };
@@ -214,13 +218,14 @@ impl Site {
     }
 
     /// Who has come from another site may be signed in all the same: the cookie stays at home then. A page of ours that
-    /// leads to the same address finds out.
+    /// leads to the same address finds out. It leads there once: a browser that calls that foreign as well is asked to sign in.
     fn not_signed_in(&self, error: SessionError, asked: &Asked) -> Result<Response, Failed> {
         match error {
             SessionError::None | SessionError::Refused(_) => {}
             error => return Err(error.into()),
         }
         if Origin::of(&asked.headers) == Origin::Other
+            && !self.was_led_on(&asked.headers)
             && asked.path != format!("{}/pending", super::base::PATH)
         {
             let here = match asked.query.as_str() {
@@ -239,17 +244,28 @@ impl Site {
         if said == Origin::Other {
             return false;
         }
-        let expected = if self.settings.url.is_some() {
-            self.base.origin().to_owned()
-        } else {
-            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            format!("http://{}", host.unwrap_or_default().to_ascii_lowercase())
-        };
+        let expected = self.own_origin(headers);
         match headers.get(header::ORIGIN).map(HeaderValue::to_str) {
             Some(Ok(origin)) => origin.eq_ignore_ascii_case(&expected),
             Some(Err(_)) => false,
             None => said == Origin::Same,
         }
+    }
+
+    /// Whether a page of this server has led here. Nothing is let in by it: a `Referer` is what a browser likes to say.
+    fn was_led_on(&self, headers: &HeaderMap) -> bool {
+        let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok());
+        let rest = from.and_then(|from| from.strip_prefix(&self.own_origin(headers)));
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// What pages of this server come from, as browsers name it.
+    fn own_origin(&self, headers: &HeaderMap) -> String {
+        if self.settings.url.is_some() {
+            return self.base.origin().to_owned();
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        format!("http://{}", host.unwrap_or_default().to_ascii_lowercase())
     }
 
     pub(super) fn sessions(&self) -> Sessions<'_> {

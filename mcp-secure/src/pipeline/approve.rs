@@ -4,27 +4,29 @@
 //! The same call made again finds the request by that digest, so there is nothing for a model to carry or to forge.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::authorise::{Asked, Permitted};
 use super::call::Channel;
 use super::gate::Gate;
 use super::idempotency::{Kept, running};
-use super::record::{Trail, unrecordable};
+use super::record::{Trail, approval_note, unrecordable};
 use super::refusal::{Code, Refusal, Standing};
 use super::resume::{NOT_KEPT, carried_out, denied, in_doubt};
 use super::table::Served;
+use super::withdraw::take_back;
 use crate::approval::{
     Approval, ApprovalId, Effect, NewApproval, Party, State, Verdict as Vote, masked,
 };
-use crate::audit::AuditError;
+use crate::audit::{Audit, AuditError, Record};
 use crate::canon::Digest;
 use crate::identity::Principal;
 use crate::policy::{Act, Requester};
-use crate::store::{NewKey, Requested, StoreError};
+use crate::store::{Moved, NewKey, Requested, Store, StoreError};
 use crate::tool::Output;
 use crate::tool::spec::ApprovalSpec;
 
@@ -220,32 +222,35 @@ impl Gate {
             task: permitted.channel == Channel::Task,
             announce: self.announce,
         };
-        match self.store.request_approval(new).await {
-            Ok(Requested::Created(made)) => {
+        // Before there is a request that people could decide on, whatever becomes of this process.
+        let attempt = trail.asked().detail(json!({"asks_for": effect}));
+        if let Err(error) = self.audit.durable(attempt).await {
+            return unrecordable(&error);
+        }
+        // In a task of its own: a client that goes away can not part the request from its record.
+        let asking = asked(Arc::clone(&self.store), self.audit.clone(), new, trail.asked());
+        let Ok(asked) = self.running.spawn(asking).await else { return Refusal::broken() };
+        match asked {
+            Ok((Requested::Created(made), recorded)) => {
                 trail.approval(&made);
-                // That people are asked is on disk before the client hears of it; what can not be recorded is not asked.
-                if let Err(error) = self.audit.durable(trail.asked()).await {
-                    let asker = Party::from(&*permitted.caller.principal);
-                    if let Err(error) = self.store.withdraw(&made.id, asker).await {
-                        tracing::error!(%error, approval = %made.id, "an unrecorded request could not be withdrawn");
-                    }
+                if let Err(error) = recorded {
                     return unrecordable(&error);
                 }
                 let reason = "a person has to approve this call before it runs";
                 self.required(tool, permitted, &made, Fresh::Yes, reason)
             }
-            Ok(Requested::Existing(found)) => {
+            Ok((Requested::Existing(found), _)) => {
                 trail.approval(&found);
                 let reason = "a person has to approve this call before it runs";
                 let asked = self.required(tool, permitted, &found, Fresh::No, reason);
                 // Another call was quicker: the request may already be decided, or running.
                 self.picked_up(tool, permitted, found).map_or_else(|refusal| refusal, |_| asked)
             }
-            Ok(Requested::RanOut(found)) => {
+            Ok((Requested::RanOut(found), _)) => {
                 trail.approval(&found);
                 expired(&found)
             }
-            Ok(Requested::TooManyPending(most)) => Refusal::new(
+            Ok((Requested::TooManyPending(most), _)) => Refusal::new(
                 Code::RateLimited,
                 format!("{most} of your requests already wait for a decision"),
             )
@@ -254,6 +259,27 @@ impl Gate {
             Err(error) => unavailable(&error),
         }
     }
+}
+
+/// Makes a request and puts on record that people are asked. One that can not be recorded is taken back.
+async fn asked(
+    store: Arc<dyn Store>,
+    audit: Audit,
+    new: NewApproval,
+    record: Record,
+) -> Result<(Requested, Result<(), AuditError>), StoreError> {
+    let requested = store.request_approval(new).await?;
+    let Requested::Created(made) = &requested else { return Ok((requested, Ok(()))) };
+    let recorded = audit.durable(record.approval(approval_note(made))).await.map(drop);
+    if recorded.is_err() {
+        let (asker, why) =
+            (made.requester.clone(), "it could not be recorded that people are asked");
+        let taken = take_back(&*store, &made.id, asker, why).await;
+        if !matches!(taken, Ok(Moved::To(_))) {
+            tracing::error!(?taken, approval = %made.id, "an unrecorded request could not be taken back");
+        }
+    }
+    Ok((requested, recorded))
 }
 
 enum PickUp {

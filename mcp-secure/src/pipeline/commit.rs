@@ -123,7 +123,8 @@ impl Gate {
             lease_ms: self.lease_ms(),
         };
         // What may have changed meanwhile: the disk may have been slow, and nothing has begun.
-        let called_off = || given_up().or_else(|| self.switched_on(tool, &caller.principal).err());
+        let switched_off = || self.switched_on(tool, &caller.principal).err();
+        let called_off = || given_up().or_else(switched_off);
         let consumes = approval.is_some();
         let intent = self.audit.durable(trail.intent());
         // The lease began no earlier than this.
@@ -147,7 +148,8 @@ impl Gate {
                 return Err(Stopped { refusal, room: Some(room) });
             }
         };
-        let refused = unrecorded.or_else(|| if consumes { None } else { called_off() });
+        // A caller who gives up after the approval is used up gets what it was used for; a switch stops that too.
+        let refused = unrecorded.or_else(|| if consumes { switched_off() } else { called_off() });
         let fence = match (refused, committed) {
             (None, Ok(Committed::Running { fence, .. })) => fence,
             (None, Ok(Committed::Refused(why))) => {
@@ -208,17 +210,8 @@ impl Gate {
 
     /// Gives up a run that waited for so long that it counts as lost.
     async fn too_late(&self, run: &RunId, fence: Fence) -> Refusal {
-        let refusal = Refusal::new(
-            Code::AuditUnavailable,
-            "the call waited too long for the store to begin, so it was not carried out",
-        )
-        .remedy("call again with the same arguments")
-        .retry_after(Duration::from_secs(1));
-        if give_back(&*self.store, run, fence, &refusal).await {
-            return refusal;
-        }
-        Refusal::new(Code::InDoubt, "the call waited too long to begin, and now counts as lost")
-            .remedy("call again with the same arguments; where it stays in doubt a person has to resolve it")
+        let refusal = too_late();
+        if give_back(&*self.store, run, fence, &refusal).await { refusal } else { lost() }
     }
 
     pub(super) fn lease_ms(&self) -> u64 {
@@ -271,6 +264,23 @@ async fn give_back(store: &dyn Store, run: &RunId, fence: Fence, why: &Refusal) 
             false
         }
     }
+}
+
+/// The store or the disk was too slow, and nothing ran.
+fn too_late() -> Refusal {
+    Refusal::new(
+        Code::AuditUnavailable,
+        "the call waited too long to begin, so it was not carried out",
+    )
+    .remedy("call again with the same arguments")
+    .retry_after(Duration::from_secs(1))
+}
+
+/// The same, and somebody has put the run in doubt already.
+fn lost() -> Refusal {
+    Refusal::new(Code::InDoubt, "the call waited too long to begin, and now counts as lost").remedy(
+        "call again with the same arguments; where it stays in doubt a person has to resolve it",
+    )
 }
 
 /// The same call ended between two looks at its key. This one did not run; the next one hears how it ended.

@@ -12,7 +12,7 @@ use crate::canon::Digest;
 use crate::context::CallContext;
 use crate::identity::{Authenticated, Principal};
 use crate::policy::{Act, same_tenant};
-use crate::store::{ApprovalFilter, Decided, StoreError};
+use crate::store::Decided;
 use crate::tool::Caller;
 
 /// A decision that counts.
@@ -40,23 +40,24 @@ pub enum DecideRefused {
     /// The record or the store can not be written.
     #[error("the decision can not be written down, so it does not count; try again later")]
     Unavailable,
+    /// The store did not answer, and may have counted it all the same.
+    #[error(
+        "whether this counts is not known: the store does not answer; look again at the request"
+    )]
+    Unknown,
+}
+
+impl DecideRefused {
+    /// Whether what was tried may stand all the same.
+    pub(super) const fn executed(&self) -> Executed {
+        match self {
+            Self::Unknown => Executed::Unknown,
+            _ => Executed::No,
+        }
+    }
 }
 
 impl Gate {
-    /// The requests that `who` may see, newest first: its own, and those of its tenant that it could decide. Of what is
-    /// asked for, the tenant is not theirs to say.
-    pub(crate) async fn approvals_for(
-        &self,
-        who: &Authenticated,
-        filter: ApprovalFilter,
-        limit: u32,
-    ) -> Result<Vec<Approval>, StoreError> {
-        let filter = ApprovalFilter { tenant: Some(who.principal().tenant.clone()), ..filter };
-        let mut found = self.store.approvals(filter, limit).await?;
-        found.retain(|approval| self.shows(who.principal(), approval));
-        Ok(found.into_iter().map(|approval| self.as_shown(approval)).collect())
-    }
-
     /// The request called `id` as it is shown, if `who` may see it.
     pub(crate) async fn approval_for(
         &self,
@@ -130,10 +131,8 @@ impl Gate {
             Ok(made) => (&made.approval, "decided".to_owned()),
             Err(refused) => (&approval, refused_code(refused)),
         };
-        let ended = decision(who, state, digest, verdict).outcome(OutcomeNote::new(
-            if made.is_ok() { Executed::Yes } else { Executed::No },
-            code,
-        ));
+        let executed = made.as_ref().map_or_else(DecideRefused::executed, |_| Executed::Yes);
+        let ended = decision(who, state, digest, verdict).outcome(OutcomeNote::new(executed, code));
         if made.as_ref().is_ok_and(|made| made.approval.state.kind() != StateKind::Pending) {
             // Nobody may be listening.
             drop(self.decided.send(*id));
@@ -160,16 +159,40 @@ impl Gate {
         let note = self.may_decide(who, tool, approval).await?;
         let attempt = decision(who, approval, digest, verdict).policy(note.clone());
         self.audit.durable(attempt).await.map_err(|_| DecideRefused::Unavailable)?;
+        let voter = Party::from(who);
         let vote =
-            Vote { voter: Party::from(who), verdict, reason, policy: Some(note.ids.join(", ")) };
+            Vote { voter: voter.clone(), verdict, reason, policy: Some(note.ids.join(", ")) };
         match self.store.decide(&approval.id, self.meant(approval, digest), vote).await {
             Ok(Decided::Counted(approval)) => {
                 Ok(DecisionMade { approval: self.as_shown(approval) })
             }
             Ok(Decided::Refused(VoteRefused::NotFound)) => Err(DecideRefused::NotFound),
             Ok(Decided::Refused(why)) => Err(DecideRefused::Vote(why)),
-            Err(_) => Err(DecideRefused::Unavailable),
+            Err(error) => {
+                tracing::error!(%error, approval = %approval.id, "a decision got no answer from the store");
+                self.counted(approval, &voter, verdict).await.ok_or(DecideRefused::Unknown)
+            }
         }
+    }
+
+    /// The decision whose answer was lost, if the store has counted it. One that it has not may still be on its way.
+    async fn counted(
+        &self,
+        before: &Approval,
+        voter: &Party,
+        verdict: Verdict,
+    ) -> Option<DecisionMade> {
+        let has_voted = |approval: &Approval| {
+            approval.votes.iter().any(|vote| {
+                vote.issuer == voter.issuer
+                    && vote.subject == voter.subject
+                    && vote.client == voter.client
+                    && vote.verdict == verdict
+            })
+        };
+        let now = self.store.approval(&before.id).await.ok().flatten()?;
+        (!has_voted(before) && has_voted(&now))
+            .then(|| DecisionMade { approval: self.as_shown(now) })
     }
 
     pub(super) async fn may_decide(
@@ -240,6 +263,7 @@ pub(super) fn refused_code(refused: &DecideRefused) -> String {
         DecideRefused::NotPermitted(_) => "permission_denied",
         DecideRefused::Changed => "tool_changed",
         DecideRefused::Unavailable => "unavailable",
+        DecideRefused::Unknown => "unknown",
     }
     .to_owned()
 }

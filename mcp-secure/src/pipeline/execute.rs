@@ -28,6 +28,8 @@ use crate::tool::{Output, ToolError};
 
 /// How long an answer waits for the store to take down the end of its run.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// How long after it could not be recorded how a run ended it is looked again whether it is.
+const RECORD_AGAIN: Duration = Duration::from_millis(500);
 
 impl Gate {
     /// Runs a body that holds nothing that can write. It may be dropped at any time.
@@ -104,7 +106,7 @@ impl Gate {
 
     /// The body and everything after it, for a call that is committed.
     async fn carry_out(
-        &self,
+        self: &Arc<Self>,
         tool: &Served,
         running: Running,
         slot: Slot,
@@ -114,11 +116,13 @@ impl Gate {
         let Running { clearance, body, caller, cancelled, run, fence, purpose, room } = running;
         begins.cancel();
         trail.begins();
+        let holding = self.held.add(run, fence);
+        let mut hold = std::pin::pin!(self.hold(&run, fence, &cancelled));
         let mut body = tokio::spawn(body(clearance, caller));
         let ended = tokio::select! {
             biased;
             ended = &mut body => ended,
-            never = self.hold(&run, fence, &cancelled) => match never {},
+            never = &mut hold => match never {},
         };
         drop(slot);
         let ended = match ended {
@@ -132,8 +136,33 @@ impl Gate {
         };
         let ended = ended.and_then(|output| guarded(tool, schema, output));
         // The outcome is durable before the approval's request is closed: what is closed is recorded.
-        let recorded = room.durable(trail.end(Event::Outcome, outcome(&ended))).await;
-        let finishing = self.store.finish_run(&run, fence, result(tool, purpose, &ended));
+        let recording = room.durable(trail.end(Event::Outcome, outcome(&ended)));
+        let recorded = tokio::select! {
+            biased;
+            recorded = recording => recorded,
+            never = &mut hold => match never {},
+        };
+        let result = result(tool, purpose, &ended);
+        if recorded.is_ok() {
+            self.finish(&run, fence, result).await;
+        } else {
+            let gate = Arc::clone(self);
+            self.running.spawn(async move {
+                gate.finish_once_recorded(run, fence, result).await;
+                drop(holding);
+            });
+        }
+        match recorded {
+            Ok(_) => answer(&trail, ended),
+            Err(error) => answer(&trail, Err(unrecorded(&error, &ended))),
+        }
+    }
+}
+
+impl Gate {
+    /// Writes down how a run ended, which is on record.
+    async fn finish(&self, run: &RunId, fence: Fence, result: RunResult) {
+        let finishing = self.store.finish_run(run, fence, result);
         // The answer is on record, so it is not held back for long by a store that hangs; what was handed in is carried out.
         match tokio::time::timeout(FINISH_WITHIN, finishing).await {
             Ok(Ok(Finished::Recorded)) => {}
@@ -147,14 +176,33 @@ impl Gate {
                 tracing::error!(run_id = %run, "the store hangs; unless it comes round, this run will be in doubt");
             }
         }
-        match recorded {
-            Ok(_) => answer(&trail, ended),
-            Err(error) => answer(&trail, Err(unrecorded(&error, &ended))),
+    }
+
+    /// Holds a run that has ended until that is on record, and then writes it down. If this process dies first the lease
+    /// lapses, and the record tells of a doubt instead of nothing.
+    async fn finish_once_recorded(&self, run: RunId, fence: Fence, result: RunResult) {
+        let recorded = async {
+            loop {
+                // The record keeps the outcome and writes it before anything that comes later.
+                match self.audit.flush().await {
+                    Ok(()) => return true,
+                    Err(AuditError::Closed) => return false,
+                    Err(_) => tokio::time::sleep(RECORD_AGAIN).await,
+                }
+            }
+        };
+        // There is nothing left that could be told to stop.
+        let ended = CancellationToken::new();
+        let recorded = tokio::select! {
+            biased;
+            recorded = recorded => recorded,
+            never = self.hold(&run, fence, &ended) => match never {},
+        };
+        if recorded {
+            self.finish(&run, fence, result).await;
         }
     }
-}
 
-impl Gate {
     /// Holds a run's lease for as long as this is polled. A body that has lost it is told to stop.
     async fn hold(&self, run: &RunId, fence: Fence, cancelled: &CancellationToken) -> Infallible {
         loop {

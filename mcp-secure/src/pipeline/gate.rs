@@ -5,6 +5,7 @@ use rmcp::model::RequestStateCodec;
 use tokio::sync::broadcast;
 use tokio_util::task::TaskTracker;
 
+use super::held::Held;
 use super::resume::codec;
 use super::switches::Switches;
 use super::table::{Served, Table};
@@ -105,6 +106,7 @@ pub(crate) struct Gate {
     pub(super) switches: Switches,
     /// The tasks of calls that may write.
     pub(super) running: TaskTracker,
+    pub(super) held: Arc<Held>,
     /// Seals what clients bring back.
     pub(super) states: Option<RequestStateCodec>,
     /// Where the inbox is reached, once that is known.
@@ -135,6 +137,7 @@ impl Gate {
             inbox: OnceLock::new(),
             decided: broadcast::Sender::new(HEARD),
             tasks: Tasks::default(),
+            held: Arc::default(),
             leases,
             info,
             table,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::authorise::Asked;
 use super::decide::DecideRefused;
 use super::gate::Gate;
+use super::page::{Page, fill};
 use super::reveal::masked_inputs;
 use super::table::Served;
 use crate::approval::{Approval, ApprovalId, Party, StateKind, Verdict, Vote, count};
@@ -21,23 +22,9 @@ use crate::store::{ApprovalFilter, StoreError};
 /// itself finds out.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How many rows one page looks at for those that its reader may see.
-const LOOKED_AT: u32 = 2000;
-
 /// How many requests one page of a search looks through. There are as many as a tenant ever made, and while one search goes
 /// through them nobody else reads from an embedded store.
 const SEARCHED: u32 = if cfg!(test) { 40 } else { 20_000 };
-
-/// A part of a list.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Page<T, At> {
-    /// What is on it; it can be less than was asked for, and there may be more all the same.
-    pub(crate) items: Vec<T>,
-    /// Where the next page begins, if there may be one.
-    pub(crate) next: Option<At>,
-    /// The store's time.
-    pub(crate) now: Timestamp,
-}
 
 /// Where a page of requests begins: after this one.
 pub(crate) type RequestAt = (Timestamp, ApprovalId);
@@ -58,45 +45,28 @@ pub(crate) struct Look {
 }
 
 impl Gate {
-    /// A page of the requests that `who` may see, newest first. One look at the store is all it takes where `who` may see
-    /// them all; else so many rows are looked at, and the next page goes on from there. A search looks through
-    /// [`SEARCHED`] requests for each page.
+    /// A page of the requests that `who` may see, newest first: its own, and those of its tenant that it could decide. Of
+    /// what is asked for, the tenant is not theirs to say. A search looks
+    /// through [`SEARCHED`] requests for each page.
     pub(crate) async fn approvals_page(
         &self,
         who: &Authenticated,
         filter: ApprovalFilter,
         limit: u32,
     ) -> Result<Page<Approval, RequestAt>, StoreError> {
-        let tenant = Some(who.principal().tenant.clone());
-        let mut filter = ApprovalFilter { tenant, ..filter };
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (mut items, mut next, mut seen) = (Vec::new(), None, 0);
-        let mut want = limit.saturating_add(1);
+        let who = who.principal();
+        let mut filter = ApprovalFilter { tenant: Some(who.tenant.clone()), ..filter };
         if filter.text.is_some() {
-            let tenant = &who.principal().tenant;
-            filter.until = self.store.nth(tenant, filter.after, SEARCHED).await?;
+            filter.until = self.store.nth(&who.tenant, filter.after, SEARCHED).await?;
         }
-        let until = filter.until;
-        while seen < LOOKED_AT {
-            let found = self.store.approvals(filter.clone(), want).await?;
-            let read = u32::try_from(found.len()).unwrap_or(u32::MAX);
-            for approval in found {
-                if items.len() == most {
-                    // There is one more, and this page is full.
-                    return Ok(Page { items, next, now: self.store.now().await? });
-                }
-                next = Some((approval.created, approval.id));
-                if self.shows(who.principal(), &approval) {
-                    items.push(self.as_shown(approval));
-                }
-            }
-            if read < want {
-                return Ok(Page { items, next: until, now: self.store.now().await? });
-            }
-            seen = seen.saturating_add(read);
-            filter.after = next;
-            want = 200;
-        }
+        let read =
+            |after, want| self.store.approvals(ApprovalFilter { after, ..filter.clone() }, want);
+        let at = |approval: &Approval| (approval.created, approval.id);
+        let shows = |approval: &Approval| self.shows(who, approval);
+        let (items, next) = fill(limit, filter.after, read, at, shows).await?;
+        let items = items.into_iter().map(|approval| self.as_shown(approval)).collect();
+        // Where a search has looked through its part and found no more, the next one begins behind that.
+        let next = next.or(filter.until);
         Ok(Page { items, next, now: self.store.now().await? })
     }
 

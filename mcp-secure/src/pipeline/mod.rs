@@ -27,6 +27,8 @@ mod find;
 #[cfg(feature = "server")]
 mod gate;
 #[cfg(feature = "server")]
+mod held;
+#[cfg(feature = "server")]
 mod idempotency;
 #[cfg(feature = "server")]
 mod limits;
@@ -34,6 +36,8 @@ mod limits;
 mod look;
 #[cfg(feature = "server")]
 mod mask;
+#[cfg(feature = "server")]
+mod page;
 #[cfg(feature = "server")]
 mod preview;
 #[cfg(feature = "server")]
@@ -62,6 +66,8 @@ mod switches;
 mod table;
 #[cfg(feature = "server")]
 mod tasks;
+#[cfg(all(test, feature = "server"))]
+mod tests;
 #[cfg(feature = "server")]
 mod upkeep;
 #[cfg(feature = "server")]
@@ -92,7 +98,9 @@ pub(crate) use gate::{Account, Gate, GateParts, ServerInfo};
 #[cfg(feature = "server")]
 pub(crate) use limits::account;
 #[cfg(feature = "server")]
-pub(crate) use look::{Look, Page, RequestAt};
+pub(crate) use look::{Look, RequestAt};
+#[cfg(feature = "server")]
+pub(crate) use page::Page;
 #[cfg(feature = "server")]
 pub use refusal::Code;
 #[cfg(feature = "server")]
@@ -101,6 +109,8 @@ pub(crate) use refusal::{Refusal, Standing};
 pub use resolve::ResolveRefused;
 #[cfg(feature = "server")]
 pub(crate) use reveal::{RevealRefused, Revealed};
+#[cfg(feature = "server")]
+pub(crate) use runs::RunAt;
 #[cfg(feature = "server")]
 pub use switches::SwitchRefused;
 #[cfg(feature = "server")]

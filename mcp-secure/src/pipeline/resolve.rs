@@ -35,6 +35,9 @@ pub enum ResolveRefused {
     /// The record or the store can not be written.
     #[error("this can not be written down, so it does not count; try again later")]
     Unavailable,
+    /// The store did not answer, and may have written it down all the same.
+    #[error("whether this counts is not known: the store does not answer; look again at the run")]
+    Unknown,
 }
 
 impl ResolveRefused {
@@ -47,6 +50,7 @@ impl ResolveRefused {
             Self::NotPermitted(_) => "permission_denied",
             Self::NotServed => "not_served",
             Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -67,6 +71,7 @@ impl Gate {
         let made = self.weigh_resolution(who, id, found, reason, &mut note).await;
         let (executed, code) = match &made {
             Ok(_) => (Executed::Yes, "resolved"),
+            Err(unknown @ ResolveRefused::Unknown) => (Executed::Unknown, unknown.code()),
             Err(refused) => (Executed::No, refused.code()),
         };
         if let Err(error) = self.audit.durable(note.outcome(OutcomeNote::new(executed, code))).await
@@ -113,8 +118,22 @@ impl Gate {
             Ok(Resolved::NotFound) => Err(ResolveRefused::NotFound),
             Ok(Resolved::NotInDoubt(state)) => Err(ResolveRefused::NotInDoubt(state)),
             Ok(Resolved::NotAllowed(why)) => Err(ResolveRefused::Person(why)),
-            Err(_) => Err(ResolveRefused::Unavailable),
+            Err(error) => {
+                tracing::error!(%error, run = %id, "a resolution got no answer from the store");
+                self.resolved(&run, found).await.ok_or(ResolveRefused::Unknown)
+            }
         }
+    }
+
+    /// The run whose resolution got no answer, if it is no longer in doubt and ended as it was found to have. Otherwise that
+    /// may still be on its way.
+    async fn resolved(&self, before: &RunRecord, found: Resolution) -> Option<RunRecord> {
+        let state = match found {
+            Resolution::Done => RunState::Done,
+            Resolution::NotDone => RunState::NoEffect,
+        };
+        let now = self.store.run(&before.run_id).await.ok().flatten()?;
+        (before.state == RunState::InDoubt && now.state == state).then_some(now)
     }
 }
 

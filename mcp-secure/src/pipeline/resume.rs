@@ -123,6 +123,7 @@ impl Gate {
                     "look at what was done before; do not try other arguments to get around this",
                 )
             }
+            State::Void { why, .. } if why == DONE_BEFORE => carried_out(DONE_BEFORE),
             State::Void { why, .. } if why == POLICY_SAYS_NO => {
                 not_permitted(self.table.tool(&found.tool).and_then(|tool| permission_of(tool)))
             }
@@ -152,6 +153,10 @@ pub(super) const NOT_KEPT: &str = "this very call was carried out; its answer is
 /// Why an approval was made useless whose call could not run: the key is not its own.
 pub(super) const KEY_TAKEN: &str =
     "somebody else, or a call with other arguments, has asked for this already";
+
+/// Why an approval was made useless whose call need not run: the call was carried out under another approval.
+pub(super) const DONE_BEFORE: &str =
+    "this very call was carried out before, under another request for approval";
 
 /// Why an approval was made useless whose call could not run: whoever asked for it may not make it any more.
 pub(super) const POLICY_SAYS_NO: &str = "policy no longer lets whoever asked make this call";

@@ -135,6 +135,14 @@ impl Switches {
     }
 }
 
+/// What can not be looked up counts as off, for as long as that lasts.
+fn unknown() -> Refusal {
+    let reason = "whether this is switched off can not be looked up, so it counts as off";
+    Refusal::new(Code::SwitchedOff, reason)
+        .remedy("try again later; an operator has to look at the server's store")
+        .retry_after(Duration::from_secs(1))
+}
+
 /// What this process found off, or heard of.
 fn seen_off(switch: &Switch) -> Record {
     Record::new(Event::Switch)
@@ -175,7 +183,8 @@ impl Gate {
             Ok(Some(SwitchScope::Tool(_))) => "an operator has switched this tool off",
             Ok(Some(SwitchScope::Tenant(_))) => "an operator has switched your organisation off",
             Ok(Some(SwitchScope::Everything)) => "an operator has switched this server off",
-            Err(()) => "whether this is switched off can not be looked up, so it counts as off",
+            // Nobody has switched anything off, so it is worth another try.
+            Err(()) => return Err(unknown()),
         };
         Err(Refusal::new(Code::SwitchedOff, reason)
             .remedy("do not try another way; ask the person you work for"))

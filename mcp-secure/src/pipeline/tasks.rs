@@ -20,7 +20,7 @@ use super::gate::Gate;
 use super::idempotency::CLIENT_KEY;
 use super::record::Trail;
 use super::refusal::{Code, Refusal};
-use super::resume::{KEY_TAKEN, POLICY_SAYS_NO, carried_out};
+use super::resume::{DONE_BEFORE, KEY_TAKEN, POLICY_SAYS_NO, carried_out};
 use crate::approval::{ANSWER_REPEATS_MS, Approval, ApprovalId, Party, State, StateKind};
 use crate::audit::Executed;
 use crate::clock::Timestamp;
@@ -101,18 +101,47 @@ enum Going {
     Not(Tried),
 }
 
-#[derive(Clone)]
+/// What came of it so far. Whoever asks is not kept waiting because nobody vouches for them, and the other way round.
+#[derive(Clone, Default)]
 struct Tried {
-    times: u32,
-    last: Instant,
+    by_server: Tries,
+    by_asker: Tries,
     why: String,
 }
 
 impl Tried {
+    const fn of(&self, asks: bool) -> Tries {
+        if asks { self.by_asker } else { self.by_server }
+    }
+
+    /// The same after one more try that came to nothing.
+    fn again(self, asks: bool, why: String) -> Self {
+        let now =
+            Tries { times: self.of(asks).times.saturating_add(1), last: Some(Instant::now()) };
+        if asks {
+            Self { by_asker: now, why, ..self }
+        } else {
+            Self { by_server: now, why, ..self }
+        }
+    }
+
+    fn is_recent(&self) -> bool {
+        let last = self.by_server.last.max(self.by_asker.last);
+        last.is_some_and(|last| last.elapsed() < Duration::from_secs(600))
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Tries {
+    times: u32,
+    last: Option<Instant>,
+}
+
+impl Tries {
     /// Whether it is time for another try: after a second, two, four, and so on up to `most`.
     fn is_over(&self, most: Duration) -> bool {
         let wait = Duration::from_secs(1 << self.times.saturating_sub(1).min(16));
-        self.last.elapsed() >= wait.min(most)
+        self.last.is_none_or(|last| last.elapsed() >= wait.min(most))
     }
 }
 
@@ -135,7 +164,7 @@ impl Tasks {
         if going.len() > 4096 {
             going.retain(|_, going| match going {
                 Going::On(_) => true,
-                Going::Not(tried) => tried.last.elapsed() < Duration::from_secs(600),
+                Going::Not(tried) => tried.is_recent(),
             });
         }
     }
@@ -145,7 +174,8 @@ impl Tasks {
 struct Ongoing {
     gate: Arc<Gate>,
     id: ApprovalId,
-    times: u32,
+    tried: Tried,
+    asks: bool,
     why_not: Option<String>,
     _ends: watch::Sender<()>,
 }
@@ -162,8 +192,8 @@ impl Drop for Ongoing {
         let mut going = self.gate.tasks.lock();
         match self.why_not.take() {
             Some(why) => {
-                let times = self.times.saturating_add(1);
-                going.insert(self.id, Going::Not(Tried { times, last: Instant::now(), why }));
+                let tried = std::mem::take(&mut self.tried).again(self.asks, why);
+                going.insert(self.id, Going::Not(tried));
                 Tasks::tidy(&mut going);
             }
             None => drop(going.remove(&self.id)),
@@ -303,12 +333,13 @@ impl Gate {
         again: Duration,
         who: Who<'_>,
     ) -> Option<watch::Receiver<()>> {
+        let asks = matches!(who, Who::Asks(_));
         let mut going = self.tasks.lock();
-        let times = match going.get(&found.id) {
+        let tried = match going.get(&found.id) {
             Some(Going::On(ends)) => return Some(ends.clone()),
-            Some(Going::Not(tried)) if !tried.is_over(again) => return None,
-            Some(Going::Not(tried)) => tried.times,
-            None => 0,
+            Some(Going::Not(tried)) if !tried.of(asks).is_over(again) => return None,
+            Some(Going::Not(tried)) => tried.clone(),
+            None => Tried::default(),
         };
         let (ends, ended) = watch::channel(());
         going.insert(found.id, Going::On(ended.clone()));
@@ -316,11 +347,11 @@ impl Gate {
         let ongoing = Ongoing {
             gate: Arc::clone(self),
             id: found.id,
-            times,
+            tried,
+            asks,
             why_not: Some(CUT_OFF.to_owned()),
             _ends: ends,
         };
-        let asks = matches!(who, Who::Asks(_));
         let calling = who.calling(found);
         self.running.spawn(async move {
             let why_not = match calling.await {
@@ -340,9 +371,9 @@ impl Gate {
     /// more is over, where they were there to hear it (`asks`): nobody waits for it in vain.
     async fn why_not_run(&self, id: &ApprovalId, answer: &Answer, asks: bool) -> Option<String> {
         let (why, over) = match answer {
-            Answer::Done { .. } | Answer::Replayed { .. } | Answer::Previewed { .. } => {
-                return None;
-            }
+            Answer::Done { .. } | Answer::Previewed { .. } => return None,
+            // Where its own approval was used for that, the store leaves it as it is.
+            Answer::Replayed { .. } => (DONE_BEFORE.to_owned(), Some(DONE_BEFORE)),
             Answer::Unknown => {
                 ("there is no such tool for its requester".to_owned(), asks.then_some(UNLISTED))
             }
@@ -506,10 +537,9 @@ mod tests {
 
     #[test]
     fn what_could_not_run_is_tried_again_ever_less_often_and_never_not_at_all() {
-        let tried = |times, ago| Tried {
+        let tried = |times, ago| Tries {
             times,
-            last: Instant::now().checked_sub(Duration::from_secs(ago)).unwrap(),
-            why: String::new(),
+            last: Some(Instant::now().checked_sub(Duration::from_secs(ago)).unwrap()),
         };
         let most = Duration::from_secs(60);
         assert!(!tried(1, 0).is_over(most));
@@ -518,5 +548,14 @@ mod tests {
         assert!(tried(4, 8).is_over(most));
         assert!(!tried(u32::MAX, 59).is_over(most));
         assert!(tried(u32::MAX, 60).is_over(most));
+    }
+
+    #[test]
+    fn whoever_asks_does_not_wait_for_what_the_server_tried() {
+        let most = Duration::from_secs(60);
+        let tried = Tried::default().again(false, String::new()).again(false, String::new());
+        assert!(!tried.of(false).is_over(most) && tried.of(true).is_over(most));
+        let tried = tried.again(true, String::new());
+        assert!(!tried.of(false).is_over(most) && !tried.of(true).is_over(most));
     }
 }

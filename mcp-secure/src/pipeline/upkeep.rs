@@ -12,6 +12,7 @@ use crate::store::LapsedRun;
 impl Gate {
     /// Puts lost runs in doubt and records each; once at start-up and then by the timer.
     pub(crate) async fn recover(&self) -> Result<usize, String> {
+        self.renew_held().await?;
         let (lapsed, expired) = (self.store.recover().await, self.store.expire_due().await);
         let (mut runs, mut approvals) = (Vec::new(), Vec::new());
         let written = async {

@@ -5,10 +5,10 @@ use serde_json::json;
 use super::decide::{DecideRefused, refused_code};
 use super::gate::Gate;
 use super::record::approval_note;
-use crate::approval::{Approval, ApprovalId, Party, State};
+use crate::approval::{Approval, ApprovalId, Party, State, StateKind, TransitionRefused};
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::identity::{Authenticated, Principal};
-use crate::store::Moved;
+use crate::store::{Moved, Store, StoreError};
 
 impl Gate {
     /// Takes back what `who` asked for and what has not run: one that waits is `withdrawn`, an approval that was not used is
@@ -36,25 +36,41 @@ impl Gate {
         }
         let attempt = taking_back(who.principal(), &found);
         self.audit.durable(attempt).await.map_err(|_| DecideRefused::Unavailable)?;
-        let moved = match found.state {
-            State::Pending => self.store.withdraw(id, own).await,
-            _ => self.store.void_approval(id, "whoever asked for it took it back").await,
+        let moved = take_back(&*self.store, id, own, "whoever asked for it took it back").await;
+        let made = match moved {
+            Ok(Moved::To(approval)) => Ok((approval, WITHDRAWN.to_owned())),
+            moved => self.as_it_stands(id, moved).await,
         };
-        let (stands, code) = match moved.map_err(|_| DecideRefused::Unavailable)? {
-            Moved::To(approval) => (approval, "withdrawn"),
-            // Somebody decided, or it began to run, a moment before.
-            Moved::Refused(_) | Moved::NotFound | Moved::NotAllowed(_) => {
-                let now = self.store.approval(id).await.map_err(|_| DecideRefused::Unavailable)?;
-                (now.unwrap_or(found), TOO_LATE)
-            }
+        let (stands, executed, code) = match &made {
+            Ok((stands, code)) => (stands, Executed::No, code.clone()),
+            Err(refused) => (&found, refused.executed(), refused_code(refused)),
         };
-        let ended =
-            taking_back(who.principal(), &stands).outcome(OutcomeNote::new(Executed::No, code));
+        let ended = taking_back(who.principal(), stands).outcome(OutcomeNote::new(executed, code));
         if let Err(error) = self.audit.durable(ended).await {
             // The attempt is on record already, so the store's answer stands.
             tracing::error!(%error, approval = %id, "the end of a withdrawal could not be recorded");
         }
-        Ok(stands)
+        made.map(|(stands, _)| stands)
+    }
+
+    /// What became of a request that was not seen to be taken back.
+    async fn as_it_stands(
+        &self,
+        id: &ApprovalId,
+        moved: Result<Moved, StoreError>,
+    ) -> Result<(Approval, String), DecideRefused> {
+        let now = self.store.approval(id).await;
+        match (moved, now) {
+            // Somebody decided, or it began to run, a moment before.
+            (Ok(_), Ok(Some(now))) => Ok((now, TOO_LATE.to_owned())),
+            (Ok(_), _) => Err(DecideRefused::Unavailable),
+            // The answer was lost, and it was carried out or may be yet.
+            (Err(_), Ok(Some(now))) if is_gone(&now) => Ok((now, WITHDRAWN.to_owned())),
+            (Err(error), _) => {
+                tracing::error!(%error, approval = %id, "a withdrawal got no answer from the store");
+                Err(DecideRefused::Unknown)
+            }
+        }
     }
 
     /// The request called `id`, if this account asked for it, through whichever client.
@@ -77,6 +93,28 @@ impl Gate {
     }
 }
 
+/// Makes a request useless for whoever asked for it: one that waits is `withdrawn`, and `void` if people approve it
+/// meanwhile.
+pub(super) async fn take_back(
+    store: &dyn Store,
+    id: &ApprovalId,
+    by: Party,
+    why: &str,
+) -> Result<Moved, StoreError> {
+    match store.withdraw(id, by).await? {
+        Moved::Refused(TransitionRefused::From(StateKind::Approved)) => {
+            store.void_approval(id, why).await
+        }
+        moved => Ok(moved),
+    }
+}
+
+const fn is_gone(approval: &Approval) -> bool {
+    matches!(approval.state, State::Withdrawn { .. } | State::Void { .. })
+}
+
+/// It can not be decided on any more, nor run.
+const WITHDRAWN: &str = "withdrawn";
 /// What is over, or runs, is not taken back.
 const TOO_LATE: &str = "too_late";
 

@@ -11,12 +11,12 @@ use crate::clock::Timestamp;
 use crate::identity::Authenticated;
 use crate::pipeline::{
     Answer, DecideRefused, Gate, Look, Page, RequestAt, ResolveRefused, RevealRefused, Revealed,
-    Served, SwitchRefused, Voided,
+    RunAt, Served, SwitchRefused, Voided,
 };
 use crate::policy::Act;
 use crate::store::{
-    ApprovalFilter, NewTicket, Resolution, RunId, RunRecord, RunState, Store, StoreError,
-    StoreFuture, Switch, SwitchScope, Ticket, TicketKind,
+    ApprovalFilter, ListedRun, NewTicket, Resolution, RunFilter, RunId, RunRecord, Store,
+    StoreError, StoreFuture, Switch, SwitchScope, Ticket, TicketKind,
 };
 use crate::tool::BoxFuture;
 
@@ -30,14 +30,6 @@ pub(crate) trait Opened: Send + Sync {
 
     /// Begins to tell others of requests for approval, now that it is known where people decide.
     fn announce(&self);
-
-    /// The requests that `who` may see, newest first.
-    fn approvals<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        filter: ApprovalFilter,
-        limit: u32,
-    ) -> BoxFuture<'a, Result<Vec<Approval>, String>>;
 
     /// The request called `id`, if `who` may see it.
     fn approval<'a>(
@@ -71,14 +63,13 @@ pub(crate) trait Opened: Send + Sync {
         reason: &'a str,
     ) -> BoxFuture<'a, Result<Voided, String>>;
 
-    /// The runs that `who` may see, newest first.
-    fn runs<'a>(
+    /// A page of the runs that `who` may see, newest first.
+    fn runs_page<'a>(
         &'a self,
         who: &'a Authenticated,
-        state: Option<RunState>,
-        tool: Option<String>,
+        filter: RunFilter,
         limit: u32,
-    ) -> BoxFuture<'a, Result<Vec<RunRecord>, String>>;
+    ) -> BoxFuture<'a, Result<Page<ListedRun, RunAt>, StoreError>>;
 
     /// The run called `id`, if `who` may see it.
     fn run<'a>(
@@ -242,17 +233,6 @@ impl Opened for OpenedServer {
         }
     }
 
-    fn approvals<'a>(
-        &'a self,
-        who: &'a Authenticated,
-        filter: ApprovalFilter,
-        limit: u32,
-    ) -> BoxFuture<'a, Result<Vec<Approval>, String>> {
-        Box::pin(async move {
-            self.0.approvals_for(who, filter, limit).await.map_err(|error| error.to_string())
-        })
-    }
-
     fn approval<'a>(
         &'a self,
         who: &'a Authenticated,
@@ -292,16 +272,13 @@ impl Opened for OpenedServer {
         Box::pin(self.0.void_standing(who, before, reason))
     }
 
-    fn runs<'a>(
+    fn runs_page<'a>(
         &'a self,
         who: &'a Authenticated,
-        state: Option<RunState>,
-        tool: Option<String>,
+        filter: RunFilter,
         limit: u32,
-    ) -> BoxFuture<'a, Result<Vec<RunRecord>, String>> {
-        Box::pin(async move {
-            self.0.runs_for(who, state, tool, limit).await.map_err(|error| error.to_string())
-        })
+    ) -> BoxFuture<'a, Result<Page<ListedRun, RunAt>, StoreError>> {
+        Box::pin(self.0.runs_page(who, filter, limit))
     }
 
     fn run<'a>(

@@ -94,7 +94,7 @@ pub(super) fn page(
     if let Some(text) = &text {
         all.push(format!("{position}(text, {}) > 0", page.text(text)));
     }
-    let parts: Vec<String> = states(filter.state, text.is_some(), now, &mut page)
+    let parts: Vec<String> = states(filter, text.is_some(), now, &mut page)
         .into_iter()
         .map(|state| {
             let all = state.into_iter().chain(all.iter().cloned()).collect::<Vec<_>>();
@@ -135,12 +135,38 @@ pub(super) fn read_place(created: i64, id: &str) -> Option<(Timestamp, ApprovalI
 
 /// The conditions on the state, each of which is looked for by itself. What has run out is expired, written down or not.
 fn states(
-    state: Option<StateKind>,
+    filter: &ApprovalFilter,
     searched: bool,
     now: Timestamp,
     page: &mut Page,
 ) -> Vec<Option<String>> {
-    let Some(state) = state else { return vec![None] };
+    match filter.state {
+        None if !filter.settled => vec![None],
+        None => settled(searched, now, page),
+        Some(StateKind::Pending) if filter.settled => vec![Some("false".to_owned())],
+        Some(state) => state_of(state, searched, now, page),
+    }
+}
+
+/// What waits for nobody any more. State by state, so that the many that wait are not gone through.
+fn settled(searched: bool, now: Timestamp, page: &mut Page) -> Vec<Option<String>> {
+    let now = page.number(now.millis());
+    let waits = StateKind::Pending;
+    if searched {
+        return vec![Some(format!("NOT (state = '{waits}' AND expires > {now})"))];
+    }
+    let others = StateKind::ALL.into_iter().filter(|kind| *kind != waits);
+    let others = others.map(|kind| format!("state = '{kind}'"));
+    others.chain([format!("state = '{waits}' AND expires <= {now}")]).map(Some).collect()
+}
+
+/// Those that stand so now.
+fn state_of(
+    state: StateKind,
+    searched: bool,
+    now: Timestamp,
+    page: &mut Page,
+) -> Vec<Option<String>> {
     match state {
         StateKind::Pending | StateKind::Approved => {
             vec![Some(format!("state = '{state}' AND expires > {}", page.number(now.millis())))]

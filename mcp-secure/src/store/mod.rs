@@ -34,8 +34,8 @@ pub use notice::{Notice, NoticeEnd};
 #[cfg(feature = "postgres")]
 pub use postgres::{Postgres, PostgresOptions};
 pub use record::{
-    NewRollback, NotARunState, Resolved, RollbackRefused, RollbackState, RunFilter, RunRecord,
-    RunState,
+    ListedRun, NewRollback, NotARunState, Resolved, RollbackRefused, RollbackState, RunFilter,
+    RunRecord, RunState, UnreadableRun,
 };
 pub use run::{
     CommitRefused, Committed, Fence, Finished, LapsedRun, NewRun, Renewed, RunId, RunResult,
@@ -127,6 +127,8 @@ pub struct ApprovalFilter {
     pub text: Option<String>,
     /// Only those whose client waits for a task.
     pub tasks: bool,
+    /// Only those that wait for nobody's decision at the store's time.
+    pub settled: bool,
 }
 
 /// The store. One page, so that a second implementation can be held against it.
@@ -208,8 +210,9 @@ pub trait Store: Send + Sync {
     /// ever in doubt.
     fn run(&self, id: &RunId) -> StoreFuture<'_, Option<RunRecord>>;
 
-    /// Runs, newest first.
-    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<RunRecord>>;
+    /// Runs, newest first; 1,000 at most. A row that cannot be read is a line of its own, and said in the process's own
+    /// log; one that has not even an id is left out: while there are others the list is as long as was asked for.
+    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<ListedRun>>;
 
     /// Ends the doubt about any run, and moves its approval, its key and its right to roll back along. `by` is a person
     /// of the same tenant other than the caller; the channel has asked the policy.

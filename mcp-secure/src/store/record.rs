@@ -142,6 +142,53 @@ pub struct RunFilter {
     pub state: Option<RunState>,
     /// Only this tool's.
     pub tool: Option<String>,
+    /// Only those that come after this one in the list, by its [`started`](RunRecord::started) and its id: the last one of
+    /// the page before. Where its row has been dropped meanwhile, the list goes on with what was begun by then, so that of
+    /// what began in the same millisecond something may come twice, and nothing is missed.
+    pub after: Option<(Timestamp, RunId)>,
+}
+
+/// A line of a list of runs.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every line is the large one")]
+pub enum ListedRun {
+    /// A run.
+    Run(RunRecord),
+    /// A row that can not be read. Somebody has to look at the store; the other runs are listed all the same.
+    Unreadable(UnreadableRun),
+}
+
+/// What is known of a run whose row can not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableRun {
+    /// The run.
+    pub run_id: RunId,
+    /// The tool's name, by which the list is narrowed.
+    pub tool: String,
+    /// How far it is, by which the list is narrowed.
+    pub state: RunState,
+    /// When it was committed.
+    pub started: Timestamp,
+}
+
+impl ListedRun {
+    /// Its place in the list, as [`RunFilter::after`] takes it.
+    #[must_use]
+    pub const fn at(&self) -> (Timestamp, RunId) {
+        match self {
+            Self::Run(run) => (run.started, run.run_id),
+            Self::Unreadable(run) => (run.started, run.run_id),
+        }
+    }
+
+    /// The run, where it can be read.
+    #[must_use]
+    pub fn readable(self) -> Option<RunRecord> {
+        match self {
+            Self::Run(run) => Some(run),
+            Self::Unreadable(_) => None,
+        }
+    }
 }
 
 /// The answer to [`Store::resolve_run`](super::Store::resolve_run).

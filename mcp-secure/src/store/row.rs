@@ -5,6 +5,7 @@ use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::store::{
     KeyRecord, KeyState, LapsedRun, NewRun, RollbackState, RunId, RunRecord, RunState, StoreError,
+    UnreadableRun,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -299,6 +300,18 @@ impl RunRow {
             run = %self.run_id, fence = self.fence, why,
             "a run whose lease lapsed can not be read, and is left as it is"
         );
+    }
+
+    /// What a list tells of a row that can not be read, and of whose column `tool` this is; nothing where there is neither id
+    /// nor state.
+    pub(super) fn unlisted(&self, why: &str, tool: String) -> Option<UnreadableRun> {
+        tracing::error!(run = %self.run_id, fence = self.fence, why, "a run can not be read");
+        Some(UnreadableRun {
+            run_id: self.id().ok()?,
+            tool,
+            state: self.state().ok()?,
+            started: Timestamp::from_millis(self.started),
+        })
     }
 
     /// Who holds this row's key.

@@ -23,7 +23,7 @@ use crate::pipeline::{
     TaskAsked, Transport,
 };
 use crate::server::ServerBuilder;
-use crate::store::{ApprovalFilter, Resolution, RunId, RunRecord};
+use crate::store::{ApprovalFilter, ListedRun, Resolution, RunFilter, RunId, RunRecord};
 use crate::tool::State;
 
 /// A server within this process, for tests of what guards a tool: schema, policies, approvals, limits, record.
@@ -144,10 +144,8 @@ impl LocalServer {
     /// The requests for approval that the person called `name` may see, newest first.
     pub async fn approvals(&self, name: &str) -> Result<Vec<Approval>, String> {
         let who = self.person(name, "local-desk")?;
-        self.gate
-            .approvals_for(&who, ApprovalFilter::default(), 1000)
-            .await
-            .map_err(|error| error.to_string())
+        let page = self.gate.approvals_page(&who, ApprovalFilter::default(), 1000).await;
+        Ok(page.map_err(|error| error.to_string())?.items)
     }
 
     /// The decision of the person called `name` on the request called `id`, as it stands now.
@@ -169,7 +167,9 @@ impl LocalServer {
     /// The runs that the person called `name` may see, newest first.
     pub async fn runs(&self, name: &str) -> Result<Vec<RunRecord>, String> {
         let who = self.person(name, "local-desk")?;
-        self.gate.runs_for(&who, None, None, 1000).await.map_err(|error| error.to_string())
+        let page = self.gate.runs_page(&who, RunFilter::default(), 1000).await;
+        let lines = page.map_err(|error| error.to_string())?.items;
+        Ok(lines.into_iter().filter_map(ListedRun::readable).collect())
     }
 
     /// Takes back what the run called `id` did, as the person called `name`.

@@ -11,6 +11,7 @@
     reason = "a test ends where something is amiss"
 )]
 
+mod clock;
 mod network;
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+pub use clock::MachineClock;
 use network::Network;
 
 /// How long a server has to answer or to stop.
@@ -32,11 +34,26 @@ pub struct Server {
     folder: PathBuf,
     durable: bool,
     network: Option<Network>,
+    clock: Option<MachineClock>,
     running: Mutex<Option<Child>>,
     databases: AtomicU64,
 }
 
 impl Server {
+    /// Starts one that waits for the disk, on a machine whose [`clock`](Server::clock) can be set back.
+    #[must_use]
+    pub fn durable_with_a_clock() -> Self {
+        let mut server = Self::made(true, &[], None);
+        server.clock = Some(MachineClock::kept_in(&server.folder));
+        server.run();
+        server
+    }
+
+    /// The clock of its machine, where it has one of its own.
+    pub const fn clock(&self) -> Option<&MachineClock> {
+        self.clock.as_ref()
+    }
+
     /// Starts one. It forgets on a crash of the machine, which is what makes it quick.
     #[must_use]
     pub fn start() -> Self {
@@ -76,6 +93,13 @@ impl Server {
     }
 
     fn with(durable: bool, cluster: &[&str], network: Option<Network>) -> Self {
+        let server = Self::made(durable, cluster, network);
+        server.run();
+        server
+    }
+
+    /// One that does not run yet.
+    fn made(durable: bool, cluster: &[&str], network: Option<Network>) -> Self {
         let folder = tempfile::Builder::new().prefix("mcps-pg").tempdir().unwrap().keep();
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
         if let Some((uid, gid)) = account() {
@@ -85,6 +109,7 @@ impl Server {
             folder,
             durable,
             network,
+            clock: None,
             running: Mutex::default(),
             databases: AtomicU64::new(0),
         };
@@ -106,7 +131,6 @@ impl Server {
         if let Some(network) = &server.network {
             network.set_up(&server.folder);
         }
-        server.run();
         server
     }
 
@@ -306,7 +330,11 @@ impl Server {
             "{user} {words} </dev/null >>'{}' 2>&1 & pid=$!\ncat >/dev/null\nkill -{signal} $pid 2>/dev/null\nwait $pid\n{clean}",
             log.display()
         );
-        Command::new("sh")
+        let mut command = Command::new("sh");
+        if let Some(clock) = &self.clock {
+            clock.worn_by(&mut command);
+        }
+        command
             .args(["-c", &script])
             .current_dir(&self.folder)
             .stdin(Stdio::piped())

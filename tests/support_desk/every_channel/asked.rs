@@ -59,11 +59,12 @@ fn b03_on_every_channel_the_gate_holds_streamed_repeated_and_after_a_restart() {
         }
         scene.restart();
         a_moment();
-        for told in scene.alice.every_way(&asked, &call) {
-            told.was_not_done();
-        }
+        scene.alice.back(&asked, &call).waits();
+        scene.alice.again(&call).waits();
         scene.nothing_was_done();
         scene.stands(&asked, "pending");
+        // Decided while nobody serves: a task that runs when its server is killed is in doubt, and rightly so.
+        scene.server.kill();
         scene.desk.approve(&asked.id, "bob");
         scene.restart();
         assert_eq!(scene.alice.settled(&asked, &call).done()["status"], json!("refunded"));

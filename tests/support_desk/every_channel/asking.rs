@@ -283,7 +283,6 @@ impl Asker {
         for answer in answers(&asked.id) {
             // What nobody asked it, in the shape of an answer.
             self.says(&json!({"jsonrpc": "2.0", "id": asked.id, "result": answer}));
-            self.says(&json!({"jsonrpc": "2.0", "id": 0, "result": answer}));
             let mut dressed = call.clone();
             dressed["inputResponses"] = json!({"approval": answer, "decision": answer});
             heard.push(self.again(&dressed));

@@ -102,11 +102,21 @@ impl Finished {
 pub(crate) struct Desk {
     folder: TempDir,
     store: Option<String>,
+    program: Option<PathBuf>,
 }
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), store: None }
+        Self { folder: tempfile::tempdir().unwrap(), store: None, program: None }
+    }
+
+    /// One of another program with the same command line.
+    #[allow(
+        dead_code,
+        reason = "several test programs share this, and one of them has another program"
+    )]
+    pub(crate) fn of(program: PathBuf) -> Self {
+        Self { program: Some(program), ..Self::new() }
     }
 
     /// One whose store is this database.
@@ -139,7 +149,8 @@ impl Desk {
 
     /// The program on this folder, with nothing of this process's environment that could steer it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let program = self.program.as_deref().unwrap_or_else(|| program());
+        let mut command = Command::new(program);
         for name in
             ["DATA", "STORE", "SERVER", "INBOX_URL", "TOKEN", "WEBHOOK_URL", "WEBHOOK_SECRET"]
         {

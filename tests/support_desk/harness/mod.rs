@@ -3,14 +3,23 @@
 mod agent;
 mod client;
 mod desk;
+mod doubt;
 mod http;
+mod provider;
 mod stdio;
 mod tools;
 
 pub(crate) use agent::{Agent, Declares, Sdk, Way};
 pub(crate) use client::{Client, every_client};
-pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, cargo, program};
+#[allow(
+    unused_imports,
+    reason = "several test programs share this, and some build another program"
+)]
+pub(crate) use desk::cargo;
+pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, program};
+pub(crate) use doubt::cut_off;
 pub(crate) use http::{Request, Response, mcp};
+pub(crate) use provider::Provider;
 pub(crate) use stdio::Stdio;
 #[allow(
     unused_imports,

@@ -178,6 +178,7 @@ async fn hostile_json_is_refused_and_not_repeated() {
         "requests?text=%zz",
         "runs?state=pending",
         "runs?cursor=1",
+        "runs?cursor=1.hunter2",
         "switches?scope=everything",
         "requests?tenant=globex",
     ] {

@@ -98,3 +98,36 @@ async fn a_switch_takes_its_permission() {
     assert_eq!(town.post(&bob, "switches", &on).await.ok()["changed"], true);
     assert_eq!(town.call("alice", "pay", arguments).await.code(), Some("approval_required"));
 }
+
+#[tokio::test]
+async fn the_list_of_runs_goes_on_from_its_cursor_and_each_comes_once() {
+    let town = Town::open().await;
+    let mut made = Vec::new();
+    for cents in 1..6 {
+        made.push(paid(&town, cents).await["id"].clone());
+    }
+    made.reverse();
+    let bob = town.token("bob");
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = town.get(&bob, &format!("runs?limit=2&tool=pay{cursor}")).await.ok();
+        let runs = page["runs"].as_array().unwrap();
+        assert!(runs.len() <= 2 && page["unreadable"] == json!([]), "{page}");
+        seen.extend(runs.iter().map(|run| run["id"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, made);
+    // A cursor gives no right to what it leads to.
+    let page = town.get(&bob, "runs?limit=1").await.ok();
+    let next = page["next"].as_str().unwrap();
+    for name in ["dave", "mallory"] {
+        let page = town.get(&town.token(name), &format!("runs?cursor={next}")).await.ok();
+        assert_eq!(page["runs"], json!([]), "{name}");
+    }
+    // One of another list is none.
+    let requests = town.get(&bob, "requests?limit=1").await.ok();
+    let other = requests["next"].as_str().unwrap();
+    let refused = town.get(&bob, &format!("runs?cursor={other}")).await;
+    assert_eq!(refused.refused(), (400, "bad_request"));
+}

@@ -6,7 +6,7 @@ use super::super::escape::escaped;
 use super::super::{Context, Failure, Opening};
 use super::not_rolled_back;
 use crate::api::{
-    LeftView, RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView,
+    LeftView, RequestView, RolledBackView, RunView, RunsView, SwitchView, SwitchedView, VoidedView,
 };
 use crate::approval::{ApprovalId, StateKind, Verdict};
 use crate::canon::Digest;
@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::identity::{Authenticated, DataDir};
 use crate::pipeline::Answer;
 use crate::server::Opened;
-use crate::store::{ApprovalFilter, Resolution, RunId, RunState, SwitchScope};
+use crate::store::{ApprovalFilter, Resolution, RunFilter, RunId, SwitchScope};
 
 /// The client that what is decided here is carried by. Never one that a tool is called through.
 const CLIENT: &str = "command-line";
@@ -53,11 +53,21 @@ impl Here {
 
     pub(super) async fn requests(
         &self,
-        filter: ApprovalFilter,
+        mut filter: ApprovalFilter,
         limit: u32,
     ) -> Result<Vec<RequestView>, Failure> {
-        let found = self.opened.approvals(&self.who, filter, limit).await;
-        Ok(found.map_err(Failure::because)?.iter().map(RequestView::from).collect())
+        let mut found = Vec::new();
+        loop {
+            let left = left(limit, found.len());
+            let page = self.opened.approvals_page(&self.who, filter.clone(), left).await;
+            let page = page.map_err(Failure::because)?;
+            found.extend(page.items.iter().map(RequestView::from));
+            filter.after = page.next;
+            // A page may be shorter than it could be and have another after it.
+            if page.next.is_none() || self::left(limit, found.len()) == 0 {
+                return Ok(found);
+            }
+        }
     }
 
     pub(super) async fn request(&self, id: &ApprovalId) -> Result<RequestView, Failure> {
@@ -100,12 +110,20 @@ impl Here {
 
     pub(super) async fn runs(
         &self,
-        state: Option<RunState>,
-        tool: Option<String>,
+        mut filter: RunFilter,
         limit: u32,
-    ) -> Result<Vec<RunView>, Failure> {
-        let found = self.opened.runs(&self.who, state, tool, limit).await;
-        Ok(found.map_err(Failure::because)?.iter().map(RunView::from).collect())
+    ) -> Result<RunsView, Failure> {
+        let mut found = RunsView::default();
+        loop {
+            let left = left(limit, found.runs.len());
+            let page = self.opened.runs_page(&self.who, filter.clone(), left).await;
+            let page = page.map_err(Failure::because)?;
+            found.extend(page.items);
+            filter.after = page.next;
+            if page.next.is_none() || self::left(limit, found.runs.len()) == 0 {
+                return Ok(found);
+            }
+        }
     }
 
     pub(super) async fn run(&self, id: &RunId) -> Result<RunView, Failure> {
@@ -168,4 +186,9 @@ impl Here {
 
 fn no_run() -> Failure {
     Failure::because("there is no such run, or you may not see it")
+}
+
+/// How many more there may be.
+fn left(limit: u32, found: usize) -> u32 {
+    limit.saturating_sub(u32::try_from(found).unwrap_or(u32::MAX))
 }

@@ -13,12 +13,14 @@ use who::Place;
 pub(super) use who::Who;
 
 use super::{Context, Failure};
-use crate::api::{RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView};
+use crate::api::{
+    RequestView, RolledBackView, RunView, RunsView, SwitchView, SwitchedView, VoidedView,
+};
 use crate::approval::{ApprovalId, Verdict};
 use crate::audit::Executed;
 use crate::canon::Digest;
 use crate::clock::Timestamp;
-use crate::store::{ApprovalFilter, Resolution, RunId, RunState, SwitchScope};
+use crate::store::{ApprovalFilter, Resolution, RunFilter, RunId, SwitchScope};
 
 /// Somebody at the desk.
 pub(super) enum Desk {
@@ -92,13 +94,8 @@ impl Desk {
     }
 
     /// The runs that may be seen here, newest first.
-    pub(super) async fn runs(
-        &self,
-        state: Option<RunState>,
-        tool: Option<String>,
-        limit: u32,
-    ) -> Result<Vec<RunView>, Failure> {
-        at!(self, desk => desk.runs(state, tool, limit).await)
+    pub(super) async fn runs(&self, filter: RunFilter, limit: u32) -> Result<RunsView, Failure> {
+        at!(self, desk => desk.runs(filter, limit).await)
     }
 
     pub(super) async fn run(&self, id: &RunId) -> Result<RunView, Failure> {

@@ -11,14 +11,15 @@ use serde_json::{Value, json};
 use super::super::Failure;
 use super::not_rolled_back;
 use crate::api::{
-    self, MAX_PAGE, RequestView, RolledBackView, RunView, SwitchView, SwitchedView, VoidedView,
+    self, MAX_PAGE, RequestView, RolledBackView, RunView, RunsView, SwitchView, SwitchedView,
+    VoidedView,
 };
 use crate::approval::{ApprovalId, Verdict};
 use crate::audit::Executed;
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::outbound::{Outbound, is_here, is_safe, origin};
-use crate::store::{ApprovalFilter, Resolution, RunId, RunState, SwitchScope};
+use crate::store::{ApprovalFilter, Resolution, RunFilter, RunId, SwitchScope};
 
 /// How long an answer may take. A rollback takes as long as what it undoes.
 const WITHIN: Duration = Duration::from_secs(120);
@@ -37,11 +38,6 @@ pub(in crate::cli) struct There {
 struct Requests {
     requests: Vec<RequestView>,
     next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Runs {
-    runs: Vec<RunView>,
 }
 
 #[derive(Deserialize)]
@@ -152,19 +148,31 @@ impl There {
         self.post("void", &json!({"before": before, "reason": reason})).await
     }
 
-    pub(super) async fn runs(
-        &self,
-        state: Option<RunState>,
-        tool: Option<String>,
-        limit: u32,
-    ) -> Result<Vec<RunView>, Failure> {
-        let mut url = self.at("runs")?;
-        let state = state.map(|state| state.to_string());
-        parameters(
-            &mut url,
-            [("state", state), ("tool", tool), ("limit", Some(limit.to_string()))],
-        );
-        Ok(self.get::<Runs>(url).await?.runs)
+    pub(super) async fn runs(&self, filter: RunFilter, limit: u32) -> Result<RunsView, Failure> {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut found = RunsView::default();
+        loop {
+            let left = most.saturating_sub(found.runs.len());
+            let page = left.min(usize::try_from(MAX_PAGE).unwrap_or(left));
+            let mut url = self.at("runs")?;
+            parameters(
+                &mut url,
+                [
+                    ("state", filter.state.map(|state| state.to_string())),
+                    ("tool", filter.tool.clone()),
+                    ("limit", Some(page.to_string())),
+                    ("cursor", found.next.take()),
+                ],
+            );
+            let answer: RunsView = self.get(url).await?;
+            found.runs.extend(answer.runs);
+            found.unreadable.extend(answer.unreadable);
+            found.next = answer.next;
+            if found.next.is_none() || found.runs.len() >= most {
+                found.runs.truncate(most);
+                return Ok(found);
+            }
+        }
     }
 
     pub(super) async fn run(&self, id: &RunId) -> Result<RunView, Failure> {

@@ -5,12 +5,20 @@ use maud::{Markup, html};
 use super::text::{sentence, value};
 use crate::inbox::base::PATH;
 
+/// How to sign in once more, for somebody who pressed a button of a page that was open for too long.
+pub(in crate::inbox) fn over(issuer: Option<&str>, then: &str) -> Markup {
+    html! {
+        p.note role="alert" { "Your session is over, so nothing was done. Sign in and decide again." }
+        (sign_in(issuer, then))
+    }
+}
+
 /// How to sign in: at `issuer`, or by a link of the command line.
 pub(in crate::inbox) fn sign_in(issuer: Option<&str>, then: &str) -> Markup {
     html! {
         @match issuer {
             Some(issuer) => {
-                p { "You have to sign in to see this." }
+                p { "You have to sign in to go on." }
                 form method="post" action={ (PATH) "/sign-in" } {
                     input type="hidden" name="then" value=(then);
                     button type="submit" { "Sign in" }

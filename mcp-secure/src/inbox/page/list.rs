@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::text::{code, value};
+use super::text::{code, name, value};
 use super::time::relative;
 use super::values::is_word;
 use crate::approval::{Approval, StateKind};
@@ -79,7 +79,7 @@ pub(in crate::inbox) fn filter(
                     label for="state" { "State" }
                     select #state name="state" {
                         option value="" { "All states" }
-                        @for kind in StateKind::ALL {
+                        @for kind in StateKind::ALL.into_iter().filter(|kind| *kind != StateKind::Pending) {
                             option value=(kind.as_str()) selected[wish.state == Some(kind)] { (state_word(kind)) }
                         }
                     }
@@ -101,30 +101,35 @@ pub(in crate::inbox) fn list(listed: &Listed<'_>, empty: &str) -> Markup {
         } @else {
             ul.cards { @for approval in listed.items { (card(listed, approval)) } }
         }
-        @if let Some((at, id)) = &listed.next {
+        @let first = address(listed.at, &listed.wish.query());
+        (ways(&first, listed.next.map(|(at, id)| (at, id.to_string())), listed.wish.after.is_some()))
+    }
+}
+
+/// The ways on from a part of a list whose first page is at `first`, and back.
+pub(in crate::inbox) fn ways(
+    first: &str,
+    next: Option<(Timestamp, String)>,
+    is_later: bool,
+) -> Markup {
+    let joint = if first.contains('?') { '&' } else { '?' };
+    html! {
+        @if let Some((at, id)) = next {
             nav.more aria-label="More of this list" {
-                a href=(address(listed.at, listed.wish, at.millis(), &id.to_string())) { "Next page" }
+                a href={ (first) (joint) "after=" (at.millis()) "." (id) } { "Next page" }
             }
         }
-        @if listed.wish.after.is_some() {
-            p { a href=(first(listed.at, listed.wish)) { "Back to the first page" } }
+        @if is_later {
+            p { a href=(first) { "Back to the first page" } }
         }
     }
 }
 
-fn first(at: &str, wish: &Wish) -> String {
-    let pairs: Vec<String> = wish
-        .query()
-        .into_iter()
-        .map(|(name, value)| format!("{name}={}", encoded(&value)))
-        .collect();
+/// The address `at` with what the list there is narrowed to.
+pub(in crate::inbox) fn address(at: &str, pairs: &[(&'static str, String)]) -> String {
+    let pairs: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     if pairs.is_empty() { at.to_owned() } else { format!("{at}?{}", pairs.join("&")) }
-}
-
-fn address(at: &str, wish: &Wish, millis: i64, id: &str) -> String {
-    let first = first(at, wish);
-    let joint = if first.contains('?') { '&' } else { '?' };
-    format!("{first}{joint}after={millis}.{id}")
 }
 
 fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
@@ -133,7 +138,7 @@ fn card(listed: &Listed<'_>, approval: &Approval) -> Markup {
     let title = (listed.title)(&approval.tool).unwrap_or_else(|| approval.tool.clone());
     html! {
         li.card {
-            h2 { a href=(route::request(&approval.id)) { (value(&title)) } }
+            h2 { a href=(route::request(&approval.id)) { (name(&title)) } }
             p.tags {
                 (risk(&approval.risk))
                 (state(approval))

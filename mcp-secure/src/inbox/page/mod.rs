@@ -73,7 +73,7 @@ impl Frame<'_> {
                     a.skip href="#main" { "Skip to the content" }
                     (self.header())
                     main #main tabindex="-1" {
-                        h1 { (title) }
+                        h1 { (text::name(title)) }
                         (body)
                     }
                     (self.footer())
@@ -188,10 +188,6 @@ pub(super) const UNAVAILABLE: Told = Told {
 pub(super) const FOREIGN: Told = Told {
     title: "This was not sent from here",
     says: "The form did not come from a page of this server, so nothing was done. Open the request here and decide again.",
-};
-pub(super) const SIGNED_OUT: Told = Told {
-    title: "You are not signed in",
-    says: "Your session is over, so nothing was done. Sign in and decide again.",
 };
 pub(super) const STALE_FORM: Told = Told {
     title: "This form is not valid",

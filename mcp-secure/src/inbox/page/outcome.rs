@@ -53,7 +53,9 @@ pub(in crate::inbox) fn refused(id: &str, why: &DecideRefused) -> Markup {
                 why => (sentence(&why.to_string())),
             }
         }
-        p { "Nothing was changed by this." }
+        @if !matches!(why, DecideRefused::Unknown) {
+            p { "Nothing was changed by this." }
+        }
         (back(id, why))
     }
 }

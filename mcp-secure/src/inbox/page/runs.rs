@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::list::{address, ways};
 use super::request::{REASON_CHARS, proven};
-use super::text::{code, fenced, sentence, value};
+use super::text::{code, fenced, name, sentence, value};
 use super::time::{relative, stamp};
 use super::token;
 use crate::approval::{Party, VoteRefused, may_resolve};
@@ -11,13 +12,32 @@ use crate::clock::Timestamp;
 use crate::inbox::base::PATH;
 use crate::inbox::route;
 use crate::inbox::session::Visitor;
-use crate::store::{RunRecord, RunState};
+use crate::pipeline::{Page, RunAt};
+use crate::store::{ListedRun, RunRecord, RunState, UnreadableRun};
 
 /// What a list of runs is narrowed to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::inbox) struct RunWish {
     pub(in crate::inbox) state: Option<RunState>,
     pub(in crate::inbox) tool: Option<String>,
+    pub(in crate::inbox) after: Option<RunAt>,
+}
+
+impl RunWish {
+    /// The same as a part of an address, without the place in the list.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let state = self.state.map(|state| state.as_str().to_owned());
+        let pairs = [("tool", self.tool.clone()), ("state", state)];
+        pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+/// The tool of a line.
+pub(in crate::inbox) fn tool(line: &ListedRun) -> String {
+    match line {
+        ListedRun::Run(run) => run.tool.clone(),
+        ListedRun::Unreadable(run) => run.tool.clone(),
+    }
 }
 
 /// What a visitor could do about a run.
@@ -29,8 +49,7 @@ pub(in crate::inbox) struct Could {
 
 /// The list.
 pub(in crate::inbox) fn list(
-    runs: &[RunRecord],
-    now: Timestamp,
+    page: &Page<ListedRun, RunAt>,
     wish: &RunWish,
     tools: &[(String, String)],
     title: &dyn Fn(&str) -> Option<String>,
@@ -57,8 +76,41 @@ pub(in crate::inbox) fn list(
             }
             button.quiet type="submit" { "Show" }
         }
-        @if runs.is_empty() { p.empty { "There is no such run." } }
-        ul.cards { @for run in runs { (card(run, now, title)) } }
+        @if page.items.is_empty() {
+            p.empty {
+                @if page.next.is_some() { "Nothing so far that you may see." } @else { "There is no such run." }
+            }
+        } @else {
+            ul.cards {
+                @for line in &page.items {
+                    @match line {
+                        ListedRun::Run(run) => (card(run, page.now, title)),
+                        ListedRun::Unreadable(run) => (unreadable(run, page.now, title)),
+                    }
+                }
+            }
+        }
+        @let first = address(&format!("{PATH}/runs"), &wish.query());
+        (ways(&first, page.next.map(|(at, id)| (at, id.to_string())), wish.after.is_some()))
+    }
+}
+
+/// A line of which little is known. It leads nowhere: there is no page to show.
+fn unreadable(
+    run: &UnreadableRun,
+    now: Timestamp,
+    title: &dyn Fn(&str) -> Option<String>,
+) -> Markup {
+    html! {
+        li.card {
+            h2 { (name(&title(&run.tool).unwrap_or_else(|| run.tool.clone()))) }
+            p.tags { (state(run.state)) }
+            p.note {
+                "What the store holds of this run can not be read. Tell whoever runs this server: "
+                (code(&run.run_id.to_string()))
+            }
+            p.times { "Begun " (relative(run.started, now)) }
+        }
     }
 }
 
@@ -67,7 +119,7 @@ fn card(run: &RunRecord, now: Timestamp, title: &dyn Fn(&str) -> Option<String>)
         li.card {
             h2 {
                 a href=(route::run(&run.run_id)) {
-                    (value(&title(&run.tool).unwrap_or_else(|| run.tool.clone())))
+                    (name(&title(&run.tool).unwrap_or_else(|| run.tool.clone())))
                 }
             }
             p.tags {

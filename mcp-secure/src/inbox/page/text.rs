@@ -110,18 +110,21 @@ pub(in crate::inbox) fn value(text: &str) -> Markup {
     html! { bdi { (shown(text, false)) } }
 }
 
-/// The same for names of things, in the shape of code. A long name breaks after `_` and `.`, where there is no room.
-pub(in crate::inbox) fn code(text: &str) -> Markup {
+/// The same for names of things. A long name breaks after `_` and `.`, where there is no room.
+pub(in crate::inbox) fn name(text: &str) -> Markup {
     html! {
-        code {
-            bdi {
-                @for (n, part) in text.split_inclusive(['_', '.']).enumerate() {
-                    @if n > 0 { wbr; }
-                    (shown(part, false))
-                }
+        bdi {
+            @for (n, part) in text.split_inclusive(['_', '.']).enumerate() {
+                @if n > 0 { wbr; }
+                (shown(part, false))
             }
         }
     }
+}
+
+/// The same in the shape of code.
+pub(in crate::inbox) fn code(text: &str) -> Markup {
+    html! { code { (name(text)) } }
 }
 
 /// A text that somebody else wrote, fenced: nothing in it can pass for a part of the page.

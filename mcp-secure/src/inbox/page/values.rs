@@ -15,20 +15,26 @@ pub(in crate::inbox) fn table<'a>(
     described: impl Fn(&str) -> Option<&'a Value>,
 ) -> Markup {
     html! {
-        table.values {
+        // The roles are said, since on a narrow screen its parts are shown one below the other.
+        table.values role="table" {
             caption { (caption) }
-            thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } } }
-            tbody {
+            thead role="rowgroup" {
+                tr role="row" {
+                    th role="columnheader" scope="col" { "Name" }
+                    th role="columnheader" scope="col" { "Value" }
+                }
+            }
+            tbody role="rowgroup" {
                 @for (name, value) in values {
                     @let schema = described(name);
-                    tr {
-                        th scope="row" {
+                    tr role="row" {
+                        th role="rowheader" scope="row" {
                             (code(name))
                             @if let Some(text) = schema.and_then(|s| s.get("description")).and_then(Value::as_str) {
                                 span.hint { (shown(text)) }
                             }
                         }
-                        td { (cell(value, schema)) }
+                        td role="cell" { (cell(value, schema)) }
                     }
                 }
             }

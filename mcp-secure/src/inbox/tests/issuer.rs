@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use axum::body::Bytes;
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::kit::{Browser, Town};
 use crate::identity::tests::interactive;
-use crate::identity::{Authenticated, Method};
+use crate::identity::{Authenticated, Method as Proof};
 use crate::inbox::sign_in::{Begun, Provider, ProviderError};
-use crate::inbox::{Inbox, SignIn};
+use crate::inbox::{Asked, Inbox, SignIn, Stranger};
 use crate::tool::BoxFuture;
 
 const ISSUER: &str = "https://id.example.com";
@@ -97,7 +99,7 @@ async fn an_issuer_signs_a_person_in_and_leads_them_to_where_they_were_going() {
     assert!(!browser.jar.contains_key("mcp-secure-inbox-sign-in"));
     assert_eq!(browser.decide(&asked.id, "approve", "").await.status, 303);
     let vote = town.stored(&asked.id).await.votes[0].clone();
-    assert_eq!((vote.person.as_str(), vote.method), ("bob", Method::Interactive));
+    assert_eq!((vote.person.as_str(), vote.method), ("bob", Proof::Interactive));
     assert_eq!((vote.issuer.as_str(), vote.client.as_str()), (ISSUER, "inbox"));
 }
 
@@ -144,8 +146,8 @@ async fn who_is_no_person_or_not_of_this_issuer_is_not_let_in() {
         |p| p.person = None,
         |p| p.actors.push("agent".to_owned()),
         |p| p.issuer = "https://other.example".to_owned(),
-        |p| p.method = Method::Bearer,
-        |p| p.method = Method::Asserted,
+        |p| p.method = Proof::Bearer,
+        |p| p.method = Proof::Asserted,
     ];
     for (n, change) in changes.into_iter().enumerate() {
         let town = town(Issuer { change: Some(change), ..Issuer::default() }).await;
@@ -176,4 +178,80 @@ async fn an_issuer_that_does_not_answer_is_said_in_our_words() {
     let reply = browser.post("/inbox/sign-in", &[("then", "/inbox")]).await;
     assert_eq!(reply.status, 503);
     assert!(!reply.body.contains("no route"), "{}", reply.body);
+}
+
+/// A press of the button to sign in, as the door hands it on for a browser at `from`.
+async fn pressed(town: &Town, from: &str) -> axum::response::Response {
+    let asked = Asked {
+        from: from.parse().unwrap(),
+        method: Method::POST,
+        path: "/inbox/sign-in".to_owned(),
+        query: String::new(),
+        headers: [
+            ("host", town.addr.to_string()),
+            ("origin", format!("http://{}", town.addr)),
+            ("content-type", "application/x-www-form-urlencoded".to_owned()),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect(),
+        body: Bytes::from_static(b"then=/inbox"),
+    };
+    town.site.answer(asked).await
+}
+
+fn under_way(town: &Town) -> i64 {
+    town.file().query_row("SELECT count(*) FROM tickets", [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_can_not_fill_the_store_with_sign_ins_that_nobody_ends() {
+    let town = town(Issuer::default()).await;
+    let mut refused = 0;
+    for _ in 0..60 {
+        let reply = pressed(&town, "192.0.2.1").await;
+        match reply.status().as_u16() {
+            200 => {}
+            429 => {
+                refused += 1;
+                let wait = reply.headers()["retry-after"].to_str().unwrap();
+                assert!(wait.parse::<u64>().unwrap() >= 1, "{wait}");
+                assert!(reply.headers().get("set-cookie").is_none());
+                assert_eq!(reply.headers()["cache-control"], "no-store");
+                // It proved nothing, and is counted as such.
+                assert_eq!(reply.extensions().get(), Some(&Stranger("sign_ins_limited")));
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert!(refused >= 20, "{refused}");
+    assert_eq!(under_way(&town), 60 - refused, "one that is refused keeps nothing");
+    assert_eq!(pressed(&town, "192.0.2.2").await.status(), 200, "b14: one bucket for everyone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_proxy_of_this_machine_one_does_not_keep_all_others_from_signing_in() {
+    let town = town(Issuer::default()).await;
+    let mut last = 0;
+    for _ in 0..100 {
+        last = town.browser().post("/inbox/sign-in", &[]).await.status;
+    }
+    assert_eq!(last, 200);
+    // And yet there is an end to it.
+    for _ in 0..2_000 {
+        last = pressed(&town, "127.0.0.1").await.status().as_u16();
+    }
+    assert_eq!(last, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_site_uses_up_nobodys_sign_ins() {
+    let town = town(Issuer::default()).await;
+    let browser = town.browser();
+    for _ in 0..300 {
+        let headers = format!("{}Sec-Fetch-Site: cross-site\r\n", browser.form_headers());
+        let reply = browser.raw("POST /inbox/sign-in", &headers, b"then=").await;
+        assert_eq!(reply.status, 403);
+    }
+    begun(&mut town.browser(), "").await;
 }

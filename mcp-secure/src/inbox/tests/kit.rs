@@ -137,6 +137,7 @@ pub(super) struct Town {
     pub(super) clock: Clock,
     pub(super) settings: Inbox,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) site: Arc<Site>,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -197,8 +198,8 @@ impl Town {
         let base = settings.base().map_or_else(|| Base::of(addr), Result::unwrap);
         let site = Site::new(Arc::clone(&opened), sign_in, base, settings.clone());
         let stop = CancellationToken::new();
-        tokio::spawn(http.run(opened.face(), Some(site), stop.clone()));
-        Self { local, opened, addr, main, clock, settings, ledger, stop, _folder: folder }
+        tokio::spawn(http.run(opened.face(), Some(Arc::clone(&site)), stop.clone()));
+        Self { local, opened, addr, main, clock, settings, ledger, site, stop, _folder: folder }
     }
 
     /// The path of a link for `name`.

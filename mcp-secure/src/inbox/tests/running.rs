@@ -2,8 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use serde_json::json;
+
 use super::forms::busy;
-use super::kit::Town;
+use super::kit::{Reply, Town};
 use crate::store::RunState;
 
 async fn run_state(town: &Town, id: &str) -> RunState {
@@ -140,4 +142,70 @@ async fn switching_is_offered_as_far_as_policy_lets_and_held_to_it() {
     let refused =
         town.call("alice", "pay", serde_json::json!({"cents": 9, "memo": "m", "iban": "i"})).await;
     assert_eq!(refused.code(), Some("switched_off"));
+}
+
+/// The ids of the runs on a page, and the address of the next.
+fn listed(page: &Reply) -> (Vec<String>, Option<String>) {
+    let ids = page.body.split("<h2><a href=\"/inbox/runs/").skip(1);
+    let ids = ids.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    let next = page.body.split_once("<nav class=\"more\"").map(|(_, next)| {
+        let (_, next) = next.split_once("href=\"").unwrap();
+        next.split('"').next().unwrap().replace("&amp;", "&")
+    });
+    (ids, next)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_go_on_page_after_page_and_miss_nothing() {
+    let town = Town::open().await;
+    for n in 0..120 {
+        // Three callers, two of whom share the list that a head sees.
+        let name = ["alice", "amy", "dave"][n % 3];
+        let reply = town.call(name, "order_pens", json!({"count": n})).await;
+        assert!(reply.ok, "{reply:?}");
+        town.clock.advance_millis(i64::from(n % 7 == 0) * 700);
+    }
+    for (name, most) in [("bob", 80), ("alice", 40)] {
+        let mut browser = town.signed_in(name).await;
+        let (mut seen, mut next, mut pages) =
+            (Vec::new(), Some("/inbox/runs?state=done".to_owned()), 0);
+        while let Some(path) = next {
+            let page = browser.get(&path).await;
+            assert_eq!(page.status, 200, "{path}");
+            let (ids, after) = listed(&page);
+            assert!(ids.len() <= 50 && path.contains("state=done"), "{path}");
+            assert_eq!(page.text().contains("Back to the first page"), pages > 0);
+            (next, pages) = (after, pages + 1);
+            seen.extend(ids);
+        }
+        let all = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!((seen.len(), all), (most, most), "{name}: each once");
+        assert_eq!(pages, most.div_ceil(50), "{name}: full pages, whatever else there is");
+    }
+    let mut bob = town.signed_in("bob").await;
+    for odd in ["x", "1", "1.x", "x.run_1", "1.apr_00000000000000000000000000000000"] {
+        assert_eq!(bob.get(&format!("/inbox/runs?after={odd}")).await.status, 400, "{odd}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_can_not_be_read_is_shown_as_such_and_hides_no_other() {
+    let (town, _, pens, lost) = busy().await;
+    let spoilt = format!("UPDATE runs SET run = '{{\"<script>' WHERE run_id = '{lost}'");
+    assert_eq!(town.file().execute(&spoilt, []), Ok(1));
+    let mut bob = town.signed_in("bob").await;
+    let page = bob.get("/inbox/runs").await;
+    let text = page.text();
+    assert!(page.status == 200 && page.body.contains(&format!("/inbox/runs/{pens}")), "{text}");
+    assert!(text.contains("can not be read") && text.contains(&lost), "{text}");
+    assert!(text.contains("in doubt") && text.contains("lose_pens"), "{text}");
+    assert!(!page.body.contains(&format!("/inbox/runs/{lost}")), "there is no page of it");
+    assert!(!page.body.contains("script>'") && !text.contains("column"), "{text}");
+    // Whose call it was nobody can tell, so it is for those who could resolve it.
+    for name in ["alice", "mallory", "gus", "dave"] {
+        let page = town.signed_in(name).await.get("/inbox/runs").await;
+        assert!(page.status == 200 && !page.body.contains(&lost), "{name}");
+    }
 }

@@ -263,7 +263,14 @@ async fn who_comes_from_another_site_is_led_on_by_a_page_of_ours_and_then_asked_
         assert!(reply.header("location").is_none() && reply.header("set-cookie").is_none());
         assert!(!reply.body.contains("rent"));
     }
-    for site in ["same-origin", "none"] {
+    for other in ["https://evil.example/inbox", "http://127.0.0.1/inbox"] {
+        let headers =
+            format!("{}Sec-Fetch-Site: cross-site\r\nReferer: {other}\r\n", browser.host());
+        assert_eq!(browser.raw(&format!("GET {at}"), &headers, b"").await.status, 200, "{other}");
+    }
+    // From that page of ours it goes no further, whatever a browser says of where it comes from.
+    let ours = format!("cross-site\r\nReferer: http://{}{at}", browser.addr);
+    for site in ["same-origin", "none", &ours] {
         let headers = format!("{}Sec-Fetch-Site: {site}\r\n", browser.host());
         let reply = browser.raw(&format!("GET {at}"), &headers, b"").await;
         assert_eq!(reply.status, 401, "{site}");

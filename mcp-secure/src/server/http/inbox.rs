@@ -51,6 +51,7 @@ impl InboxDoor {
         let response = self
             .site
             .answer(Asked {
+                from: peer.0,
                 path: parts.uri.path().to_owned(),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
                 method: parts.method,

@@ -1,7 +1,7 @@
 use super::fault::Fault;
 use super::pool::Tx;
 use super::rows::{self, INT, Lock, TEXT, get};
-use super::runs;
+use super::{SWEEP, runs};
 use crate::approval::{
     ANSWER_REPEATS_MS, Approval, ApprovalId, Event, NewApproval, Party, State, StateKind, Vote,
     VoteRefused, count, may_resolve,
@@ -10,10 +10,9 @@ use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::store::judge::{Ended, voiding};
 use crate::store::listing::{self, Dialect};
-use crate::store::row::{
-    MAX_LISTED, RunRow, SWEEP, damaged, shown, told_again, unreadable_approval,
-};
+use crate::store::row::{MAX_LISTED, RunRow, damaged, shown, told_again, unreadable_approval};
 use crate::store::{ApprovalFilter, Decided, Moved, Requested, Resolution, StoreError};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 /// A request that stands at `$2`, or whose answer still repeats (decided after `$3`).
@@ -269,12 +268,13 @@ async fn repeat_answer(tx: &Tx<'_>, id: &str, answer: Option<String>) -> Result<
     Ok(())
 }
 
-pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
+/// Writes down what ran out: a page of it, from the one after the request called `after`. Returns the last of a full page.
+pub(super) async fn expire(tx: &Tx<'_>, after: &str) -> Result<Option<String>, Fault> {
     let due = tx
         .query(
-            "SELECT id FROM mcp_secure.approvals WHERE state IN ('pending', 'approved') AND expires <= $1
-             ORDER BY id LIMIT $2 FOR UPDATE",
-            &[(&tx.now.millis(), INT), (&SWEEP, INT)],
+            "SELECT id FROM mcp_secure.approvals WHERE state IN ('pending', 'approved') AND expires <= $1 AND id > $2
+             ORDER BY id LIMIT $3 FOR UPDATE",
+            &[(&tx.now.millis(), INT), (&after, TEXT), (&SWEEP, INT)],
         )
         .await?;
     for row in &due {
@@ -289,11 +289,20 @@ pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
             Err(fault) => return Err(fault),
         }
     }
+    last_of(&due)
+}
+
+/// A page of the requests that ran out and that nobody has put on record, and the last of a full page.
+pub(super) async fn untold(
+    tx: &Tx<'_>,
+    after: &str,
+) -> Result<(Vec<ApprovalId>, Option<String>), Fault> {
     let untold = tx
         .query(
             "SELECT id FROM mcp_secure.approvals
-             WHERE state = 'expired' AND told = false AND coalesce(tell_at, 0) <= $1 ORDER BY id LIMIT $2 FOR UPDATE",
-            &[(&tx.now.millis(), INT), (&SWEEP, INT)],
+             WHERE state = 'expired' AND told = false AND coalesce(tell_at, 0) <= $1 AND id > $2
+             ORDER BY id LIMIT $3 FOR UPDATE",
+            &[(&tx.now.millis(), INT), (&after, TEXT), (&SWEEP, INT)],
         )
         .await?;
     let (mut told, mut ids) = (Vec::new(), Vec::new());
@@ -314,11 +323,22 @@ pub(super) async fn expire_due(tx: &Tx<'_>) -> Result<Vec<ApprovalId>, Fault> {
         )
         .await?;
     }
+    Ok((told, last_of(&untold)?))
+}
+
+/// The id in the last row, where there may be more rows.
+fn last_of(rows: &[Row]) -> Result<Option<String>, Fault> {
+    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= SWEEP);
+    rows.last().filter(|_| full).map(|row| get(row, 0)).transpose()
+}
+
+/// Drops the answers that no longer repeat.
+pub(super) async fn forget_answers(tx: &Tx<'_>) -> Result<(), Fault> {
     let since = tx.now.plus_millis(-ANSWER_REPEATS_MS).millis();
     tx.execute(
         "UPDATE mcp_secure.approvals SET answer = NULL WHERE answer IS NOT NULL AND state_at <= $1",
         &[(&since, INT)],
     )
     .await?;
-    Ok(told)
+    Ok(())
 }

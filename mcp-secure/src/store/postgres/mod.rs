@@ -18,10 +18,10 @@ mod work;
 pub use options::PostgresOptions;
 
 use super::{
-    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
-    RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope, Ticket,
-    TicketKind, Wanted,
+    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, ListedRun,
+    Moved, NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope,
+    Ticket, TicketKind, Wanted,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
@@ -32,6 +32,11 @@ use pool::Pool;
 use std::sync::Arc;
 use work::{reading, writing};
 
+/// How many rows one transaction of a sweep takes: each of them is a few round trips, and a transaction that does not end in
+/// time is lost with all of them.
+const SWEEP: i64 = 50;
+/// How many such transactions one sweep makes. What is left is found by the next.
+const SWEEPS: usize = 10;
 /// How often one sweep drops rows, so that it ends even where many come to their end.
 const DROPS: u32 = 100;
 
@@ -161,7 +166,25 @@ impl Store for Postgres {
 
     fn expire_due(&self) -> StoreFuture<'_, Vec<ApprovalId>> {
         Box::pin(async move {
-            let told = writing!(self, |tx| approvals::expire_due(tx)).await?;
+            let mut after = Some(String::new());
+            for _ in 0..SWEEPS {
+                let Some(last) = after else { break };
+                after = writing!(self, |tx| approvals::expire(tx, &last)).await?;
+            }
+            let (mut told, mut after) = (Vec::new(), Some(String::new()));
+            for _ in 0..SWEEPS {
+                let Some(last) = after else { break };
+                match writing!(self, |tx| approvals::untold(tx, &last)).await {
+                    Ok((page, last)) => {
+                        told.extend(page);
+                        after = last;
+                    }
+                    // What was found is told now, the rest another time.
+                    Err(_) if !told.is_empty() => return Ok(told),
+                    Err(error) => return Err(error),
+                }
+            }
+            let () = writing!(self, |tx| approvals::forget_answers(tx)).await?;
             for _ in 0..DROPS {
                 if writing!(self, |tx| shared::drop_rows(tx)).await? {
                     break;
@@ -194,7 +217,22 @@ impl Store for Postgres {
     }
 
     fn recover(&self) -> StoreFuture<'_, Vec<LapsedRun>> {
-        writing!(self, |tx| runs::recover(tx))
+        Box::pin(async move {
+            let (mut lapsed, mut after) = (Vec::new(), Some(0));
+            for _ in 0..SWEEPS {
+                let Some(last) = after else { break };
+                match writing!(self, |tx| runs::recover(tx, last)).await {
+                    Ok((page, last)) => {
+                        lapsed.extend(page);
+                        after = last;
+                    }
+                    // What was found is told now, the rest another time.
+                    Err(_) if !lapsed.is_empty() => break,
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(lapsed)
+        })
     }
 
     fn told(&self, runs: Vec<RunId>, approvals: Vec<ApprovalId>) -> StoreFuture<'_, ()> {
@@ -206,7 +244,7 @@ impl Store for Postgres {
         reading!(self, |tx| runs::by_id(tx, &id))
     }
 
-    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<RunRecord>> {
+    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<ListedRun>> {
         reading!(self, |tx| runs::list(tx, &filter, limit))
     }
 

@@ -4,8 +4,8 @@ use super::tls;
 use crate::clock::Timestamp;
 use crate::store::StoreError;
 use crate::store::pace::Pace;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -16,9 +16,13 @@ use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage};
 /// pooler the next statement may be another server's.
 pub(super) type Value<'a> = (&'a (dyn ToSql + Sync), Type);
 
+/// Begins a transaction in which each statement sees what was committed before it.
+pub(super) const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// The store's time is written down when it is this far ahead of what is written: so that a whole fleet changes that row
 /// once a second, and no call waits for it. Milliseconds.
 const WRITE_TIME_EVERY: i64 = 1000;
+/// How long that may take.
+const WRITE_TIME_WITHIN: Duration = Duration::from_millis(250);
 
 /// A few connections, opened when needed and thrown away once they fail.
 pub(super) struct Pool {
@@ -32,6 +36,8 @@ pub(super) struct Pool {
     latest: AtomicI64,
     pace: Pace,
     commits: AtomicU64,
+    /// How transactions begin, once it is known what the database would make of a plain one.
+    begin: OnceLock<&'static str>,
 }
 
 /// An open transaction, and the store's time in it.
@@ -82,9 +88,19 @@ impl Pool {
             latest: AtomicI64::new(0),
             pace: Pace::default(),
             commits: AtomicU64::new(0),
+            begin: OnceLock::new(),
             connector,
             options,
         })
+    }
+
+    /// Takes down how isolated the database's transactions are unless they say otherwise. The rules here hold where each
+    /// statement sees what was committed before it, and where conflicts are errors (`serializable`). Under `repeatable
+    /// read` a transaction that waited for a row goes on with what it saw before, so that is never left to the database.
+    pub(super) fn isolated(&self, by_default: &str) {
+        let serializable = by_default == "serializable";
+        // The first answer counts: all replicas of a database get the same.
+        self.begin.get_or_init(|| if serializable { "BEGIN" } else { READ_COMMITTED });
     }
 
     pub(super) fn commits(&self) -> u64 {
@@ -148,8 +164,9 @@ impl Pool {
     pub(super) async fn begin<'a>(&self, lent: &'a Lent<'_>) -> Result<Begun<'a>, Fault> {
         let limit = (self.options.timeout / 2).as_millis();
         // Local to the transaction, since the next one may be on another connection of a pooler.
+        let begin = self.begin.get().copied().unwrap_or(READ_COMMITTED);
         let begin = format!(
-            "BEGIN; SET LOCAL statement_timeout = {limit}; SET LOCAL idle_in_transaction_session_timeout = {limit}; {TIME}"
+            "{begin}; SET LOCAL statement_timeout = {limit}; SET LOCAL idle_in_transaction_session_timeout = {limit}; {TIME}"
         );
         let rows = lent.client.simple_query(&begin).await?;
         let row = rows.iter().find_map(|message| match message {
@@ -176,18 +193,29 @@ impl Pool {
         Timestamp::from_millis(now.max(self.latest.fetch_max(now, Ordering::AcqRel)))
     }
 
-    /// Ends a transaction that has written something.
-    pub(super) async fn commit(&self, begun: Begun<'_>) -> Result<(), Fault> {
+    /// Ends a transaction that has written something. Returns the store's time where that has to be written down.
+    pub(super) async fn commit(&self, begun: Begun<'_>) -> Result<Option<Timestamp>, Fault> {
         let Begun { tx, written } = begun;
         tx.client.batch_execute("COMMIT").await.map_err(|error| of_commit(&error))?;
         self.commits.fetch_add(1, Ordering::Relaxed);
-        let now = tx.now.millis();
-        if now.saturating_sub(written) >= WRITE_TIME_EVERY {
-            // By itself, so that nobody's transaction holds the row. Where it fails, the next one writes it.
+        Ok((tx.now.millis().saturating_sub(written) >= WRITE_TIME_EVERY).then_some(tx.now))
+    }
+
+    /// Gives a connection back, and writes the store's time down first where that has to be: by itself, so that nobody's
+    /// transaction holds the row, and not for long, since what was committed stands whatever becomes of this. Where it
+    /// fails, the next one writes it.
+    pub(super) async fn end(&self, lent: Lent<'_>, time: Option<Timestamp>) {
+        if let Some(time) = time {
+            let now = time.millis();
             let sql = "UPDATE mcp_secure.meta SET value = $1 WHERE key = 'time' AND value < $1";
-            let _ = tx.client.execute_typed(sql, &[(&now, Type::INT8)]).await;
+            let values = [(&now as _, Type::INT8)];
+            let writing = lent.client.execute_typed(sql, &values);
+            if timeout(WRITE_TIME_WITHIN, writing).await.is_err() {
+                // An answer is still to come on this connection, so it is of no more use.
+                return;
+            }
         }
-        Ok(())
+        lent.give_back();
     }
 
     /// Takes a transaction back, so that its connection can be used again.

@@ -1,16 +1,17 @@
 //! Runs one at a time: those that touch more than their own row.
 
+use super::SWEEP;
 use super::approvals;
 use super::batch::End;
 use super::fault::Fault;
-use super::pool::Tx;
+use super::pool::{Tx, Value};
 use super::rows::{self, BYTES, FLAG, INT, Lock, TEXT, get};
 use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
-use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis, told_again};
+use crate::store::row::{Call, MAX_LISTED, RunRow, damaged, millis, told_again};
 use crate::store::{
-    CommitRefused, Committed, Fence, Finished, LapsedRun, Moved, NewRun, Renewed, Resolution,
-    Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
+    CommitRefused, Committed, Fence, Finished, LapsedRun, ListedRun, Moved, NewRun, Renewed,
+    Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
 };
 use tokio_postgres::types::Type;
 
@@ -168,6 +169,14 @@ pub(super) async fn finish(tx: &Tx<'_>, ended: &End, again: bool) -> Result<Fini
     Ok(Finished::Late)
 }
 
+/// Ends a run that nobody has begun to carry out, if its row is there by now.
+pub(super) async fn end_unbegun(tx: &Tx<'_>, id: &RunId) -> Result<bool, Fault> {
+    let Some(row) = rows::run(tx, &id.to_string(), Lock::Hold).await? else { return Ok(false) };
+    let result = RunResult::NeverBegan { error: "audit_unavailable".to_owned(), answer: None };
+    finish(tx, &End { run: *id, fence: Fence(row.fence), result }, false).await?;
+    Ok(true)
+}
+
 /// Writes the end into a row that is held, and gives back what it frees.
 async fn write_end(tx: &Tx<'_>, row: &RunRow, end: &Ended) -> Result<(), Fault> {
     let settled = end.settled(row.key_window, tx.now)?;
@@ -276,11 +285,16 @@ pub(super) async fn resolve(
     Ok(Resolved::To(after.record()?))
 }
 
-pub(super) async fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, Fault> {
-    let due = [(&tx.now.millis() as _, INT), (&SWEEP as _, INT)];
+/// Puts lapsed runs in doubt and tells of them: a page of them, from the one after the fence `after`. Returns the last fence
+/// of a full page.
+pub(super) async fn recover(
+    tx: &Tx<'_>,
+    after: i64,
+) -> Result<(Vec<LapsedRun>, Option<i64>), Fault> {
+    let due = [(&tx.now.millis() as _, INT), (&after as _, INT), (&SWEEP as _, INT)];
     let found = rows::runs(
         tx,
-        "(tell_at <= $1 OR (state = 'running' AND lease_until <= $1)) ORDER BY fence LIMIT $2",
+        "(tell_at <= $1 OR (state = 'running' AND lease_until <= $1)) AND fence > $2 ORDER BY fence LIMIT $3",
         &due,
         Lock::Hold,
     )
@@ -307,7 +321,8 @@ pub(super) async fn recover(tx: &Tx<'_>) -> Result<Vec<LapsedRun>, Fault> {
         )
         .await?;
     }
-    Ok(lapsed)
+    let full = i64::try_from(found.len()).is_ok_and(|found| found >= SWEEP);
+    Ok((lapsed, found.last().filter(|_| full).map(|row| row.fence)))
 }
 
 /// Takes down that the audit holds what was told.
@@ -361,17 +376,56 @@ pub(super) async fn list(
     tx: &Tx<'_>,
     filter: &RunFilter,
     limit: u32,
-) -> Result<Vec<RunRecord>, Fault> {
+) -> Result<Vec<ListedRun>, Fault> {
+    // No text here holds a NUL, and to ask for one is an error.
+    if [&filter.tenant, &filter.tool].into_iter().flatten().any(|text| text.contains('\0')) {
+        return Ok(Vec::new());
+    }
+    let limit = limit.min(MAX_LISTED) as usize;
     // The word is one of five, so it can stand in the text, where the partial index is found by it.
     let state = filter.state.map_or(String::new(), |state| format!("AND state = '{state}'"));
-    let found = rows::runs(
-        tx,
-        &format!(
-            "($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR tool = $2) {state} ORDER BY fence DESC LIMIT $3"
-        ),
-        &[(&filter.tenant, TEXT), (&filter.tool, TEXT), (&i64::from(limit.min(MAX_LISTED)), INT)],
-        Lock::None,
-    )
-    .await?;
-    Ok(found.iter().map(RunRow::record).collect::<Result<_, _>>()?)
+    let rest = format!(
+        "fence < $1 AND ($2::text IS NULL OR tenant = $2) AND ($3::text IS NULL OR tool = $3) {state} \
+         ORDER BY fence DESC LIMIT $4"
+    );
+    let (mut found, mut before) = (Vec::new(), place(tx, filter).await?);
+    // As with requests: a page that is not full is the last one.
+    loop {
+        let missing = limit - found.len();
+        let asked = millis(missing as u64);
+        let asked: [Value<'_>; 4] =
+            [(&before, INT), (&filter.tenant, TEXT), (&filter.tool, TEXT), (&asked, INT)];
+        let rows = rows::runs(tx, &rest, &asked, Lock::None).await?;
+        let last = rows.len() < missing;
+        for row in rows {
+            before = row.fence;
+            match row.record() {
+                Ok(run) => found.push(ListedRun::Run(run)),
+                Err(StoreError::Corrupt(why)) => {
+                    let tool = "SELECT tool FROM mcp_secure.runs WHERE fence = $1";
+                    let tool = tx.query(tool, &[(&row.fence, INT)]).await?;
+                    let tool = tool.first().map(|row| get(row, 0)).transpose()?;
+                    let told = row.unlisted(&why, tool.unwrap_or_default());
+                    found.extend(told.map(ListedRun::Unreadable));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if last || found.len() == limit {
+            return Ok(found);
+        }
+    }
+}
+
+/// Below which fence the list goes on.
+async fn place(tx: &Tx<'_>, filter: &RunFilter) -> Result<i64, Fault> {
+    let Some((started, id)) = &filter.after else { return Ok(i64::MAX) };
+    let by_id = "SELECT fence FROM mcp_secure.runs WHERE run_id = $1";
+    if let Some(row) = tx.query(by_id, &[(&id.to_string(), TEXT)]).await?.first() {
+        return get(row, 0);
+    }
+    let by_time = "SELECT max(fence) + 1 FROM mcp_secure.runs WHERE started <= $1";
+    let found = tx.query(by_time, &[(&started.millis(), INT)]).await?;
+    let fence: Option<Option<i64>> = found.first().map(|row| get(row, 0)).transpose()?;
+    Ok(fence.flatten().unwrap_or_default())
 }

@@ -1,5 +1,5 @@
 use super::fault::Fault;
-use super::pool::{Lent, Pool};
+use super::pool::{Lent, Pool, READ_COMMITTED};
 use super::rows::{INT, TEXT, get};
 use crate::store::StoreError;
 use crate::store::listing::sought;
@@ -148,7 +148,7 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     let mut attempt = 1;
     loop {
         let lent = pool.lend().await.map_err(Fault::into_error)?;
-        match step(&lent).await {
+        match step(pool, &lent).await {
             Ok(()) => {
                 lent.give_back();
                 return Ok(());
@@ -164,7 +164,7 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     }
 }
 
-async fn step(lent: &Lent<'_>) -> Result<(), Fault> {
+async fn step(pool: &Pool, lent: &Lent<'_>) -> Result<(), Fault> {
     let client = lent.client();
     let durable = client.query_typed("SELECT current_setting('synchronous_commit')", &[]).await?;
     if durable.first().is_some_and(|row| row.try_get::<_, &str>(0).is_ok_and(|v| v == "off")) {
@@ -173,12 +173,18 @@ async fn step(lent: &Lent<'_>) -> Result<(), Fault> {
                 .to_owned(),
         )));
     }
+    let isolation = client.query_typed("SHOW default_transaction_isolation", &[]).await?;
+    if let Some(row) = isolation.first() {
+        pool.isolated(&get::<String>(row, 0)?);
+    }
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     // Looked at before anything is locked or made: a user without the right to make tables may serve.
     if version(lent).await? == Some(known) {
         return Ok(());
     }
-    client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})")).await?;
+    client
+        .batch_execute(&format!("{READ_COMMITTED}; SELECT pg_advisory_xact_lock({LOCK})"))
+        .await?;
     let found = version(lent).await?.unwrap_or(0);
     let done = usize::try_from(found).ok().filter(|_| found <= known);
     let Some(done) = done else {

@@ -9,7 +9,7 @@ use super::runs;
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::store::{
-    CommitRefused, Committed, Fence, Finished, KeyRecord, NewRun, RunState, StoreError,
+    CommitRefused, Committed, Fence, Finished, KeyRecord, NewRun, RunId, RunState, StoreError,
 };
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,6 +19,11 @@ use std::time::Duration;
 /// How often an operation is attempted. Rows that replicas fight over need several; a server that is gone is not
 /// waited for much longer than a restart of a connection takes.
 const ATTEMPTS: u32 = 8;
+
+/// How often a run is looked for that may turn up after everybody was told that it did not begin, and how many times: a
+/// database that has not committed by then has lost the transaction.
+const LATE_LOOK_EVERY: Duration = Duration::from_secs(1);
+const LATE_LOOKS: u32 = 60;
 
 /// Waits a little longer before each attempt, and not as long as others do. `None`: there have been enough.
 pub(super) async fn pause(attempt: u32, fault: Fault) -> Result<(), StoreError> {
@@ -36,7 +41,7 @@ pub(super) async fn pause(attempt: u32, fault: Fault) -> Result<(), StoreError> 
 macro_rules! attempt {
     ($pool:expr, |$tx:ident| $work:expr) => {{
         let pool: &$crate::store::postgres::pool::Pool = &$pool;
-        $crate::store::postgres::work::in_time(pool, async {
+        let done = $crate::store::postgres::work::in_time(pool, async {
             let lent = pool.lend().await?;
             let begun = pool.begin(&lent).await?;
             let done = {
@@ -45,9 +50,8 @@ macro_rules! attempt {
             };
             match done {
                 Ok(answer) => {
-                    pool.commit(begun).await?;
-                    lent.give_back();
-                    Ok(answer)
+                    let time = pool.commit(begun).await?;
+                    Ok((answer, lent, time))
                 }
                 Err(fault) => {
                     pool.roll_back(lent).await;
@@ -55,7 +59,14 @@ macro_rules! attempt {
                 }
             }
         })
-        .await
+        .await;
+        match done {
+            Ok((answer, lent, time)) => {
+                pool.end(lent, time).await;
+                Ok(answer)
+            }
+            Err(fault) => Err(fault),
+        }
     }};
 }
 pub(super) use attempt;
@@ -147,11 +158,27 @@ pub(super) async fn begin_all(pool: Arc<Pool>, group: Vec<(NewRun, Waiter<Commit
 }
 
 /// Begins one run. `lost`: an attempt whose answer was lost may have begun it.
-async fn begin_one(pool: &Pool, run: &NewRun, mut lost: bool) -> Result<Committed, StoreError> {
+async fn begin_one(
+    pool: &Arc<Pool>,
+    run: &NewRun,
+    mut lost: bool,
+) -> Result<Committed, StoreError> {
+    let begun = attempts_to_begin(pool, run, &mut lost).await;
+    if begun.is_err() && lost {
+        tokio::spawn(end_late(Arc::clone(pool), run.run_id));
+    }
+    begun
+}
+
+async fn attempts_to_begin(
+    pool: &Pool,
+    run: &NewRun,
+    lost: &mut bool,
+) -> Result<Committed, StoreError> {
     let mut attempt = 0;
     loop {
         let alone = pool.alone().await.map_err(Fault::into_error)?;
-        let once = if lost {
+        let once = if *lost {
             attempt!(pool, |tx| told(tx, run))
         } else {
             attempt!(pool, |tx| runs::commit(tx, run))
@@ -161,7 +188,7 @@ async fn begin_one(pool: &Pool, run: &NewRun, mut lost: bool) -> Result<Committe
             Ok(answer) => return Ok(answer),
             // Never made again blindly: from now on the row is what counts.
             Err(fault) => {
-                lost = lost || matches!(fault, Fault::Lost(_));
+                *lost = *lost || matches!(fault, Fault::Lost(_));
                 pause(attempt, fault.repeatable()).await?;
             }
         }
@@ -169,10 +196,26 @@ async fn begin_one(pool: &Pool, run: &NewRun, mut lost: bool) -> Result<Committe
     }
 }
 
-/// What the row of a run says whose commit was cut off. Without a row it may still be on its way, so nothing runs.
+/// Ends a run whose commit arrives after everybody was told that it did not begin: nobody would, and a person would have to
+/// find out that nothing happened.
+async fn end_late(pool: Arc<Pool>, id: RunId) {
+    for _ in 0..LATE_LOOKS {
+        tokio::time::sleep(LATE_LOOK_EVERY).await;
+        match attempt!(pool, |tx| runs::end_unbegun(tx, &id)) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(fault) => {
+                tracing::debug!(error = %fault.into_error(), run_id = %id, "a run that may turn up can not be looked for");
+            }
+        }
+    }
+}
+
+/// What the row of a run says whose commit was cut off. Without a row it may still be on its way: it is looked for again,
+/// and nothing runs until it is there.
 async fn told(tx: &Tx<'_>, run: &NewRun) -> Result<Committed, Fault> {
     let Some(row) = rows::run(tx, &run.run_id.to_string(), Lock::None).await? else {
-        return Err(Fault::Final(StoreError::Unavailable(
+        return Err(Fault::Again(StoreError::Unavailable(
             "the connection was lost while the run was committed".to_owned(),
         )));
     };

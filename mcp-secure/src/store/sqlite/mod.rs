@@ -13,10 +13,10 @@ mod tickets;
 mod worker;
 
 use super::{
-    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, Moved,
-    NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved, RunFilter,
-    RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope, Ticket,
-    TicketKind, Wanted,
+    ApprovalFilter, Committed, Decided, Fence, Finished, KeyRecord, LapsedRun, Leased, ListedRun,
+    Moved, NewRun, NewTicket, Notice, NoticeEnd, Renewed, Requested, Resolution, Resolved,
+    RunFilter, RunId, RunRecord, RunResult, Store, StoreError, StoreFuture, Switch, SwitchScope,
+    Ticket, TicketKind, Wanted,
 };
 use crate::approval::{Approval, ApprovalId, NewApproval, Party, Vote};
 use crate::canon::Digest;
@@ -203,7 +203,7 @@ impl Store for Sqlite {
         Box::pin(self.read.run(move |tx| runs::by_id(tx, &id)))
     }
 
-    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<RunRecord>> {
+    fn runs(&self, filter: RunFilter, limit: u32) -> StoreFuture<'_, Vec<ListedRun>> {
         Box::pin(self.read.run(move |tx| runs::list(tx, &filter, limit)))
     }
 

@@ -5,8 +5,8 @@ use crate::canon::Digest;
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
 use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis, told_again};
 use crate::store::{
-    CommitRefused, Committed, Fence, Finished, KeyRecord, LapsedRun, Moved, NewRun, Renewed,
-    Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
+    CommitRefused, Committed, Fence, Finished, KeyRecord, LapsedRun, ListedRun, Moved, NewRun,
+    Renewed, Resolution, Resolved, RunFilter, RunId, RunRecord, RunResult, RunState, StoreError,
 };
 use rusqlite::{OptionalExtension as _, params};
 
@@ -366,15 +366,46 @@ pub(super) fn list(
     tx: &Tx<'_>,
     filter: &RunFilter,
     limit: u32,
-) -> Result<Vec<RunRecord>, StoreError> {
+) -> Result<Vec<ListedRun>, StoreError> {
+    let limit = limit.min(MAX_LISTED) as usize;
     // The word is one of five, so it can stand in the text, where the partial index is found by it.
     let state = filter.state.map_or(String::new(), |state| format!("AND state = '{state}'"));
-    let found = rows::runs(
-        tx.conn,
-        &format!(
-            "(?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR tool = ?2) {state} ORDER BY fence DESC LIMIT ?3"
-        ),
-        params![filter.tenant, filter.tool, limit.min(MAX_LISTED)],
-    )?;
-    found.iter().map(RunRow::record).collect()
+    let rest = format!(
+        "fence < ?1 AND (?2 IS NULL OR tenant = ?2) AND (?3 IS NULL OR tool = ?3) {state} ORDER BY fence DESC LIMIT ?4"
+    );
+    let (mut found, mut before) = (Vec::new(), place(tx, filter)?);
+    // As with requests: a page that is not full is the last one.
+    loop {
+        let missing = limit - found.len();
+        let asked = params![before, filter.tenant, filter.tool, millis(missing as u64)];
+        let rows = rows::runs(tx.conn, &rest, asked)?;
+        let last = rows.len() < missing;
+        for row in rows {
+            before = row.fence;
+            match row.record() {
+                Ok(run) => found.push(ListedRun::Run(run)),
+                Err(StoreError::Corrupt(why)) => {
+                    let tool = "SELECT tool FROM runs WHERE fence = ?1";
+                    let tool = rows::first::<String>(tx.conn, tool, [row.fence])?;
+                    let told = row.unlisted(&why, tool.unwrap_or_default());
+                    found.extend(told.map(ListedRun::Unreadable));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if last || found.len() == limit {
+            return Ok(found);
+        }
+    }
+}
+
+/// Below which fence the list goes on.
+fn place(tx: &Tx<'_>, filter: &RunFilter) -> Result<i64, StoreError> {
+    let Some((started, id)) = &filter.after else { return Ok(i64::MAX) };
+    let by_id = "SELECT fence FROM runs WHERE run_id = ?1";
+    if let Some(fence) = rows::first(tx.conn, by_id, [id.to_string()])? {
+        return Ok(fence);
+    }
+    let by_time = "SELECT max(fence) + 1 FROM runs WHERE started <= ?1";
+    Ok(rows::first(tx.conn, by_time, [started.millis()])?.unwrap_or_default())
 }

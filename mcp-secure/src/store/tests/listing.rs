@@ -5,6 +5,7 @@ cases! {
     paging_over_a_thousand_requests_of_one_moment_misses_and_repeats_none,
     pages_of_what_ran_out_are_in_one_order_whether_or_not_it_is_written_down,
     what_comes_in_between_pages_disturbs_none,
+    what_waits_for_nobody_is_listed_without_what_waits_searched_or_not,
     a_search_that_looks_at_so_many_at_a_time_misses_and_repeats_none,
     a_search_finds_what_is_written_in_any_case,
     b09_hostile_text_in_a_search_is_only_text,
@@ -365,4 +366,40 @@ async fn a_request_that_cannot_be_read_leaves_the_others_in_the_list(desk: Desk)
     assert!(matches!(broken, Err(StoreError::Corrupt(_))), "{broken:?}");
     let vote = vote("bob", Verdict::Approve);
     assert!(store.decide(&asked[0].id, asked[0].effect, vote).await.is_err());
+}
+
+async fn what_waits_for_nobody_is_listed_without_what_waits_searched_or_not(desk: Desk) {
+    let store = desk.open().await;
+    let mut settled = Vec::new();
+    for cents in 0..12 {
+        let expires_in_ms = if cents == 4 { 50 } else { 1_000_000 };
+        let asked = ask(&store, NewApproval { expires_in_ms, ..refund(cents) }).await;
+        match cents {
+            0 => drop(store.withdraw(&asked.id, alice()).await.unwrap()),
+            2 | 6 => {
+                let verdict = if cents == 2 { Verdict::Approve } else { Verdict::Deny };
+                store.decide(&asked.id, asked.effect, vote("bob", verdict)).await.unwrap();
+            }
+            _ => {}
+        }
+        // What has run out is listed here, also where nobody has written that down yet.
+        if matches!(cents, 0 | 2 | 4 | 6) {
+            settled.push(asked.id);
+        }
+        desk.clock.advance_millis(10);
+    }
+    settled.reverse();
+    let ended = || ApprovalFilter { settled: true, ..ApprovalFilter::default() };
+    let text = || Some("o-1".to_owned());
+    for filter in [ended(), ApprovalFilter { text: text(), ..ended() }] {
+        for limit in [1, 3, 100] {
+            assert_eq!(pages(&store, &filter, limit).await, settled, "{filter:?}");
+        }
+        let pending = ApprovalFilter { state: Some(StateKind::Pending), ..filter.clone() };
+        assert_eq!(pages(&store, &pending, 10).await, []);
+        let denied = ApprovalFilter { state: Some(StateKind::Denied), ..filter };
+        assert_eq!(pages(&store, &denied, 10).await, settled[..1]);
+    }
+    let waits = ApprovalFilter { state: Some(StateKind::Pending), ..ApprovalFilter::default() };
+    assert_eq!(pages(&store, &waits, 100).await.len(), 8);
 }

@@ -200,6 +200,41 @@ async fn under_serialisable_isolation_a_ticket_is_taken_once_and_a_notice_handed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_repeatable_reads_misses_no_vote_and_no_pending_request() {
+    let server = Server::shared();
+    let database = server.database();
+    let sql =
+        format!("ALTER DATABASE {database} SET default_transaction_isolation = 'repeatable read'");
+    server.sql(&database, &sql);
+    let stores = [open(server, &database).await, open(server, &database).await];
+    let asked = ask(&stores[0], NewApproval { quorum: 2, ..refund(1) }).await;
+    // Both have begun before either gets at the row.
+    let holder = hold(&database, "approvals");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (bob, carol) =
+        tokio::join!(approve(&stores[0], &asked, "bob"), approve(&stores[1], &asked, "carol"));
+    holder.join().unwrap();
+    assert!(
+        matches!((&bob, &carol), (Decided::Counted(_), Decided::Counted(_))),
+        "{bob:?} {carol:?}"
+    );
+    assert_eq!(kind_of(&stores[0], &asked.id).await, StateKind::Approved);
+
+    let asking: Vec<_> = (10..30)
+        .map(|cents| {
+            let store = Arc::clone(&stores[usize::from(cents % 2 == 0)]);
+            let new = NewApproval { max_pending: 3, ..refund(cents) };
+            tokio::spawn(async move { store.request_approval(new).await.unwrap() })
+        })
+        .collect();
+    let mut made = 0;
+    for asked in asking {
+        made += usize::from(matches!(asked.await.unwrap(), Requested::Created(_)));
+    }
+    assert_eq!(made, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_cut_give_no_ticket_twice_and_lose_no_notice() {
     let server = Server::shared();
     let database = server.database();
@@ -305,6 +340,86 @@ async fn a_database_that_hangs_is_an_error() {
     assert!(matches!(waiting, Err(StoreError::Unavailable(_))), "{waiting:?}");
     holder.join().unwrap();
     start(&store, keyed("k", "a")).await;
+}
+
+#[tokio::test]
+async fn a_run_that_turns_up_after_it_was_said_not_to_begin_is_ended_without_effect() {
+    let server = Server::shared();
+    let database = server.database();
+    let options = options(server, &database).timeout(Duration::from_millis(400));
+    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    // Commits that insert a run hang, and go on when they are cancelled.
+    server.sql(
+        &database,
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN NULL;
+            EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(4); RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON mcp_secure.runs DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION linger()",
+    );
+    let asked = approved(&store, refund(1)).await;
+    for run in [keyed("k", "a"), run_of(&asked)] {
+        let id = run.run_id;
+        let begun = store.commit_run(run).await;
+        assert!(matches!(begun, Err(StoreError::Unavailable(_))), "{begun:?}");
+        let mut state = None;
+        for _ in 0..200 {
+            state = store.run(&id).await.unwrap().map(|run| run.state);
+            if state == Some(RunState::NoEffect) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(state, Some(RunState::NoEffect));
+    }
+    assert_eq!(key_of(&store, "k").await, None);
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Failed);
+}
+
+#[tokio::test]
+async fn what_was_committed_is_not_said_to_be_lost_where_the_time_can_not_be_written_down() {
+    let server = Server::shared();
+    let database = server.database();
+    let options = options(server, &database).timeout(Duration::from_millis(400));
+    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    server.sql(&database, "UPDATE mcp_secure.meta SET value = 0 WHERE key = 'time'");
+    let holder = hold(&database, "meta");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let asked = ask(&store, refund(1)).await;
+    holder.join().unwrap();
+    assert_eq!(kind_of(&store, &asked.id).await, StateKind::Pending);
+    // Another connection is as good as the one that was given up.
+    ask(&store, refund(2)).await;
+    assert_ne!(server.sql(&database, "SELECT value FROM mcp_secure.meta WHERE key = 'time'"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_runs_were_lost_at_once_a_slow_database_gets_through_them() {
+    let server = Server::shared();
+    let database = server.database();
+    let options = options(server, &database).timeout(Duration::from_secs(2));
+    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    let runs = (0..300).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            start(&store, NewRun { lease_ms: 1, ..keyed(&format!("k{n}"), "a") }).await;
+        })
+    });
+    for run in runs.collect::<Vec<_>>() {
+        run.await.unwrap();
+    }
+    // All together take longer than any operation may.
+    server.sql(
+        &database,
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;
+         CREATE TRIGGER slow BEFORE UPDATE ON mcp_secure.runs FOR EACH ROW
+            WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION slow()",
+    );
+    let mut told = store.recover().await.unwrap();
+    told.sort_by_key(|lost| lost.run_id);
+    told.dedup_by_key(|lost| lost.run_id);
+    assert_eq!(told.len(), 300);
+    assert!(store.recover().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@ use super::*;
 cases! {
     a_run_reads_back_as_it_went,
     runs_are_listed_newest_first_by_tenant_tool_and_state,
+    a_list_of_runs_goes_on_after_any_of_them_also_once_it_is_dropped,
+    a_run_that_can_not_be_read_is_listed_as_such_and_hides_no_other,
     somebody_else_resolves_a_run_in_doubt,
     a_doubt_that_is_resolved_moves_key_and_approval_along,
     resolving_the_approval_resolves_its_key_too,
@@ -50,8 +52,9 @@ async fn runs_are_listed_newest_first_by_tenant_tool_and_state(desk: Desk) {
     end(&store, &second, unknown()).await;
     let list = async |tenant: Option<&str>, state, tool: Option<&str>, limit| {
         let (tenant, tool) = (tenant.map(str::to_owned), tool.map(str::to_owned));
-        let found = store.runs(RunFilter { tenant, state, tool }, limit).await.unwrap();
-        found.into_iter().map(|r| r.run_id).collect::<Vec<_>>()
+        let filter = RunFilter { tenant, state, tool, ..RunFilter::default() };
+        let found = store.runs(filter, limit).await.unwrap();
+        found.into_iter().map(|line| line.at().1).collect::<Vec<_>>()
     };
     assert_eq!(list(None, None, None, 10).await, [third.0, second.0, first.0]);
     assert_eq!(list(None, None, None, 1).await, [third.0]);
@@ -62,6 +65,76 @@ async fn runs_are_listed_newest_first_by_tenant_tool_and_state(desk: Desk) {
     for state in RunState::ALL {
         assert_eq!(state.as_str().parse(), Ok(state));
     }
+}
+
+async fn a_list_of_runs_goes_on_after_any_of_them_also_once_it_is_dropped(desk: Desk) {
+    let store = desk.open().await;
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        ids.push(start(&store, keyed(&format!("k{n}"), "a")).await.0);
+        // Some begin in the same millisecond.
+        desk.clock.advance_millis(n % 2);
+    }
+    ids.reverse();
+    let page = async |after, limit| {
+        let tenant = Some("acme".to_owned());
+        store.runs(RunFilter { tenant, after, ..RunFilter::default() }, limit).await.unwrap()
+    };
+    let names = |page: &[ListedRun]| page.iter().map(|line| line.at().1).collect::<Vec<_>>();
+    let whole = page(None, 10).await;
+    assert_eq!(names(&whole), ids);
+    for (n, line) in whole.iter().enumerate() {
+        assert_eq!(names(&page(Some(line.at()), 10).await), ids[n + 1..]);
+        assert_eq!(
+            names(&page(Some(line.at()), 2).await),
+            ids[n + 1..].iter().take(2).copied().collect::<Vec<_>>()
+        );
+    }
+    // What is dropped while somebody reads does not end the list, nor does anything go missing.
+    for (n, line) in whole.iter().enumerate() {
+        desk.change(&format!("DELETE FROM runs WHERE run_id = '{}'", line.at().1));
+        let rest = names(&page(Some(line.at()), 10).await);
+        assert!(rest.ends_with(&ids[n + 1..]), "{rest:?} after {n}");
+    }
+    assert_eq!(page(None, 10).await, []);
+    let never = (Timestamp::from_millis(0), RunId::random());
+    assert_eq!(page(Some(never), 10).await, []);
+}
+
+async fn a_run_that_can_not_be_read_is_listed_as_such_and_hides_no_other(desk: Desk) {
+    let store = desk.open().await;
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        ids.push(start(&store, keyed(&format!("k{n}"), "a")).await.0);
+    }
+    ids.reverse();
+    let spoil = |n: usize, what: &str| {
+        desk.change(&format!("UPDATE runs SET {what} WHERE run_id = '{}'", ids[n]));
+    };
+    spoil(1, "run = '{'");
+    // One without even an id is no line, and costs the page none.
+    spoil(2, "run_id = 'nobody', run = '{'");
+    let filter = RunFilter { tenant: Some("acme".to_owned()), ..RunFilter::default() };
+    for limit in [3, 10] {
+        let lines = store.runs(filter.clone(), limit).await.unwrap();
+        assert_eq!(
+            lines.iter().map(|line| line.at().1).collect::<Vec<_>>(),
+            [ids[0], ids[1], ids[3]]
+        );
+        let unreadable = UnreadableRun {
+            run_id: ids[1],
+            tool: "request_refund".to_owned(),
+            state: RunState::Running,
+            started: desk.clock.now(),
+        };
+        assert_eq!(lines[1], ListedRun::Unreadable(unreadable));
+        assert!(lines[0].clone().readable().is_some() && lines[1].clone().readable().is_none());
+    }
+    // It is found as the others are.
+    let close = RunFilter { tool: Some("close".to_owned()), ..filter.clone() };
+    assert_eq!(store.runs(close, 10).await.unwrap(), []);
+    let running = RunFilter { state: Some(RunState::Running), ..filter };
+    assert_eq!(store.runs(running, 10).await.unwrap().len(), 3);
 }
 
 async fn somebody_else_resolves_a_run_in_doubt(desk: Desk) {
