@@ -332,7 +332,7 @@ async fn b19_what_people_are_shown_says_nothing_of_what_is_masked() {
     .digest()
     .unwrap();
     let store =
-        Sqlite::open(&bank.server.data_dir().join("store.sqlite"), Clock::system()).unwrap();
+        Sqlite::open(&bank.server.data_dir().join("mcp-secure.sqlite"), Clock::system()).unwrap();
     let kept = store.approval(&shown.id).await.unwrap().unwrap();
     assert_eq!(kept.effect, guess, "the test knows how a digest is made");
     assert_ne!(shown.effect, guess);
