@@ -12,7 +12,7 @@ use crate::canon::Digest;
 use crate::context::CallContext;
 use crate::identity::{Authenticated, Principal};
 use crate::policy::{Act, same_tenant};
-use crate::store::Decided;
+use crate::store::{Decided, StoreError};
 use crate::tool::Caller;
 
 /// A decision that counts.
@@ -168,6 +168,8 @@ impl Gate {
             }
             Ok(Decided::Refused(VoteRefused::NotFound)) => Err(DecideRefused::NotFound),
             Ok(Decided::Refused(why)) => Err(DecideRefused::Vote(why)),
+            // Another process holds the store, so nothing was written.
+            Err(StoreError::Busy) => Err(DecideRefused::Unavailable),
             Err(error) => {
                 tracing::error!(%error, approval = %approval.id, "a decision got no answer from the store");
                 self.counted(approval, &voter, verdict).await.ok_or(DecideRefused::Unknown)

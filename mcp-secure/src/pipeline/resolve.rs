@@ -9,7 +9,7 @@ use crate::approval::{Party, VoteRefused};
 use crate::audit::{Event, Executed, OutcomeNote, Record};
 use crate::identity::{Authenticated, Principal};
 use crate::policy::{Act, Requester};
-use crate::store::{Resolution, Resolved, RunId, RunRecord, RunState};
+use crate::store::{Resolution, Resolved, RunId, RunRecord, RunState, StoreError};
 
 /// Why what a person says of a run in doubt does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +118,8 @@ impl Gate {
             Ok(Resolved::NotFound) => Err(ResolveRefused::NotFound),
             Ok(Resolved::NotInDoubt(state)) => Err(ResolveRefused::NotInDoubt(state)),
             Ok(Resolved::NotAllowed(why)) => Err(ResolveRefused::Person(why)),
+            // Another process holds the store, so nothing was written.
+            Err(StoreError::Busy) => Err(ResolveRefused::Unavailable),
             Err(error) => {
                 tracing::error!(%error, run = %id, "a resolution got no answer from the store");
                 self.resolved(&run, found).await.ok_or(ResolveRefused::Unknown)

@@ -66,6 +66,8 @@ impl Gate {
             (Ok(_), _) => Err(DecideRefused::Unavailable),
             // The answer was lost, and it was carried out or may be yet.
             (Err(_), Ok(Some(now))) if is_gone(&now) => Ok((now, WITHDRAWN.to_owned())),
+            // Another process holds the store, so nothing was written.
+            (Err(StoreError::Busy), _) => Err(DecideRefused::Unavailable),
             (Err(error), _) => {
                 tracing::error!(%error, approval = %id, "a withdrawal got no answer from the store");
                 Err(DecideRefused::Unknown)
