@@ -63,11 +63,10 @@ impl Gate {
         match (moved, now) {
             // Somebody decided, or it began to run, a moment before.
             (Ok(_), Ok(Some(now))) => Ok((now, TOO_LATE.to_owned())),
-            (Ok(_), _) => Err(DecideRefused::Unavailable),
+            // Or another process holds the store, so nothing was written.
+            (Ok(_) | Err(StoreError::Busy), _) => Err(DecideRefused::Unavailable),
             // The answer was lost, and it was carried out or may be yet.
             (Err(_), Ok(Some(now))) if is_gone(&now) => Ok((now, WITHDRAWN.to_owned())),
-            // Another process holds the store, so nothing was written.
-            (Err(StoreError::Busy), _) => Err(DecideRefused::Unavailable),
             (Err(error), _) => {
                 tracing::error!(%error, approval = %id, "a withdrawal got no answer from the store");
                 Err(DecideRefused::Unknown)
