@@ -224,10 +224,28 @@ impl Window {
         self.wait(self.client.perform_actions(clicks));
     }
 
+    /// Clicks what is found, and finds it anew where the page was replaced in between.
+    #[track_caller]
+    fn click(&self, find: impl Fn() -> Element) {
+        for _ in 0..10 {
+            let element = find();
+            let clicked = self.wait(async {
+                match element.click().await {
+                    Err(error) if error.is_stale_element_reference() => Ok(false),
+                    done => done.map(|()| true),
+                }
+            });
+            if clicked {
+                return;
+            }
+        }
+        panic!("the page is replaced again and again");
+    }
+
     /// Presses the button of a name.
     #[track_caller]
     pub(crate) fn press(&self, name: &str) {
-        self.wait(self.button(name).click());
+        self.click(|| self.button(name));
     }
 
     #[track_caller]
@@ -245,7 +263,7 @@ impl Window {
     #[track_caller]
     pub(crate) fn follow(&self, name: &str) {
         let by = format!("//a[normalize-space()={name:?}]");
-        self.wait(self.locate(Locator::XPath(&by)).click());
+        self.click(|| self.locate(Locator::XPath(&by)));
     }
 
     /// Writes into a field, over what stands there.

@@ -280,8 +280,9 @@ fn the_page_on_the_decision_api_shows_what_a_server_answers() {
     let desk = Desk::new();
     let server = desk.serve();
     let api = Api { desk, server };
-    let [none, decision, stale] = shown_json(name).try_into().unwrap();
+    let [none, decision, no_runs, stale] = shown_json(name).try_into().unwrap();
     is_what_is_said(name, &none, &api.json("bob", "GET", "requests", &Value::Null));
+    is_what_is_said(name, &no_runs, &api.json("bob", "GET", "runs", &Value::Null));
 
     let id = api.asked(5010);
     let path = format!("requests/{id}/decision");

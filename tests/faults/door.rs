@@ -62,20 +62,21 @@ impl Door {
         Self { address, server: Mutex::default(), badges: OnceLock::new() }
     }
 
-    /// Votes as the one or the other on a request that was shown to them under `digest`. The second is whether the server
+    /// Votes as the one or the other on a request, as it is shown to them. The second is whether the server
     /// was killed in the middle.
     pub(crate) fn vote(
         &self,
         desk: &Desk<'_>,
         way: Way,
         me: usize,
-        (id, digest): (&str, &str),
+        id: &str,
         denies: bool,
         dice: &mut Dice,
     ) -> (Said, bool) {
         self.open(desk);
         let badge = &self.badges.get_or_init(|| PEOPLE.map(|name| self.badge(desk, name)))[me];
         let verdict = if denies { "deny" } else { "approve" };
+        let Some(digest) = self.digest(badge, id) else { return (Said::Nothing, false) };
         let mut killed = false;
         let dies = (dice.between(0, 3) == 0).then(|| dice.between(0, A_VOTE));
         let meanwhile = || {
@@ -85,10 +86,22 @@ impl Door {
             }
         };
         let said = match way {
-            Way::Api => self.by_api(badge, id, digest, verdict, meanwhile),
-            Way::Inbox => self.by_form(badge, id, digest, verdict, meanwhile),
+            Way::Api => self.by_api(badge, id, &digest, verdict, meanwhile),
+            Way::Inbox => self.by_form(badge, id, &digest, verdict, meanwhile),
         };
         (said, killed)
+    }
+
+    /// What the request is shown under, which is not what the store keeps it under.
+    fn digest(&self, badge: &Badge, id: &str) -> Option<String> {
+        let reply = Request {
+            method: "GET",
+            path: &format!("/approvals/v1/requests/{id}"),
+            headers: &[format!("authorization: Bearer {}", badge.token)],
+            body: "",
+        }
+        .send(self.address, || ())?;
+        (reply.status == 200).then(|| reply.json()["digest"].as_str().unwrap().to_owned())
     }
 
     fn by_api(

@@ -108,8 +108,8 @@ impl Hall<'_> {
         denies: bool,
         dice: &mut Dice,
     ) -> bool {
-        let (id, digest) = (found.id.to_string(), found.effect.to_hex());
-        let (said, killed) = self.door.vote(self.desk, way, me, (&id, &digest), denies, dice);
+        let id = found.id.to_string();
+        let (said, killed) = self.door.vote(self.desk, way, me, &id, denies, dice);
         self.book.lock().doors_killed += u64::from(killed);
         match said {
             Said::Counts => self.counts(way.as_str(), me, &id, denies),
