@@ -61,6 +61,7 @@ impl Gate {
                 tracing::error!(%error, approval = %approval.id, "the end of a decision could not be recorded");
             }
         }
+        made.gone = made.gone.into_iter().map(|approval| self.as_shown(approval)).collect();
         Ok(made)
     }
 

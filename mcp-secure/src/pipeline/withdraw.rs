@@ -32,7 +32,7 @@ impl Gate {
         };
         if !matches!(found.state, State::Pending | State::Approved { .. }) {
             self.not_taken_back(taking_back(who.principal(), &found), TOO_LATE, id);
-            return Ok(found);
+            return Ok(self.as_shown(found));
         }
         let attempt = taking_back(who.principal(), &found);
         self.audit.durable(attempt).await.map_err(|_| DecideRefused::Unavailable)?;
@@ -50,7 +50,7 @@ impl Gate {
             // The attempt is on record already, so the store's answer stands.
             tracing::error!(%error, approval = %id, "the end of a withdrawal could not be recorded");
         }
-        made.map(|(stands, _)| stands)
+        made.map(|(stands, _)| self.as_shown(stands))
     }
 
     /// What became of a request that was not seen to be taken back.

@@ -116,7 +116,7 @@ async fn who_asked_takes_it_back_and_nobody_else() {
     let more = town.post(&town.token("alice"), &path, &json!({"reason": "x"})).await;
     assert_eq!(more.refused(), (400, "bad_request"));
     let taken = town.post(&town.token("alice"), &path, &json!({})).await.ok();
-    assert_eq!(taken["state"], "withdrawn");
+    assert_eq!((&taken["state"], &taken["digest"]), (&json!("withdrawn"), &json!(approval.effect)));
     let late = town.vote(&town.token("bob"), &approval, "approve").await;
     assert_eq!(late.refused(), (409, "not_pending"));
     let denied = town.asked(13_000).await;
@@ -147,6 +147,11 @@ async fn what_stands_is_voided_as_far_as_one_may_decide() {
         .map(|one| (one["id"].clone(), one["state"].clone()))
         .collect();
     assert_eq!(states.len(), 2, "{made}");
+    // Under what they were shown before, from which nothing masked can be found by trying.
+    for one in made["voided"].as_array().unwrap() {
+        let asked = if one["id"] == json!(first.id) { &first } else { &second };
+        assert_eq!(one["digest"], json!(asked.effect), "{made}");
+    }
     assert!(states.contains(&(json!(first.id), json!("withdrawn"))), "{states:?}");
     assert!(states.contains(&(json!(second.id), json!("void"))), "{states:?}");
 }
