@@ -139,7 +139,7 @@ const fn vote_refused(vote: VoteRefused) -> Option<(StatusCode, &'static str)> {
         VoteRefused::Expired => (StatusCode::CONFLICT, "expired"),
         VoteRefused::AlreadyVoted => (StatusCode::CONFLICT, "already_voted"),
         VoteRefused::Requester => (StatusCode::FORBIDDEN, "own_request"),
-        VoteRefused::Unknown => (StatusCode::FORBIDDEN, "unknown_requester"),
+        VoteRefused::UnknownRequester => (StatusCode::FORBIDDEN, "unknown_requester"),
         VoteRefused::NoPerson => (StatusCode::FORBIDDEN, "no_person"),
         VoteRefused::Delegated => (StatusCode::FORBIDDEN, "delegated"),
         VoteRefused::SameClient => (StatusCode::FORBIDDEN, "same_client"),

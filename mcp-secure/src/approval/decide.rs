@@ -30,7 +30,7 @@ pub enum VoteRefused {
         "it cannot be told whether you asked for this yourself; decide at the issuer of whoever asked, or have the claim that \
          names the person put into the tokens that ask"
     )]
-    Unknown,
+    UnknownRequester,
     /// No human stands behind the voter.
     #[error("only a person can decide, and no person is known behind this account")]
     NoPerson,
@@ -123,7 +123,7 @@ fn eligible<'a>(
     // at another issuer. The sandbox says itself who is nobody.
     let is_nobody = asked.subject == asked.client || asked.issuer == LOCAL_ISSUER;
     if asked.person.is_none() && asked.issuer != who.issuer && !is_nobody {
-        return Err(VoteRefused::Unknown);
+        return Err(VoteRefused::UnknownRequester);
     }
     if asked.client == who.client {
         return Err(VoteRefused::SameClient);
@@ -151,18 +151,18 @@ fn has_voted(cast: &CastVote, who: &Party, person: &str) -> bool {
 /// bare name. One of another issuer than the voter's cannot be told from the voter, unless it is the client that asked:
 /// that is a program.
 fn acts_as(actor: &str, asked: &Party, who: &Party, person: &str) -> Result<(), VoteRefused> {
-    let Some((issuer, subject)) = actor.split_once('|') else {
-        let is_voter = actor == who.subject || is_same(actor, person);
-        return if is_voter { Err(VoteRefused::Requester) } else { Ok(()) };
+    // A bare name is one of the voter's own issuer.
+    let (issuer, subject) = actor.split_once('|').unwrap_or((&who.issuer, actor));
+    let of_voters = issuer == who.issuer;
+    let is_voter = if of_voters {
+        subject == who.subject || is_same(actor, person)
+    } else {
+        is_same(subject, person)
     };
-    if issuer == who.issuer {
-        let is_voter = subject == who.subject || is_same(actor, person);
-        return if is_voter { Err(VoteRefused::Requester) } else { Ok(()) };
-    }
-    if is_same(subject, person) {
+    if is_voter {
         return Err(VoteRefused::Requester);
     }
-    if subject == asked.client { Ok(()) } else { Err(VoteRefused::Unknown) }
+    if of_voters || subject == asked.client { Ok(()) } else { Err(VoteRefused::UnknownRequester) }
 }
 
 fn cast(person: &str, vote: &Vote, at: Timestamp) -> CastVote {

@@ -287,7 +287,7 @@ fn b30_who_acts_for_the_requester_by_a_token_cannot_decide() {
     assert_eq!(judge(&allowed, bob, Verdict::Approve), Err(VoteRefused::Requester));
     assert_eq!(acting(&actor, at("https://id", "carol")), Ok(()));
     // Elsewhere nobody can tell who that is, but for the program that asked.
-    assert_eq!(acting(&actor, at("https://other", "robert")), Err(VoteRefused::Unknown));
+    assert_eq!(acting(&actor, at("https://other", "robert")), Err(VoteRefused::UnknownRequester));
     assert_eq!(acting("https://id|assistant", at("https://other", "robert")), Ok(()));
     // A subject may have the mark in it that divides the two.
     let odd = Party { subject: "auth0|7".to_owned(), ..at("https://id", "dora") };
@@ -304,7 +304,10 @@ fn b30_a_requester_without_the_claim_of_the_person_is_not_taken_for_somebody_els
     let mut approval = asked(1);
     approval.requester = Party { client: "assistant".to_owned(), ..at("https://a", None) };
     let voter = Party { subject: "alice-at-b".to_owned(), ..at("https://b", Some("e7")) };
-    assert_eq!(judge(&approval, voter.clone(), Verdict::Approve), Err(VoteRefused::Unknown));
+    assert_eq!(
+        judge(&approval, voter.clone(), Verdict::Approve),
+        Err(VoteRefused::UnknownRequester)
+    );
     // A program asks for itself, and is nobody.
     approval.requester.client.clone_from(&approval.requester.subject);
     assert!(judge(&approval, voter, Verdict::Approve).is_ok());

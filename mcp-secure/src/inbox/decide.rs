@@ -154,7 +154,7 @@ const fn status(why: &DecideRefused) -> StatusCode {
         DecideRefused::NotPermitted(_)
         | DecideRefused::Vote(
             VoteRefused::Requester
-            | VoteRefused::Unknown
+            | VoteRefused::UnknownRequester
             | VoteRefused::NoPerson
             | VoteRefused::Delegated
             | VoteRefused::SameClient,
