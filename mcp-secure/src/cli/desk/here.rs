@@ -58,13 +58,13 @@ impl Here {
     ) -> Result<Vec<RequestView>, Failure> {
         let mut found = Vec::new();
         loop {
-            let left = left(limit, found.len());
-            let page = self.opened.approvals_page(&self.who, filter.clone(), left).await;
+            let missing = left(limit, found.len());
+            let page = self.opened.approvals_page(&self.who, filter.clone(), missing).await;
             let page = page.map_err(Failure::because)?;
             found.extend(page.items.iter().map(RequestView::from));
             filter.after = page.next;
             // A page may be shorter than it could be and have another after it.
-            if page.next.is_none() || self::left(limit, found.len()) == 0 {
+            if page.next.is_none() || left(limit, found.len()) == 0 {
                 return Ok(found);
             }
         }
@@ -115,12 +115,12 @@ impl Here {
     ) -> Result<RunsView, Failure> {
         let mut found = RunsView::default();
         loop {
-            let left = left(limit, found.runs.len());
-            let page = self.opened.runs_page(&self.who, filter.clone(), left).await;
+            let missing = left(limit, found.runs.len());
+            let page = self.opened.runs_page(&self.who, filter.clone(), missing).await;
             let page = page.map_err(Failure::because)?;
             found.extend(page.items);
             filter.after = page.next;
-            if page.next.is_none() || self::left(limit, found.runs.len()) == 0 {
+            if page.next.is_none() || left(limit, found.runs.len()) == 0 {
                 return Ok(found);
             }
         }

@@ -87,37 +87,19 @@ impl There {
         filter: ApprovalFilter,
         limit: u32,
     ) -> Result<Vec<RequestView>, Failure> {
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (mut found, mut next) = (Vec::new(), None);
-        loop {
-            let left = most.saturating_sub(found.len());
-            let page = left.min(usize::try_from(MAX_PAGE).unwrap_or(left));
-            let mut url = self.at("requests")?;
-            parameters(
-                &mut url,
-                [
-                    ("state", filter.state.map(|state| state.to_string())),
-                    ("tool", filter.tool.clone()),
-                    ("text", filter.text.clone()),
-                    ("limit", Some(page.to_string())),
-                    ("cursor", next.clone()),
-                ],
-            );
-            let answer: Requests = self.get(url).await?;
-            found.extend(answer.requests);
-            if next.is_some() && next == answer.next {
-                let server = origin(&self.base);
-                return Err(Failure::because(format!(
-                    "the server `{server}` answers with the same page again"
-                )));
-            }
-            next = answer.next;
-            // A page may be shorter than it could be and have another after it.
-            if next.is_none() || found.len() >= most {
-                found.truncate(most);
-                return Ok(found);
-            }
-        }
+        let mut found = Vec::new();
+        let narrowed = [
+            ("state", filter.state.map(|state| state.to_string())),
+            ("tool", filter.tool),
+            ("text", filter.text),
+        ];
+        self.pages("requests", &narrowed, limit, |page: Requests| {
+            found.extend(page.requests);
+            (found.len(), page.next)
+        })
+        .await?;
+        found.truncate(most(limit));
+        Ok(found)
     }
 
     pub(super) async fn request(&self, id: &ApprovalId) -> Result<RequestView, Failure> {
@@ -149,30 +131,17 @@ impl There {
     }
 
     pub(super) async fn runs(&self, filter: RunFilter, limit: u32) -> Result<RunsView, Failure> {
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut found = RunsView::default();
-        loop {
-            let left = most.saturating_sub(found.runs.len());
-            let page = left.min(usize::try_from(MAX_PAGE).unwrap_or(left));
-            let mut url = self.at("runs")?;
-            parameters(
-                &mut url,
-                [
-                    ("state", filter.state.map(|state| state.to_string())),
-                    ("tool", filter.tool.clone()),
-                    ("limit", Some(page.to_string())),
-                    ("cursor", found.next.take()),
-                ],
-            );
-            let answer: RunsView = self.get(url).await?;
-            found.runs.extend(answer.runs);
-            found.unreadable.extend(answer.unreadable);
-            found.next = answer.next;
-            if found.next.is_none() || found.runs.len() >= most {
-                found.runs.truncate(most);
-                return Ok(found);
-            }
-        }
+        let narrowed =
+            [("state", filter.state.map(|state| state.to_string())), ("tool", filter.tool)];
+        self.pages("runs", &narrowed, limit, |page: RunsView| {
+            found.runs.extend(page.runs);
+            found.unreadable.extend(page.unreadable);
+            (found.runs.len(), page.next)
+        })
+        .await?;
+        found.runs.truncate(most(limit));
+        Ok(found)
     }
 
     pub(super) async fn run(&self, id: &RunId) -> Result<RunView, Failure> {
@@ -229,6 +198,36 @@ impl There {
     ) -> Result<SwitchedView, Failure> {
         let body = json!({"scope": scope.to_string(), "off": off, "reason": reason});
         self.post("switches", &body).await
+    }
+
+    /// Asks for a list page after page, as long as there are more and fewer than `limit`. `take` gets each page, and says how
+    /// many there are by now and where the next one begins. A page may be shorter than it could be and have another after it.
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        narrowed: &[(&str, Option<String>)],
+        limit: u32,
+        mut take: impl FnMut(T) -> (usize, Option<String>),
+    ) -> Result<(), Failure> {
+        let (mut found, mut cursor) = (0, None);
+        loop {
+            let left = limit.saturating_sub(u32::try_from(found).unwrap_or(u32::MAX));
+            let mut url = self.at(path)?;
+            parameters(&mut url, narrowed);
+            let page = Some(left.min(MAX_PAGE).to_string());
+            parameters(&mut url, &[("limit", page), ("cursor", cursor.clone())]);
+            let (now, next) = take(self.get(url).await?);
+            if next.is_some() && next == cursor {
+                let server = origin(&self.base);
+                return Err(Failure::because(format!(
+                    "the server `{server}` answers with the same page again"
+                )));
+            }
+            (found, cursor) = (now, next);
+            if cursor.is_none() || found >= most(limit) {
+                return Ok(());
+            }
+        }
     }
 
     fn at(&self, path: &str) -> Result<Url, Failure> {
@@ -308,11 +307,15 @@ impl There {
     }
 }
 
-fn parameters<const N: usize>(url: &mut Url, parameters: [(&str, Option<String>); N]) {
+fn most(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+fn parameters(url: &mut Url, parameters: &[(&str, Option<String>)]) {
     let mut pairs = url.query_pairs_mut();
     for (name, value) in parameters {
         if let Some(value) = value {
-            pairs.append_pair(name, &value);
+            pairs.append_pair(name, value);
         }
     }
 }
