@@ -8,6 +8,7 @@ use super::reply::Problem;
 use crate::approval::{StateKind, Verdict};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
+use crate::pipeline::read_place;
 use crate::store::{ApprovalFilter, Resolution, RunFilter, RunState};
 
 /// How many items a page has unless said, and at most.
@@ -173,7 +174,7 @@ impl Query {
         Ok(RunFilter {
             state: state.map_err(|error| Problem::bad_request(error.to_string()))?,
             tool: self.tool(),
-            after: self.get("cursor").map(read_cursor).transpose()?,
+            after: self.get("cursor").map(cursor).transpose()?,
             ..RunFilter::default()
         })
     }
@@ -191,7 +192,7 @@ impl Query {
         }
         Ok(ApprovalFilter {
             state: state.transpose()?,
-            after: self.get("cursor").map(read_cursor).transpose()?,
+            after: self.get("cursor").map(cursor).transpose()?,
             tool: self.tool(),
             text: text.map(ToOwned::to_owned),
             ..ApprovalFilter::default()
@@ -199,17 +200,8 @@ impl Query {
     }
 }
 
-/// Where the next page begins, for the client to hand back as it is. It gives no right: what it leads to is looked at anew.
-pub(super) fn cursor(at: Timestamp, id: &impl std::fmt::Display) -> String {
-    format!("{}.{id}", at.millis())
-}
-
-fn read_cursor<Id: std::str::FromStr>(text: &str) -> Result<(Timestamp, Id), Problem> {
-    let read = || {
-        let (millis, id) = text.split_once('.')?;
-        Some((Timestamp::from_millis(millis.parse().ok()?), id.parse().ok()?))
-    };
-    read().ok_or_else(|| Problem::bad_request("`cursor` is `next` of the page before"))
+fn cursor<Id: std::str::FromStr>(text: &str) -> Result<(Timestamp, Id), Problem> {
+    read_place(text).ok_or_else(|| Problem::bad_request("`cursor` is `next` of the page before"))
 }
 
 /// Text with its escapes (RFC 3986 section 2.1); `None` where an escape is none or it is not UTF-8.

@@ -9,6 +9,7 @@ use super::{Api, Asked, LeftView, RequestView, VoidedView};
 use crate::approval::{ApprovalId, StateKind};
 use crate::clock::Timestamp;
 use crate::identity::Authenticated;
+use crate::pipeline::written_place;
 
 impl Api {
     pub(super) async fn requests(
@@ -21,7 +22,7 @@ impl Api {
         let page = self.opened.approvals_page(who, filter, limit).await;
         let page = page.map_err(|_| Problem::unavailable())?;
         let requests: Vec<RequestView> = page.items.iter().map(RequestView::from).collect();
-        let next = page.next.map(|(created, id)| input::cursor(created, &id));
+        let next = page.next.map(written_place);
         Ok(reply::ok(&json!({"requests": requests, "next": next})))
     }
 

@@ -6,7 +6,7 @@ use super::input::{self, MaybeReason, Query, Resolve};
 use super::reply::{self, Problem};
 use super::{Api, Asked, RolledBackView, RunView, RunsView};
 use crate::identity::Authenticated;
-use crate::pipeline::Answer;
+use crate::pipeline::{Answer, written_place};
 use crate::store::RunId;
 
 impl Api {
@@ -15,7 +15,7 @@ impl Api {
         let (filter, limit) = (query.run_filter()?, query.limit()?);
         let page = self.opened.runs_page(who, filter, limit).await;
         let page = page.map_err(|_| Problem::unavailable())?;
-        let next = page.next.map(|(started, id)| input::cursor(started, &id));
+        let next = page.next.map(written_place);
         let mut shown = RunsView { next, ..RunsView::default() };
         shown.extend(page.items);
         Ok(reply::ok(&shown))

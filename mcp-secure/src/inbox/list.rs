@@ -15,8 +15,7 @@ use super::sign_in::Failed;
 use super::site::Site;
 use crate::approval::{Approval, StateKind};
 use crate::cli::is_unsafe;
-use crate::clock::Timestamp;
-use crate::pipeline::{Page, RequestAt};
+use crate::pipeline::{Page, RequestAt, read_place};
 use crate::store::ApprovalFilter;
 
 /// How many requests a page shows.
@@ -165,7 +164,7 @@ fn wish(query: &Form, states: bool) -> Option<Wish> {
         None => None,
     };
     let after = match query.filled("after") {
-        Some(text) => Some(place(text)?),
+        Some(text) => Some(read_place(text)?),
         None => None,
     };
     Some(Wish { tool: query.filled("tool").and_then(sought), text, state, after })
@@ -175,10 +174,4 @@ fn wish(query: &Form, states: bool) -> Option<Wish> {
 pub(super) fn sought(text: &str) -> Option<String> {
     let text: String = text.chars().filter(|c| !is_unsafe(*c)).take(SOUGHT).collect();
     (!text.trim().is_empty()).then_some(text)
-}
-
-/// Where a page begins, as `<milliseconds>.<id>`.
-pub(super) fn place<Id: std::str::FromStr>(text: &str) -> Option<(Timestamp, Id)> {
-    let (millis, id) = text.split_once('.')?;
-    Some((Timestamp::from_millis(millis.parse().ok()?), id.parse().ok()?))
 }

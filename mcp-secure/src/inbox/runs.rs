@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::form::Form;
-use super::list::{place, sought};
+use super::list::sought;
 use super::page::request::REASON_CHARS;
 use super::page::runs::{self, Could, RunWish};
 use super::page::{Place, outcome};
@@ -14,7 +14,7 @@ use super::session::Visitor;
 use super::sign_in::Failed;
 use super::site::Site;
 use crate::clock::Timestamp;
-use crate::pipeline::{Answer, Code, ResolveRefused};
+use crate::pipeline::{Answer, Code, ResolveRefused, read_place};
 use crate::policy::Act;
 use crate::store::{Resolution, RunFilter, RunId, RunRecord, RunState, StoreError};
 
@@ -184,7 +184,7 @@ fn wish(query: &Form) -> Option<RunWish> {
         None => None,
     };
     let after = match query.filled("after") {
-        Some(text) => Some(place(text)?),
+        Some(text) => Some(read_place(text)?),
         None => None,
     };
     Some(RunWish { state, tool: query.filled("tool").and_then(sought), after })

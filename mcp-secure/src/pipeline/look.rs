@@ -46,8 +46,7 @@ pub(crate) struct Look {
 
 impl Gate {
     /// A page of the requests that `who` may see, newest first: its own, and those of its tenant that it could decide. Of
-    /// what is asked for, the tenant is not theirs to say. A search looks
-    /// through [`SEARCHED`] requests for each page.
+    /// what is asked for, the tenant is not theirs to say. A search looks through [`SEARCHED`] requests for each page.
     pub(crate) async fn approvals_page(
         &self,
         who: &Authenticated,

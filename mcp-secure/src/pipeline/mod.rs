@@ -101,7 +101,7 @@ pub(crate) use limits::account;
 #[cfg(feature = "server")]
 pub(crate) use look::{Look, RequestAt};
 #[cfg(feature = "server")]
-pub(crate) use page::Page;
+pub(crate) use page::{Page, read_place, written_place};
 #[cfg(feature = "server")]
 pub use refusal::Code;
 #[cfg(feature = "server")]

@@ -1,5 +1,8 @@
 //! Pages of lists that their reader may not see all of.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use crate::clock::Timestamp;
 use crate::store::{StoreError, StoreFuture};
 
@@ -17,6 +20,17 @@ pub(crate) struct Page<T, At> {
     pub(crate) next: Option<At>,
     /// The store's time.
     pub(crate) now: Timestamp,
+}
+
+/// A place in a list as text, for a client to hand back as it is. It gives no right: what it leads to is looked at anew.
+pub(crate) fn written_place((at, id): (Timestamp, impl Display)) -> String {
+    format!("{}.{id}", at.millis())
+}
+
+/// The place that such a text names, if it is one.
+pub(crate) fn read_place<Id: FromStr>(text: &str) -> Option<(Timestamp, Id)> {
+    let (millis, id) = text.split_once('.')?;
+    Some((Timestamp::from_millis(millis.parse().ok()?), id.parse().ok()?))
 }
 
 /// Reads on from `after` until there are `limit` rows that `shows` lets through, the list is over, or so many rows were

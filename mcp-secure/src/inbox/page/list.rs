@@ -12,7 +12,7 @@ use crate::identity::Authenticated;
 use crate::inbox::base::PATH;
 use crate::inbox::form::encoded;
 use crate::inbox::route;
-use crate::pipeline::RequestAt;
+use crate::pipeline::{RequestAt, written_place};
 use crate::tool::Risk;
 
 /// What a list is narrowed to.
@@ -102,21 +102,17 @@ pub(in crate::inbox) fn list(listed: &Listed<'_>, empty: &str) -> Markup {
             ul.cards { @for approval in listed.items { (card(listed, approval)) } }
         }
         @let first = address(listed.at, &listed.wish.query());
-        (ways(&first, listed.next.map(|(at, id)| (at, id.to_string())), listed.wish.after.is_some()))
+        (ways(&first, listed.next.map(written_place), listed.wish.after.is_some()))
     }
 }
 
 /// The ways on from a part of a list whose first page is at `first`, and back.
-pub(in crate::inbox) fn ways(
-    first: &str,
-    next: Option<(Timestamp, String)>,
-    is_later: bool,
-) -> Markup {
+pub(in crate::inbox) fn ways(first: &str, next: Option<String>, is_later: bool) -> Markup {
     let joint = if first.contains('?') { '&' } else { '?' };
     html! {
-        @if let Some((at, id)) = next {
+        @if let Some(next) = next {
             nav.more aria-label="More of this list" {
-                a href={ (first) (joint) "after=" (at.millis()) "." (id) } { "Next page" }
+                a href={ (first) (joint) "after=" (next) } { "Next page" }
             }
         }
         @if is_later {

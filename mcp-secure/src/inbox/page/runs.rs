@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::inbox::base::PATH;
 use crate::inbox::route;
 use crate::inbox::session::Visitor;
-use crate::pipeline::{Page, RunAt};
+use crate::pipeline::{Page, RunAt, written_place};
 use crate::store::{ListedRun, RunRecord, RunState, UnreadableRun};
 
 /// What a list of runs is narrowed to.
@@ -91,7 +91,7 @@ pub(in crate::inbox) fn list(
             }
         }
         @let first = address(&format!("{PATH}/runs"), &wish.query());
-        (ways(&first, page.next.map(|(at, id)| (at, id.to_string())), wish.after.is_some()))
+        (ways(&first, page.next.map(written_place), wish.after.is_some()))
     }
 }
 
