@@ -204,14 +204,12 @@ impl Gate {
         match self.store.renew(run, fence, self.lease_ms()).await {
             Ok(Renewed::Until(_)) => Ok(()),
             // Another process may have put it in doubt. This one knows better, and says so where it can.
-            Ok(Renewed::Lost) | Err(_) => Err(self.too_late(run, fence).await),
+            Ok(Renewed::Lost) | Err(_) => {
+                let refusal = too_late();
+                let given_back = give_back(&*self.store, run, fence, &refusal).await;
+                Err(if given_back { refusal } else { lost() })
+            }
         }
-    }
-
-    /// Gives up a run that waited for so long that it counts as lost.
-    async fn too_late(&self, run: &RunId, fence: Fence) -> Refusal {
-        let refusal = too_late();
-        if give_back(&*self.store, run, fence, &refusal).await { refusal } else { lost() }
     }
 
     pub(super) fn lease_ms(&self) -> u64 {

@@ -9,7 +9,7 @@ use super::held::Held;
 use super::resume::codec;
 use super::switches::Switches;
 use super::table::{Served, Table};
-use super::tasks::Tasks;
+use super::tries::Tasks;
 use crate::approval::ApprovalId;
 use crate::audit::Audit;
 use crate::clock::{Clock, Timestamp};

@@ -70,6 +70,8 @@ mod tasks;
 #[cfg(feature = "server")]
 mod tests;
 #[cfg(feature = "server")]
+mod tries;
+#[cfg(feature = "server")]
 mod upkeep;
 #[cfg(feature = "server")]
 mod validate;
