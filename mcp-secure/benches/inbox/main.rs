@@ -17,11 +17,14 @@
 
 mod desk;
 mod pages;
+#[path = "../shared/report.rs"]
 mod report;
+#[path = "../shared/sync.rs"]
+mod sync;
+mod took;
 mod waits;
 mod wire;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -29,7 +32,9 @@ use std::time::{Duration, Instant};
 use desk::{Desk, Server};
 use mcp_secure_test_postgres::Server as Database;
 use pages::{Browser, Decider};
-use report::{Took, millis, promise, took};
+use report::{millis, promise};
+use sync::one_sync;
+use took::{Took, took};
 use waits::Way;
 
 const PENDING: u64 = 10_000;
@@ -179,19 +184,4 @@ fn look(desk: &Desk, server: &Server, sync: Duration, bounds: &mut Vec<(bool, St
         let all = all.collect();
         decision(&name, took(&name, all));
     }
-}
-
-/// What one write and one sync take here: the median of many, and the slowest but one in a hundred.
-fn one_sync(folder: &Path) -> [Duration; 2] {
-    let mut file = std::fs::File::create(folder.join("syncs")).unwrap();
-    let mut all: Vec<Duration> = (0..300)
-        .map(|_| {
-            let begun = Instant::now();
-            file.write_all(&[b'x'; 1024]).unwrap();
-            file.sync_data().unwrap();
-            begun.elapsed()
-        })
-        .collect();
-    all.sort_unstable();
-    [all[all.len() / 2], all[all.len() * 99 / 100]]
 }

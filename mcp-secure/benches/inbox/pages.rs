@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::desk::{Desk, Server};
-use crate::report::{Took, took};
+use crate::took::{Took, took};
 use crate::wire::{Reply, Wire};
 
 /// A person's browser, signed in.

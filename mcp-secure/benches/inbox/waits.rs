@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::desk::{Desk, Server, declaring, message};
 use crate::pages::Decider;
-use crate::report::{Took, took};
+use crate::took::{Took, took};
 use crate::wire::Wire;
 
 /// How a client waits.

@@ -17,8 +17,11 @@
 
 mod cpu;
 mod replicas;
+#[path = "../shared/report.rs"]
+mod report;
+#[path = "../shared/sync.rs"]
+mod sync;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +30,7 @@ use std::time::{Duration, Instant};
 use mcp_secure::pipeline::Settings;
 use mcp_secure::prelude::*;
 use mcp_secure::testing::LocalServer;
+use report::{millis, promise};
 use serde_json::json;
 
 /// Some of the numbers of calls that were carried out.
@@ -76,21 +80,6 @@ async fn run(local: &LocalServer, next: &Arc<AtomicU64>, at_once: usize, length:
     Ran { per_second, p50: at(0.5), p99: at(0.99) }
 }
 
-/// What one write and one sync take here, the median of many: what a bare handler with one sync would pay.
-fn one_sync(folder: &Path) -> Duration {
-    let mut file = std::fs::File::create(folder.join("syncs")).unwrap();
-    let mut took: Vec<Duration> = (0..300)
-        .map(|_| {
-            let begun = Instant::now();
-            file.write_all(&[b'x'; 1024]).unwrap();
-            file.sync_data().unwrap();
-            begun.elapsed()
-        })
-        .collect();
-    took.sort_unstable();
-    took[took.len() / 2]
-}
-
 /// A server with its record in `folder` and its store where `store` says, else in the folder too.
 async fn open(folder: &Path, store: Option<&str>, ledger: &Arc<Ledger>) -> LocalServer {
     let state = Arc::clone(ledger);
@@ -136,11 +125,6 @@ fn report(name: &str, ran: &Ran) {
     );
 }
 
-fn promise(held: bool, what: &str) -> bool {
-    println!("{} {what}", if held { "held  " } else { "MISSED" });
-    held
-}
-
 /// In this process, with the store in a file.
 async fn sqlite(folder: &Path, sync: Duration, length: Duration) -> bool {
     let ledger = Arc::new(Ledger::default());
@@ -173,7 +157,7 @@ async fn main() {
     // On a disk: the system's folder for temporary files may lie in memory, where a sync costs nothing.
     let exe = std::env::current_exe().unwrap();
     let folder = tempfile::tempdir_in(exe.parent().unwrap()).unwrap();
-    let sync = one_sync(folder.path());
+    let [sync, _] = sync::one_sync(folder.path());
     let each = 1.0 / sync.as_secs_f64();
     println!("one write and sync: {:.3} ms, so {each:.0} a second", millis(sync));
     println!("{:>24}{:>12}{:>12}{:>12}", "", "calls/s", "p50 ms", "p99 ms");
@@ -189,8 +173,4 @@ async fn main() {
     if !held {
         std::process::exit(1);
     }
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use mcp_secure_test_postgres::Server as Postgres;
 
-use super::{Ledger, cpu, measured, open, promise};
+use super::report::promise;
+use super::{Ledger, cpu, measured, open};
 
 /// Rounds of one process and three, by turns: a machine that others use too is quicker in some than in others.
 const ROUNDS: usize = 3;
@@ -40,10 +41,10 @@ pub(crate) fn compare(folder: &Path, length: Duration) -> bool {
     let mut slowest = f64::MAX;
     let mut ratios = Vec::new();
     for nth in 0..ROUNDS {
-        let mut ran = [1, 3].map(|processes| round(&server, &url, folder, length, nth, processes));
-        slowest = slowest.min(ran[0]);
-        ratios.push(ran[1] / ran[0]);
-        ran.sort_by(f64::total_cmp);
+        let [one, three] =
+            [1, 3].map(|processes| round(&server, &url, folder, length, nth, processes));
+        slowest = slowest.min(one);
+        ratios.push(three / one);
     }
     ratios.sort_by(f64::total_cmp);
     println!("three processes, times one: {ratios:.2?}");

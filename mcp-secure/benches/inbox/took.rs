@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::report::millis;
+
 /// How long something took, many times.
 pub(crate) struct Took {
     pub(crate) p50: Duration,
@@ -21,14 +23,4 @@ pub(crate) fn took(name: &str, mut all: Vec<Duration>) -> Took {
         millis(all[all.len() - 1])
     );
     took
-}
-
-pub(crate) fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-/// Prints whether a bound is held.
-pub(crate) fn promise(held: bool, what: &str) -> bool {
-    println!("{} {what}", if held { "held  " } else { "MISSED" });
-    held
 }
