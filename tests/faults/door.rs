@@ -94,13 +94,8 @@ impl Door {
 
     /// What the request is shown under, which is not what the store keeps it under.
     fn digest(&self, badge: &Badge, id: &str) -> Option<String> {
-        let reply = Request {
-            method: "GET",
-            path: &format!("/approvals/v1/requests/{id}"),
-            headers: &[format!("authorization: Bearer {}", badge.token)],
-            body: "",
-        }
-        .send(self.address, || ())?;
+        let bearer = format!("authorization: Bearer {}", badge.token);
+        let reply = self.get(&format!("/approvals/v1/requests/{id}"), &bearer)?;
         (reply.status == 200).then(|| reply.json()["digest"].as_str().unwrap().to_owned())
     }
 
@@ -178,8 +173,8 @@ impl Door {
         }
     }
 
-    fn get(&self, path: &str, cookie: &str) -> Option<Reply> {
-        Request { method: "GET", path, headers: &[cookie.to_owned()], body: "" }
+    fn get(&self, path: &str, header: &str) -> Option<Reply> {
+        Request { method: "GET", path, headers: &[header.to_owned()], body: "" }
             .send(self.address, || ())
     }
 

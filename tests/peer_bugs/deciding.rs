@@ -6,7 +6,8 @@ use mcp_secure::prelude::*;
 use mcp_secure::testing::LocalServer;
 use serde_json::{Value, json};
 
-use crate::app::{Account, AccountId, Effects, Fixture, POLICIES, empty, payment};
+use crate::app::{Fixture, POLICIES, empty, payment};
+use crate::tasks_over::pay_later_version;
 
 /// The id of a request of this account's for a payment.
 async fn asked(bank: &Fixture, name: &str, account: &str, amount: u32) -> String {
@@ -51,18 +52,6 @@ async fn b13_a_rule_on_deciding_sees_the_arguments_the_resource_and_who_asked() 
         |r: &&Value| r["event"] == "decision" && r["outcome"]["code"] == "permission_denied";
     assert!(records.iter().filter(refused).count() >= 6, "each try is on record: {records:#?}");
     assert!(bank.effects.all().is_empty());
-}
-
-/// Pays out, in a later version that has another input.
-#[tool(name = "pay", risk = "high", permission = "money.pay", resource = Account(account), approval)]
-async fn pay_later_version(
-    effects: &Effects,
-    account: AccountId,
-    amount: u32,
-    urgent: Option<bool>,
-) -> Content {
-    effects.happened(format!("paid {amount} from {} in the later version, {urgent:?}", account.0));
-    Content::text("paid")
 }
 
 #[tokio::test]

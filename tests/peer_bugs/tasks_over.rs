@@ -11,7 +11,7 @@ use crate::tasks::{Hook, How, begun, over, stands, until, waiting_bank, waits};
 
 /// Pays out, in a later version that has another input.
 #[tool(name = "pay", risk = "high", permission = "money.pay", resource = Account(account), approval)]
-async fn pay_later_version(
+pub(crate) async fn pay_later_version(
     effects: &Effects,
     account: AccountId,
     amount: u32,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use mcp_secure_test_postgres::Server as Postgres;
 use serde_json::{Value, json};
 
+use crate::channels_tasks::{look, over, tasks};
 use crate::harness::{
     Desk, INBOX, PATIENCE, Server, Stdio, declaring, mcp, refusal_code, structured,
 };
@@ -51,31 +52,8 @@ fn send(server: &Server, token: &str, capabilities: &Value, method: &str, params
     answer.message()
 }
 
-fn tasks() -> Value {
-    json!({"extensions": {"io.modelcontextprotocol/tasks": {}}})
-}
-
 fn links() -> Value {
     json!({"elicitation": {"url": {}}})
-}
-
-#[track_caller]
-fn look(server: &Server, token: &str, id: &str) -> Value {
-    let answer = send(server, token, &tasks(), "tasks/get", json!({"taskId": id}));
-    answer.get("result").unwrap_or_else(|| panic!("{answer:#}")).clone()
-}
-
-#[track_caller]
-fn over(server: &Server, token: &str, id: &str) -> Value {
-    let since = Instant::now();
-    loop {
-        let task = look(server, token, id);
-        if task["status"] != "working" {
-            return task["result"].clone();
-        }
-        assert!(since.elapsed() < PATIENCE, "it is never over: {task:#}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::harness::{
 
 const NOBODYS: &str = "apr_00000000000000000000000000000000";
 
-fn tasks() -> Value {
+pub(crate) fn tasks() -> Value {
     json!({"extensions": {"io.modelcontextprotocol/tasks": {}}})
 }
 
@@ -41,14 +41,14 @@ fn begun(server: &Server, token: &str) -> String {
 }
 
 #[track_caller]
-fn look(server: &Server, token: &str, id: &str) -> Value {
+pub(crate) fn look(server: &Server, token: &str, id: &str) -> Value {
     let answer = send(server, token, &about("tasks/get", id));
     answer.get("result").unwrap_or_else(|| panic!("{answer:#}")).clone()
 }
 
 /// Looks until the task is over; its result.
 #[track_caller]
-fn over(server: &Server, token: &str, id: &str) -> Value {
+pub(crate) fn over(server: &Server, token: &str, id: &str) -> Value {
     let since = Instant::now();
     loop {
         let task = look(server, token, id);
