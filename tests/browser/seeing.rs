@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use mcp_secure_tests::programs::example;
 use serde_json::{Value, json};
 
 use crate::forged::forge;
-use crate::harness::{Desk, cargo, refusal_code, structured, workspace};
+use crate::harness::{Desk, refusal_code, structured};
 use crate::stage::{Stage, page_of};
 
 const IBAN: &str = "DE89370400440532013000";
@@ -14,18 +15,7 @@ const IBAN: &str = "DE89370400440532013000";
 /// The server of these tests, an example of this package, built if it is not up to date.
 fn vault() -> PathBuf {
     static VAULT: OnceLock<PathBuf> = OnceLock::new();
-    let built = VAULT.get_or_init(|| {
-        let built = cargo()
-            .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
-            .args(["--features", "mcp-secure/postgres", "--example", "vault-app"])
-            .current_dir(workspace())
-            .status()
-            .unwrap();
-        assert!(built.success(), "`vault-app` does not build");
-        let test = std::env::current_exe().unwrap();
-        test.ancestors().nth(2).unwrap().join("examples/vault-app")
-    });
-    built.clone()
+    VAULT.get_or_init(|| example("vault-app")).clone()
 }
 
 /// A stage on which the vault is played, and a payment of so many cents that alice's agent has asked for.

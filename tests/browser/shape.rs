@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use mcp_secure_tests::programs::workspace;
 use serde_json::json;
 
-use crate::harness::{installed, workspace};
+use crate::harness::installed;
 use crate::window::Window;
 
 impl Window {

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::harness::workspace;
+use mcp_secure_tests::programs::workspace;
+
 use crate::page;
 
 /// The words of an enumeration of codes, as its `match` spells them: `Self::Name => "word",`.

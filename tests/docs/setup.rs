@@ -5,9 +5,10 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mcp_secure_tests::programs::workspace;
 use tempfile::TempDir;
 
-use crate::harness::{Finished, workspace};
+use crate::harness::Finished;
 
 /// What the scripts call besides, and nothing more of this machine: a `cargo` of its own must not be found.
 const TOOLS: [&str; 12] = [

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mcp_secure::clock::Clock;
 use mcp_secure::store::{Postgres as PostgresStore, PostgresOptions, Sqlite};
 use mcp_secure_test_postgres::{MachineClock, Server as Postgres};
+use mcp_secure_tests::programs::example;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,17 +23,7 @@ fn program() -> &'static PathBuf {
         if let Some(other) = std::env::var_os("FAULTS_PROGRAM") {
             return PathBuf::from(other);
         }
-        // The packages and features of `scripts/test`, so that nothing is built twice.
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
-            .args(["--example", "faults-app"])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .status()
-            .unwrap();
-        assert!(built.success(), "`faults-app` does not build");
-        // This test is `<target>/debug/deps/faults-<hash>`.
-        let test = std::env::current_exe().unwrap();
-        test.ancestors().nth(2).unwrap().join("examples/faults-app")
+        example("faults-app")
     })
 }
 

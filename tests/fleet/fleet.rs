@@ -19,16 +19,7 @@ fn program() -> &'static PathBuf {
         if let Some(other) = std::env::var_os("FLEET_PROGRAM") {
             return PathBuf::from(other);
         }
-        // The packages and features of `scripts/test`, so that nothing is built twice.
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
-            .args(["--features", "mcp-secure/postgres", "--bin", "fleet"])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .status()
-            .unwrap();
-        assert!(built.success(), "`fleet` does not build");
-        // This test is `<target>/debug/deps/fleet-<hash>`.
-        std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("fleet")
+        mcp_secure_tests::programs::program("fleet")
     })
 }
 

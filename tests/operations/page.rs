@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::harness::{Desk, Finished, program, workspace};
+use mcp_secure_tests::programs::workspace;
+
+use crate::harness::{Desk, Finished, program};
 
 /// A numbered step of the page.
 #[derive(Debug)]

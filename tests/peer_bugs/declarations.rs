@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use mcp_secure::prelude::*;
+use mcp_secure_tests::programs::workspace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::app::{Account, AccountId, Bank, Effects, Fixture, POLICIES, Weather, empty, payment};
-use crate::harness::workspace;
 
 /// A declaration that does not compile, and the message with its code.
 #[track_caller]

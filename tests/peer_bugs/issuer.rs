@@ -9,28 +9,18 @@ use ed25519_dalek::SigningKey;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use mcp_secure::clock::Clock;
 use mcp_secure::identity::{DataDir, DataDirKind, LocalIssuer, Person};
+use mcp_secure_tests::programs::example;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Finished, Response, Server, call, cargo, mcp, workspace};
+use crate::harness::{Finished, Response, Server, call, mcp};
 
 const KEY_ID: &str = "key-1";
 
 /// The program of `issuer_app.rs`, built if it is not up to date.
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        // The packages and features of `scripts/test`, so that nothing is built twice.
-        let built = cargo()
-            .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
-            .args(["--features", "mcp-secure/postgres", "--example", "issuer-app"])
-            .current_dir(workspace())
-            .status()
-            .unwrap();
-        assert!(built.success(), "`issuer-app` does not build");
-        // This test is `<target>/debug/deps/peer_bugs-<hash>`.
-        std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/issuer-app")
-    })
+    PROGRAM.get_or_init(|| example("issuer-app"))
 }
 
 /// The issuer that the server trusts.

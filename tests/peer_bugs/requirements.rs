@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::harness::workspace;
+use mcp_secure_tests::programs::workspace;
 
 /// The text of every Rust source below `folder`.
 fn sources(folder: &Path, into: &mut Vec<String>) {

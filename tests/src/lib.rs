@@ -1,5 +1,7 @@
-//! Nothing to build here: this package exists for its tests. The documentation's code is compiled as the tests of this
+//! What tests share that are programs of their own. The documentation's code is compiled as the tests of this
 //! crate's documentation, one module for each page; `docs/main.rs` proves that no page is left out.
+
+pub mod programs;
 
 /// The code of each page.
 macro_rules! pages {

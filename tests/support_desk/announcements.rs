@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mcp_secure::webhook::{Verified, Verifier};
 use serde_json::json;
 
-use crate::harness::{Desk, PATIENCE, Server, build, refund_arguments, refusal_code, structured};
+use crate::harness::{Desk, PATIENCE, Server, refund_arguments, refusal_code, structured};
 
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -257,7 +257,7 @@ struct Example {
 
 impl Example {
     fn start() -> Self {
-        let mut child = Command::new(build("webhook-receiver"))
+        let mut child = Command::new(mcp_secure_tests::programs::program("webhook-receiver"))
             .arg("127.0.0.1:0")
             .env_remove("MCP_SECURE_WEBHOOK_SECRET")
             .stdout(Pipe::piped())

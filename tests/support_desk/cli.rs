@@ -172,7 +172,7 @@ fn what_the_demo_tells_a_newcomer_to_do_works() {
 
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut demo = Group(
-        Command::new(crate::harness::workspace().join("scripts/demo"))
+        Command::new(mcp_secure_tests::programs::workspace().join("scripts/demo"))
             .env("SUPPORT_DESK_ADDRESS", format!("127.0.0.1:{port}"))
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

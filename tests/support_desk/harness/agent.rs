@@ -8,10 +8,11 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use mcp_secure_tests::programs::{example, workspace};
 use serde_json::{Value, json};
 
-use super::desk::{Desk, PATIENCE, Server, cargo, program};
-use super::tools::{node, packages, python, workspace};
+use super::desk::{Desk, PATIENCE, Server, program};
+use super::tools::{node, packages, python};
 
 /// Which SDK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,17 +46,7 @@ impl Sdk {
 /// The agent on rmcp, an example of this package, built if it is not up to date.
 fn rmcp_agent() -> &'static PathBuf {
     static AGENT: OnceLock<PathBuf> = OnceLock::new();
-    AGENT.get_or_init(|| {
-        let built = cargo()
-            .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
-            .args(["--features", "mcp-secure/postgres", "--example", "agent"])
-            .current_dir(workspace())
-            .status()
-            .unwrap();
-        assert!(built.success(), "the agent on rmcp does not build");
-        let test = std::env::current_exe().unwrap();
-        test.ancestors().nth(2).unwrap().join("examples/agent")
-    })
+    AGENT.get_or_init(|| example("agent"))
 }
 
 /// How an agent reaches the desk.

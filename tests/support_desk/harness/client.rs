@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio as Pipe};
 
+use mcp_secure_tests::programs::workspace;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Finished, Server, program};
-use super::tools::{inspector, node, python, workspace};
+use super::tools::{inspector, node, python};
 
 /// Which program, and which protocol it is told to speak.
 #[derive(Debug, Clone, Copy)]

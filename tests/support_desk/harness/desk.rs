@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::tools::workspace;
 use super::{call, mcp, refusal_code, structured};
 
 /// How long anything may take on a busy machine.
@@ -25,38 +24,8 @@ pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let other = std::env::var_os("SUPPORT_DESK_PROGRAM");
-        other.map_or_else(|| build("support-desk"), PathBuf::from)
+        other.map_or_else(|| mcp_secure_tests::programs::program("support-desk"), PathBuf::from)
     })
-}
-
-/// Cargo as it is called by hand. What it says of its package to a test that it runs, some packages take for a change
-/// (`ring` among them), and they and all that needs them would be compiled anew each time.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&name);
-        }
-    }
-    cargo
-}
-
-/// A program of this workspace.
-pub(crate) fn build(name: &str) -> PathBuf {
-    // The packages and features of `scripts/test`, so that nothing is built twice.
-    let built = cargo()
-        .args(["build", "--quiet", "--workspace", "--exclude", "mcp-secure-bench"])
-        .args(["--features", "mcp-secure/postgres", "--bin", name])
-        .current_dir(workspace())
-        .status()
-        .unwrap();
-    assert!(built.success(), "`{name}` does not build");
-    // This test is `<target>/debug/deps/support_desk-<hash>`.
-    let test = std::env::current_exe().unwrap();
-    let program = test.ancestors().nth(2).unwrap().join(name);
-    assert!(program.exists(), "`{}` is missing after its build", program.display());
-    program
 }
 
 /// What a finished command left behind.

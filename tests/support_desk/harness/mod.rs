@@ -11,12 +11,7 @@ mod tools;
 
 pub(crate) use agent::{Agent, Declares, Sdk, Way};
 pub(crate) use client::{Client, every_client};
-#[allow(
-    unused_imports,
-    reason = "several test programs share this, and some build another program"
-)]
-pub(crate) use desk::cargo;
-pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, build, program};
+pub(crate) use desk::{Desk, Finished, INBOX, PATIENCE, Server, ask_to_end, program};
 pub(crate) use doubt::cut_off;
 pub(crate) use http::{Request, Response, mcp};
 pub(crate) use provider::Provider;
@@ -25,7 +20,7 @@ pub(crate) use stdio::Stdio;
     unused_imports,
     reason = "two test programs share this, and one of them starts a browser"
 )]
-pub(crate) use tools::{installed, node, workspace};
+pub(crate) use tools::{installed, node};
 
 use serde_json::{Value, json};
 

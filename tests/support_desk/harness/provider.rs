@@ -3,8 +3,10 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio as Pipe};
 
+use mcp_secure_tests::programs::workspace;
+
 use super::desk::{Desk, Server};
-use super::tools::{node, workspace};
+use super::tools::node;
 
 /// The provider, which ends when it is dropped.
 #[derive(Debug)]

@@ -1,10 +1,8 @@
 //! The real clients that `scripts/setup-tests` installs. One that is missing fails the test.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-pub(crate) fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
+use mcp_secure_tests::programs::workspace;
 
 /// Something that the script has put into `target/tools`.
 pub(crate) fn installed(name: &str) -> PathBuf {
