@@ -2,6 +2,7 @@
 
 use super::*;
 
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 fn options(server: &Server, database: &str) -> PostgresOptions {
@@ -209,8 +210,7 @@ async fn a_database_of_repeatable_reads_misses_no_vote_and_no_pending_request() 
     let stores = [open(server, &database).await, open(server, &database).await];
     let asked = ask(&stores[0], NewApproval { quorum: 2, ..refund(1) }).await;
     // Both have begun before either gets at the row.
-    let holder = hold(&database, "approvals");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let holder = hold_rows(&database, "approvals");
     let (bob, carol) =
         tokio::join!(approve(&stores[0], &asked, "bob"), approve(&stores[1], &asked, "carol"));
     holder.join().unwrap();
@@ -328,14 +328,7 @@ async fn a_database_that_hangs_is_an_error() {
     let database = server.database();
     let options = options(server, &database).timeout(Duration::from_millis(400));
     let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
-    let database_ = database.clone();
-    let holder = std::thread::spawn(move || {
-        Server::shared().sql(
-            &database_,
-            "BEGIN; LOCK TABLE mcp_secure.runs IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT",
-        )
-    });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let holder = hold(&database, "LOCK TABLE mcp_secure.runs IN ACCESS EXCLUSIVE MODE", 3.0);
     let waiting = store.commit_run(keyed("k", "a")).await;
     assert!(matches!(waiting, Err(StoreError::Unavailable(_))), "{waiting:?}");
     holder.join().unwrap();
@@ -382,8 +375,7 @@ async fn what_was_committed_is_not_said_to_be_lost_where_the_time_can_not_be_wri
     let options = options(server, &database).timeout(Duration::from_millis(400));
     let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
     server.sql(&database, "UPDATE mcp_secure.meta SET value = 0 WHERE key = 'time'");
-    let holder = hold(&database, "meta");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let holder = hold_rows(&database, "meta");
     let asked = ask(&store, refund(1)).await;
     holder.join().unwrap();
     assert_eq!(kind_of(&store, &asked.id).await, StateKind::Pending);
@@ -475,16 +467,25 @@ async fn no_password_is_shown_and_none_travels_in_the_open() {
     assert!(!format!("{refused} {refused:?}").contains("hunter2"));
 }
 
-/// Somebody else holds these rows for a second and a half.
-fn hold(database: &str, rows: &str) -> std::thread::JoinHandle<String> {
-    let (database, rows) = (database.to_owned(), rows.to_owned());
-    std::thread::spawn(move || {
-        let sql = format!(
-            "BEGIN; SELECT count(*) FROM (SELECT 1 FROM mcp_secure.{rows} FOR UPDATE) AS held; \
-             SELECT pg_sleep(1.5); COMMIT"
-        );
-        Server::shared().sql(&database, &sql)
-    })
+/// Somebody else holds these rows for a second and a half from now on.
+fn hold_rows(database: &str, rows: &str) -> JoinHandle<String> {
+    let locks =
+        format!("SELECT count(*) FROM (SELECT 1 FROM mcp_secure.{rows} FOR UPDATE) AS held");
+    hold(database, &locks, 1.5)
+}
+
+/// Somebody else holds for so many seconds from now on what this statement locks.
+fn hold(database: &str, locks: &str, seconds: f64) -> JoinHandle<String> {
+    let sql = format!("BEGIN; {locks}; SELECT pg_sleep({seconds}); COMMIT");
+    let of = database.to_owned();
+    let holder = std::thread::spawn(move || Server::shared().sql(&of, &sql));
+    let sleeping = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'PgSleep'"
+    );
+    while Server::shared().sql(database, &sleeping) == "0" {
+        assert!(!holder.is_finished(), "it held nothing, or nobody looked in time");
+    }
+    holder
 }
 
 // On one thread, operations that are handed in together are in one group.
@@ -501,8 +502,7 @@ async fn an_operation_that_has_to_wait_keeps_nobody_else_waiting() {
         held.push(start(&store, run_of(&asked)).await);
     }
     let plain = start(&store, keyed("plain", "a")).await;
-    let holder = hold(&database, "approvals");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let holder = hold_rows(&database, "approvals");
     let begun = std::time::Instant::now();
     let timed = async |work: StoreFuture<'_, bool>| {
         assert_eq!(work.await, Ok(true));
