@@ -27,11 +27,12 @@ impl<T: Into<String>> From<T> for ClaimName {
 #[non_exhaustive]
 pub enum PersonMapping {
     /// Each account is a person of its own, but a program that acts for itself is nobody: `sub` is the client, or the token
-    /// says so as providers do (`CLIENT@clients` and `gty` at Auth0, `idtyp` at Entra, `service-account-..` at Keycloak).
-    /// Where programs sign in that cannot be told by any of these, name a claim.
+    /// says so as providers do (`CLIENT@clients` and `gty` at Auth0, `idtyp` or an `oid` that is `sub` at Entra,
+    /// `service-account-..` at Keycloak). Where programs sign in that cannot be told by any of these, name a claim.
     Account,
-    /// The claim names the person; an account without it is nobody and never decides. It has to be a claim that people
-    /// can not choose for themselves. `email` counts only where the issuer has verified it (`email_verified`): somebody
+    /// The claim names the person; an account without it is nobody and never decides, nor does one whose token says that
+    /// it is a program's, as with [`PersonMapping::Account`]. It has to be a claim that people can not choose for
+    /// themselves. `email` counts only where the issuer has verified it (`email_verified`): somebody
     /// who signs in or decides has to bring that, and a token that says otherwise is refused.
     Claim(ClaimName),
 }
@@ -107,7 +108,8 @@ impl Claims {
                 if name.0.trim_start_matches('/') == "email" && person.is_some() {
                     verified(claims, decides)?;
                 }
-                person
+                // Providers give their programs ids of the kind that they give to people.
+                person.filter(|_| !(decides && is_program(claims, &subject, &client)))
             }
         };
         let asserted = match claims.get("identity") {
@@ -154,6 +156,8 @@ fn is_program(claims: &Map<String, Value>, subject: &str, client: &str) -> bool 
         || subject.strip_suffix("@clients") == Some(client)
         || says("gty", "client-credentials")
         || says("idtyp", "app")
+        // Entra, whose `sub` is a person's own at each application.
+        || (claims.contains_key("tid") && says("oid", subject))
         || name.starts_with("service-account-")
 }
 

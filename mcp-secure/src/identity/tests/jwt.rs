@@ -265,6 +265,9 @@ fn b38_a_program_is_nobody_however_its_provider_says_so() {
         (json!({"sub": "5d1f", "preferred_username": "service-account-desktop"}), None),
         (json!({"sub": "5d1f", "idtyp": "user", "preferred_username": "bob"}), Some("5d1f")),
         (json!({"sub": "other@clients"}), Some("other@clients")),
+        (json!({"sub": "5d1f", "oid": "5d1f", "tid": "t"}), None),
+        (json!({"sub": "5d1f", "oid": "77a0", "tid": "t"}), Some("5d1f")),
+        (json!({"sub": "5d1f", "oid": "5d1f"}), Some("5d1f")),
     ] {
         let who = authenticate(&sign(&with(&says))).unwrap();
         let want = person.map(|name| format!("https://issuer.example|{name}"));
@@ -501,6 +504,29 @@ fn b30_whoever_decides_brings_an_address_that_is_verified() {
     assert_eq!(said(json!(true)).unwrap().person.as_deref(), Some("bob@acme.example"));
     for verified in [json!("(absent)"), json!(false), json!(null)] {
         assert_eq!(said(verified).unwrap_err(), AuthError::BadClaim("email_verified"));
+    }
+}
+
+#[test]
+fn b30_a_program_is_nobody_who_decides_whatever_a_claim_calls_it() {
+    let person = PersonMapping::Claim("oid".into());
+    let issuer = || issuer().claims(Claims { person: person.clone(), ..Claims::default() });
+    let verifier = |issuer: Issuer| JwtAuthenticator::new([issuer], clock()).unwrap();
+    let (asks, decides) = (verifier(issuer()), verifier(issuer().only_this_audience()));
+    for (says, person) in [
+        (json!({"sub": "s1", "oid": "bob", "tid": "t"}), Some("bob")),
+        (json!({"sub": "s1", "oid": "s1", "tid": "t"}), None),
+        (json!({"sub": "s1", "oid": "app", "idtyp": "app"}), None),
+        (json!({"sub": "s1", "oid": "app", "gty": "client-credentials"}), None),
+        (json!({"sub": "desktop", "oid": "app"}), None),
+    ] {
+        let token = sign(&with(&says));
+        let who = |verifier: &JwtAuthenticator| {
+            verifier.authenticate(&Credentials::Bearer(&token)).unwrap().person.clone()
+        };
+        assert_eq!(who(&decides).as_deref(), person, "{says}");
+        // What an agent is called does no harm: nobody decides by it.
+        assert_eq!(who(&asks).as_deref(), says["oid"].as_str(), "{says}");
     }
 }
 
