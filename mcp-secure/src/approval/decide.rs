@@ -96,8 +96,30 @@ pub(crate) fn may_resolve<'a>(asked: &Party, who: &'a Party) -> Result<&'a str, 
     eligible(asked, who, false)
 }
 
+/// Whether `who` may say how a doubtful rollback ended, which `asked` took. That is done where people decide, and never
+/// through a client of an agent's: two persons may have it done in one place.
+pub(crate) fn may_resolve_rollback<'a>(
+    asked: &Party,
+    who: &'a Party,
+) -> Result<&'a str, VoteRefused> {
+    another_person(asked, who, false)
+}
+
 /// The person behind `who`, if they are somebody who may speak on what `asked` has asked for.
 fn eligible<'a>(
+    asked: &Party,
+    who: &'a Party,
+    allow_requester: bool,
+) -> Result<&'a str, VoteRefused> {
+    let person = another_person(asked, who, allow_requester)?;
+    if asked.client == who.client {
+        return Err(VoteRefused::SameClient);
+    }
+    Ok(person)
+}
+
+/// The person behind `who`, if they are known, speak for themselves, and are not behind what `asked` has asked for.
+fn another_person<'a>(
     asked: &Party,
     who: &'a Party,
     allow_requester: bool,
@@ -124,9 +146,6 @@ fn eligible<'a>(
     let is_nobody = asked.subject == asked.client || asked.issuer == LOCAL_ISSUER;
     if asked.person.is_none() && asked.issuer != who.issuer && !is_nobody {
         return Err(VoteRefused::UnknownRequester);
-    }
-    if asked.client == who.client {
-        return Err(VoteRefused::SameClient);
     }
     Ok(person)
 }

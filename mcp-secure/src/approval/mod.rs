@@ -14,7 +14,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) use decide::Outcome;
 pub use decide::VoteRefused;
-pub(crate) use decide::{count, may_resolve};
+pub(crate) use decide::{count, may_resolve, may_resolve_rollback};
 pub use effect::Effect;
 pub(crate) use id::random_id;
 pub use id::{ApprovalId, NotAnId};

@@ -1,6 +1,9 @@
 //! How rows read, whichever database holds them.
 
-use crate::approval::{Approval, ApprovalId, CastVote, NewApproval, Party, State};
+use crate::approval::{
+    Approval, ApprovalId, CastVote, NewApproval, Party, State, VoteRefused, may_resolve,
+    may_resolve_rollback,
+};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
 use crate::store::{
@@ -236,6 +239,15 @@ impl RunRow {
 
     pub(super) fn caller(&self) -> Result<Party, StoreError> {
         Ok(parse::<Call>(&self.run)?.caller)
+    }
+
+    /// The person behind `by`, if they may say how this run ended.
+    pub(super) fn resolver<'a>(
+        &self,
+        by: &'a Party,
+    ) -> Result<Result<&'a str, VoteRefused>, StoreError> {
+        let judge = if self.compensates.is_some() { may_resolve_rollback } else { may_resolve };
+        Ok(judge(&self.caller()?, by))
     }
 
     /// What it told of itself when it was in doubt. What an older release wrote tells nothing that helps.

@@ -6,7 +6,7 @@ use super::batch::End;
 use super::fault::Fault;
 use super::pool::{Tx, Value};
 use super::rows::{self, BYTES, FLAG, INT, Lock, TEXT, get};
-use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
+use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused};
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
 use crate::store::row::{Call, MAX_LISTED, RunRow, damaged, millis, told_again};
 use crate::store::{
@@ -267,7 +267,7 @@ pub(super) async fn resolve(
     let Some(row) = rows::run(tx, &id.to_string(), Lock::Hold).await? else {
         return Ok(Resolved::NotFound);
     };
-    let person = match may_resolve(&row.caller()?, by) {
+    let person = match row.resolver(by)? {
         Ok(person) => person.to_owned(),
         Err(VoteRefused::NotFound) => return Ok(Resolved::NotFound),
         Err(why) => return Ok(Resolved::NotAllowed(why)),

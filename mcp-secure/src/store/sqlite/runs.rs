@@ -1,6 +1,6 @@
 use super::worker::Tx;
 use super::{approvals, rows};
-use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused, may_resolve};
+use crate::approval::{ApprovalId, Event, Party, TransitionRefused, VoteRefused};
 use crate::canon::Digest;
 use crate::store::judge::{Ended, fits, gives_way, may_roll_back};
 use crate::store::row::{Call, MAX_LISTED, RunRow, SWEEP, damaged, millis, told_again};
@@ -264,7 +264,7 @@ pub(super) fn resolve(
     by: &Party,
 ) -> Result<Resolved, StoreError> {
     let Some(row) = rows::run(tx.conn, &id.to_string())? else { return Ok(Resolved::NotFound) };
-    let person = match may_resolve(&row.caller()?, by) {
+    let person = match row.resolver(by)? {
         Ok(person) => person.to_owned(),
         Err(VoteRefused::NotFound) => return Ok(Resolved::NotFound),
         Err(why) => return Ok(Resolved::NotAllowed(why)),

@@ -4,6 +4,7 @@ cases! {
     a_run_is_rolled_back_once_when_two_processes_race,
     a_rollback_that_had_no_effect_gives_the_right_back,
     a_rollback_in_doubt_pins_the_right_until_somebody_resolves_it,
+    a_rollback_in_doubt_is_resolved_by_somebody_else_where_it_was_taken,
     only_a_done_run_of_the_same_tenant_is_rolled_back_and_in_time,
     a_run_that_can_be_rolled_back_is_kept,
 }
@@ -69,6 +70,28 @@ async fn a_rollback_in_doubt_pins_the_right_until_somebody_resolves_it(desk: Des
     end(&store, &again, unknown()).await;
     store.resolve_run(&again.0, Resolution::Done, bob()).await.unwrap();
     assert_eq!(store.commit_run(back(run.0)).await.unwrap(), refused(RollbackRefused::Taken));
+}
+
+async fn a_rollback_in_doubt_is_resolved_by_somebody_else_where_it_was_taken(desk: Desk) {
+    let store = desk.open().await;
+    let run = start(&store, keyed("k", "a")).await;
+    end(&store, &run, revocable(json!(1))).await;
+    let taken = NewRun { caller: party("carol", "inbox"), ..back(run.0) };
+    let doubtful = start(&store, taken).await;
+    end(&store, &doubtful, unknown()).await;
+    let resolve = async |name: &str, run: &RunId| {
+        store.resolve_run(run, Resolution::Done, party(name, "inbox")).await.unwrap()
+    };
+    let own = resolve("carol", &doubtful.0).await;
+    assert_eq!(own, Resolved::NotAllowed(VoteRefused::Requester));
+    let Resolved::To(after) = resolve("bob", &doubtful.0).await else { panic!("not resolved") };
+    assert_eq!(after.state, RunState::Done);
+    // A call came through a client of an agent's, which carries no decision.
+    let called = NewRun { caller: party("carol", "inbox"), ..keyed("k2", "a") };
+    let doubtful = start(&store, called).await;
+    end(&store, &doubtful, unknown()).await;
+    let same = resolve("bob", &doubtful.0).await;
+    assert_eq!(same, Resolved::NotAllowed(VoteRefused::SameClient));
 }
 
 async fn only_a_done_run_of_the_same_tenant_is_rolled_back_and_in_time(desk: Desk) {
