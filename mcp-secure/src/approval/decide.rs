@@ -1,7 +1,7 @@
 use super::{Approval, CastVote, Event, Party, State, StateKind, TransitionRefused, Verdict, Vote};
 use crate::canon::Digest;
 use crate::clock::Timestamp;
-use crate::identity::LOCAL_ISSUER;
+use crate::identity::{LOCAL_ISSUER, is_clients_own};
 
 /// Why a vote is not counted. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +143,7 @@ fn another_person<'a>(
     }
     // A program that acts for itself is nobody. Behind any other account there is a person, whom only a claim can name
     // at another issuer. The sandbox says itself who is nobody.
-    let is_nobody = asked.subject == asked.client || asked.issuer == LOCAL_ISSUER;
+    let is_nobody = is_clients_own(&asked.subject, &asked.client) || asked.issuer == LOCAL_ISSUER;
     if asked.person.is_none() && asked.issuer != who.issuer && !is_nobody {
         return Err(VoteRefused::UnknownRequester);
     }
@@ -181,7 +181,8 @@ fn acts_as(actor: &str, asked: &Party, who: &Party, person: &str) -> Result<(), 
     if is_voter {
         return Err(VoteRefused::Requester);
     }
-    if of_voters || subject == asked.client { Ok(()) } else { Err(VoteRefused::UnknownRequester) }
+    let is_client = is_clients_own(subject, &asked.client);
+    if of_voters || is_client { Ok(()) } else { Err(VoteRefused::UnknownRequester) }
 }
 
 fn cast(person: &str, vote: &Vote, at: Timestamp) -> CastVote {

@@ -309,8 +309,20 @@ fn b30_a_requester_without_the_claim_of_the_person_is_not_taken_for_somebody_els
         Err(VoteRefused::UnknownRequester)
     );
     // A program asks for itself, and is nobody.
-    approval.requester.client.clone_from(&approval.requester.subject);
-    assert!(judge(&approval, voter, Verdict::Approve).is_ok());
+    let client = approval.requester.subject.clone();
+    approval.requester.client.clone_from(&client);
+    for (subject, judged) in [
+        (client.clone(), true),
+        (format!("{client}@clients"), true),
+        (format!("{client}@client"), false),
+        (format!("{client}@clients@clients"), false),
+        ("@clients".to_owned(), false),
+    ] {
+        approval.requester.subject.clone_from(&subject);
+        let judged = if judged { Ok(()) } else { Err(VoteRefused::UnknownRequester) };
+        let said = judge(&approval, voter.clone(), Verdict::Approve).map(drop);
+        assert_eq!(said, judged, "{subject}");
+    }
 }
 
 #[test]

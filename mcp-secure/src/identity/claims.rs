@@ -148,12 +148,17 @@ impl ClaimName {
     }
 }
 
-/// Whether an account is a program's own: by RFC 9068 section 2.2 `sub` is the client then, but not every provider does that.
+/// Whether an account is that of the client itself, by its name alone: `sub` is the client then (RFC 9068 section 2.2), or
+/// at Auth0 `CLIENT@clients`.
+pub(crate) fn is_clients_own(subject: &str, client: &str) -> bool {
+    subject == client || subject.strip_suffix("@clients") == Some(client)
+}
+
+/// Whether an account is a program's own, by its name or by what its token says besides.
 fn is_program(claims: &Map<String, Value>, subject: &str, client: &str) -> bool {
     let says = |name: &str, what: &str| claims.get(name).and_then(Value::as_str) == Some(what);
     let name = claims.get("preferred_username").and_then(Value::as_str).unwrap_or_default();
-    subject == client
-        || subject.strip_suffix("@clients") == Some(client)
+    is_clients_own(subject, client)
         || says("gty", "client-credentials")
         || says("idtyp", "app")
         // Entra, whose `sub` is a person's own at each application.

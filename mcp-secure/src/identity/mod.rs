@@ -40,6 +40,8 @@ pub(crate) mod tests;
 #[cfg(feature = "server")]
 pub use authenticated::{Authenticated, Authenticator, Credentials};
 #[cfg(feature = "server")]
+pub(crate) use claims::is_clients_own;
+#[cfg(feature = "server")]
 pub use claims::{ClaimName, Claims, PersonMapping};
 #[cfg(feature = "server")]
 pub use datadir::{DataDir, DataDirError, Kind as DataDirKind, Sandbox};
