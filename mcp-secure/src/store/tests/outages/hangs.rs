@@ -6,8 +6,7 @@ use super::*;
 async fn a_database_that_hangs_is_an_error() {
     let server = Server::shared();
     let database = server.database();
-    let options = options(server, &database).timeout(Duration::from_millis(400));
-    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    let store = open_within(server, &database, Duration::from_millis(400)).await;
     let holder = hold(&database, "LOCK TABLE mcp_secure.runs IN ACCESS EXCLUSIVE MODE", 3.0);
     let waiting = store.commit_run(keyed("k", "a")).await;
     assert!(matches!(waiting, Err(StoreError::Unavailable(_))), "{waiting:?}");
@@ -19,8 +18,7 @@ async fn a_database_that_hangs_is_an_error() {
 async fn a_run_that_turns_up_after_it_was_said_not_to_begin_is_ended_without_effect() {
     let server = Server::shared();
     let database = server.database();
-    let options = options(server, &database).timeout(Duration::from_millis(400));
-    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    let store = open_within(server, &database, Duration::from_millis(400)).await;
     // Commits that insert a run hang, and go on when they are cancelled.
     server.sql(
         &database,
@@ -52,8 +50,7 @@ async fn a_run_that_turns_up_after_it_was_said_not_to_begin_is_ended_without_eff
 async fn what_was_committed_is_not_said_to_be_lost_where_the_time_can_not_be_written_down() {
     let server = Server::shared();
     let database = server.database();
-    let options = options(server, &database).timeout(Duration::from_millis(400));
-    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    let store = open_within(server, &database, Duration::from_millis(400)).await;
     server.sql(&database, "UPDATE mcp_secure.meta SET value = 0 WHERE key = 'time'");
     let holder = hold_rows(&database, "meta");
     let asked = ask(&store, refund(1)).await;
@@ -68,8 +65,7 @@ async fn what_was_committed_is_not_said_to_be_lost_where_the_time_can_not_be_wri
 async fn however_many_runs_were_lost_at_once_a_slow_database_gets_through_them() {
     let server = Server::shared();
     let database = server.database();
-    let options = options(server, &database).timeout(Duration::from_secs(2));
-    let store: Shared = Arc::new(Postgres::open(&options).await.unwrap());
+    let store = open_within(server, &database, Duration::from_secs(2)).await;
     let runs = (0..300).map(|n| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {

@@ -17,6 +17,12 @@ async fn open(server: &Server, database: &str) -> Shared {
     Arc::new(Postgres::open(&options(server, database)).await.unwrap())
 }
 
+/// A store that waits so long for the database and no longer.
+async fn open_within(server: &Server, database: &str, patience: Duration) -> Shared {
+    let options = options(server, database).timeout(patience);
+    Arc::new(Postgres::open(&options).await.unwrap())
+}
+
 fn cut(server: &Server, database: &str) {
     server.sql(
         "postgres",
