@@ -80,6 +80,8 @@ fn said(command: &str, root: &Path, cases: &[String]) -> BTreeMap<String, String
             continue;
         }
         let name = message["target"]["name"].as_str().unwrap_or_default();
+        let is_error = message["message"]["level"] == "error";
+        assert!(!is_error || said.contains_key(name), "what the members need:\n{rendered}");
         if let Some(all) = said.get_mut(name) {
             let rendered = rendered.replace(&format!("{}/", root.join(name).display()), "");
             all.push_str(&rendered.replace(&format!("{name}/"), ""));
