@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{Cause, DeskError, data_set};
 
@@ -27,7 +27,7 @@ impl Database {
     pub fn open(folder: &Path) -> Result<Self, DeskError> {
         let database = Self { path: folder.join(FILE) };
         let mut connection = database.connect(OpenFlags::default())?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        write_ahead(&connection)?;
         // Immediate, so that of two processes which both find no file only one fills it.
         let setup = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         setup.execute_batch(SCHEMA)?;
@@ -55,6 +55,23 @@ impl Database {
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         Ok(connection)
+    }
+}
+
+/// Has the file keep a write-ahead log. SQLite waits for nobody with that: of two processes which both find it without
+/// one, the second is told that it is locked.
+fn write_ahead(connection: &Connection) -> Result<(), DeskError> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return Ok(done?),
+        }
     }
 }
 

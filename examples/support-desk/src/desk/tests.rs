@@ -195,16 +195,18 @@ async fn a_book_cannot_write() {
 }
 
 #[test]
-fn two_processes_that_start_at_once_fill_one_folder_once() {
-    let folder = tempfile::tempdir().unwrap();
-    std::thread::scope(|scope| {
-        let starts: Vec<_> =
-            (0..4).map(|_| scope.spawn(|| Database::open(folder.path()).unwrap())).collect();
-        for start in starts {
-            drop(start.join().unwrap());
-        }
-    });
-    let on = rusqlite::Connection::open(folder.path().join("support-desk.sqlite")).unwrap();
-    let count: i64 = on.query_row("SELECT count(*) FROM customers", (), |row| row.get(0)).unwrap();
-    assert_eq!(count, 50);
+fn processes_that_start_at_once_fill_one_folder_once() {
+    for _ in 0..100 {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let starts: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| Database::open(folder.path()))).collect();
+            for start in starts {
+                start.join().unwrap().unwrap();
+            }
+        });
+        let on = rusqlite::Connection::open(folder.path().join("support-desk.sqlite")).unwrap();
+        let count = on.query_row("SELECT count(*) FROM customers", (), |row| row.get::<_, i64>(0));
+        assert_eq!(count, Ok(50));
+    }
 }
