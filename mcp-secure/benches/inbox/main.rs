@@ -17,9 +17,9 @@
 
 mod desk;
 mod pages;
-#[path = "../shared/report.rs"]
+#[path = "../common/report.rs"]
 mod report;
-#[path = "../shared/sync.rs"]
+#[path = "../common/sync.rs"]
 mod sync;
 mod took;
 mod waits;

@@ -17,9 +17,9 @@
 
 mod cpu;
 mod replicas;
-#[path = "../shared/report.rs"]
+#[path = "../common/report.rs"]
 mod report;
-#[path = "../shared/sync.rs"]
+#[path = "../common/sync.rs"]
 mod sync;
 
 use std::path::Path;
