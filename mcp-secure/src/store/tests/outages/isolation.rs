@@ -2,6 +2,15 @@
 
 use super::*;
 
+/// Two stores in one database, whose transactions are at this level unless they say otherwise; and its name.
+async fn two_at(level: &str) -> ([Shared; 2], String) {
+    let server = Server::shared();
+    let database = server.database();
+    let sql = format!("ALTER DATABASE {database} SET default_transaction_isolation = '{level}'");
+    server.sql(&database, &sql);
+    ([open(server, &database).await, open(server, &database).await], database)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_replicas_exactly_one_runs_a_thousand_times() {
     let server = Server::shared();
@@ -24,13 +33,7 @@ async fn of_two_replicas_exactly_one_runs_a_thousand_times() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_serialisable_isolation_conflicts_are_attempted_again() {
-    let server = Server::shared();
-    let database = server.database();
-    server.sql(
-        &database,
-        &format!("ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'"),
-    );
-    let stores = [open(server, &database).await, open(server, &database).await];
+    let (stores, _) = two_at("serializable").await;
     let rate = Rate { burst: 30, every_us: 3_600_000_000 };
     let want = Wanted { bucket: Digest::of_bytes(b"b"), rate, calls: 1 };
     let tasks: Vec<_> = (0..40)
@@ -56,13 +59,7 @@ async fn under_serialisable_isolation_conflicts_are_attempted_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_serialisable_isolation_a_ticket_is_taken_once_and_a_notice_handed_out_once() {
-    let server = Server::shared();
-    let database = server.database();
-    server.sql(
-        &database,
-        &format!("ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'"),
-    );
-    let stores = [open(server, &database).await, open(server, &database).await];
+    let (stores, _) = two_at("serializable").await;
     for cents in 0..40 {
         ask(&stores[0], NewApproval { announce: true, max_pending: 100, ..refund(cents) }).await;
         let new =
@@ -105,12 +102,7 @@ async fn under_serialisable_isolation_a_ticket_is_taken_once_and_a_notice_handed
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_of_repeatable_reads_misses_no_vote_and_no_pending_request() {
-    let server = Server::shared();
-    let database = server.database();
-    let sql =
-        format!("ALTER DATABASE {database} SET default_transaction_isolation = 'repeatable read'");
-    server.sql(&database, &sql);
-    let stores = [open(server, &database).await, open(server, &database).await];
+    let (stores, database) = two_at("repeatable read").await;
     let asked = ask(&stores[0], NewApproval { quorum: 2, ..refund(1) }).await;
     // Both have begun before either gets at the row.
     let holder = hold_rows(&database, "approvals");
