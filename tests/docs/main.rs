@@ -12,11 +12,11 @@ mod pages;
 mod setup;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folder of the book's sources.
 fn book() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/src")
+    mcp_secure_tests::programs::workspace().join("docs/src")
 }
 
 /// Every page, as its path below [`book`], in order.

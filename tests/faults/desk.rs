@@ -20,10 +20,8 @@ use crate::client::Client;
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        if let Some(other) = std::env::var_os("FAULTS_PROGRAM") {
-            return PathBuf::from(other);
-        }
-        example("faults-app")
+        let other = std::env::var_os("FAULTS_PROGRAM");
+        other.map_or_else(|| example("faults-app"), PathBuf::from)
     })
 }
 

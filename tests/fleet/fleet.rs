@@ -16,10 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        if let Some(other) = std::env::var_os("FLEET_PROGRAM") {
-            return PathBuf::from(other);
-        }
-        mcp_secure_tests::programs::program("fleet")
+        let other = std::env::var_os("FLEET_PROGRAM");
+        other.map_or_else(|| mcp_secure_tests::programs::program("fleet"), PathBuf::from)
     })
 }
 

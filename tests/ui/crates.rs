@@ -30,7 +30,7 @@ fn cases() -> Vec<String> {
 /// Writes a workspace of these members and returns its folder. Each test has its own, for tests run at once.
 fn workspace(name: &str, cases: &[String]) -> PathBuf {
     let root = target().join("tests/crates").join(name);
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let ours = mcp_secure_tests::programs::workspace();
     let mut manifest = String::from("[workspace]\nresolver = \"3\"\nmembers = [");
     for case in cases {
         write!(manifest, "\"{case}\", ").unwrap();
